@@ -1,0 +1,1 @@
+"""fimbul: private inline code completion for every editor that speaks LSP."""

@@ -1,0 +1,1 @@
+"""Every option of fimbul, the layers they come from, and where files lie."""

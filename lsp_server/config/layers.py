@@ -1,0 +1,141 @@
+"""Merge the layers that options come from.
+
+From weakest to strongest voice: defaults, the user's file, the editor's options; then the
+workspace's file and the machine-wide policy, which may only restrict what the others allow. A
+workspace can never choose a model or a command. A value that does not fit leaves what stood
+there before and is reported in one message that names it. Knows nothing about LSP.
+"""
+
+import enum
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lsp_server.config.options import Entry, Settings, Tighten, entries
+
+_TABLE = {entry.key: entry for entry in entries()}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source of options."""
+
+    name: str
+    """What a message calls it: a file's path, or ``the editor's settings``."""
+    values: Mapping[str, Any]
+    """Nested as in the file: section, then option."""
+    may: frozenset[Tighten] | None = None
+    """Kinds of restriction this layer may make; None is a layer that sets freely."""
+
+
+WORKSPACE_MAY = frozenset({Tighten.FALSE, Tighten.LOWER, Tighten.UNION, Tighten.LATER_CHOICE})
+POLICY_MAY = WORKSPACE_MAY | {Tighten.POLICY}
+
+
+def read_file(path: Path, may: frozenset[Tighten] | None) -> tuple[list[Layer], list[str]]:
+    """Read the TOML file at `path` into at most one layer, and messages about what is wrong."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return [], []
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return [], [f"{path} is left out: {error}."]
+    return [Layer(str(path), values, may)], []
+
+
+def merge(layers: Sequence[Layer]) -> tuple[Settings, list[str]]:
+    """Merge `layers`, those that restrict after those that set, into settings and messages."""
+    values: dict[str, Any] = {key: entry.default for key, entry in _TABLE.items()}
+    messages: list[str] = []
+    for layer in sorted(layers, key=lambda layer: layer.may is not None):
+        for key, raw in _flatten(layer.values):
+            try:
+                values[key] = _apply(layer, key, raw, values.get(key))
+            except ValueError as error:
+                messages.append(f"{layer.name}: {key} {error}")
+    return _settings({key: value for key, value in values.items() if key in _TABLE}), messages
+
+
+def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for section, content in values.items():
+        if isinstance(content, Mapping):
+            for name, raw in content.items():
+                yield f"{section}.{name}", raw
+        else:
+            yield section, content
+
+
+def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
+    entry = _TABLE.get(key)
+    if entry is None:
+        raise ValueError("is not an option; it is ignored.")
+    value = _parse(entry, raw, current)
+    tighten = entry.option.tighten
+    if layer.may is None:
+        if tighten is Tighten.POLICY:
+            raise ValueError("is set only by the machine-wide policy; it is ignored.")
+        return value
+    if tighten not in layer.may:
+        raise ValueError("may not be set there; it is ignored.")
+    return _restrict(entry, value, current)
+
+
+def _parse(entry: Entry, raw: Any, current: Any) -> Any:
+    """Check `raw` against the row of the table; raise ValueError with the rest of a sentence."""
+    kept = f"; it stays {_shown(current)}."
+    if entry.choices:
+        if raw in entry.choices:
+            return entry.type(raw)
+        raise ValueError(f"is {raw!r}, not one of {', '.join(entry.choices)}{kept}")
+    if entry.type is bool:
+        if isinstance(raw, bool):
+            return raw
+        raise ValueError(f"is {raw!r}, neither true nor false{kept}")
+    if entry.type is int:
+        return _parse_int(entry, raw, kept)
+    if entry.type is str:
+        if isinstance(raw, str) and raw:
+            return raw
+        raise ValueError(f"is {raw!r}, not a name{kept}")
+    if isinstance(raw, Sequence) and not isinstance(raw, str) and all(isinstance(item, str) for item in raw):
+        return tuple(raw)
+    raise ValueError(f"is {raw!r}, not a list of names{kept}")
+
+
+def _parse_int(entry: Entry, raw: Any, kept: str) -> int:
+    if not isinstance(raw, int) or isinstance(raw, bool):
+        raise ValueError(f"is {raw!r}, not a whole number{kept}")
+    low, high = entry.option.minimum, entry.option.maximum
+    if (low is not None and raw < low) or (high is not None and raw > high):
+        raise ValueError(f"is {raw}, not between {low} and {high}{kept}")
+    return raw
+
+
+def _restrict(entry: Entry, value: Any, current: Any) -> Any:
+    match entry.option.tighten:
+        case Tighten.FALSE:
+            return current and value
+        case Tighten.LOWER:
+            limits = [number for number in (current, value) if number != entry.option.automatic]
+            return min(limits, default=current)
+        case Tighten.UNION:
+            return (*current, *(item for item in value if item not in current))
+        case Tighten.LATER_CHOICE:
+            return max(current, value, key=list(entry.type).index)
+        case _:
+            return value
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    settings = Settings()
+    for key, value in values.items():
+        section, name = key.split(".", 1)
+        part = replace(getattr(settings, section), **{name: value})
+        settings = replace(settings, **{section: part})
+    return settings
+
+
+def _shown(value: Any) -> str:
+    return repr(value.value if isinstance(value, enum.Enum) else value)

@@ -1,0 +1,240 @@
+"""The one table of options: name, default, unit, meaning, and who may change them how.
+
+The README's table is generated from here and tested against it. Knows nothing about files.
+"""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+
+
+class Tighten(enum.Enum):
+    """What a policy or a workspace does to an option."""
+
+    NEVER = "not theirs to set"
+    """Only the user and the editor's own settings."""
+    FALSE = "may only switch off"
+    LOWER = "may only lower"
+    UNION = "may only add"
+    LATER_CHOICE = "may only choose a later value"
+    """Choices are listed from the loosest to the strictest."""
+    POLICY = "policy only"
+    """Only the machine-wide policy sets it."""
+
+
+class Trigger(enum.Enum):
+    """When suggestions come; strictest last."""
+
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+
+
+class Healing(enum.Enum):
+    """Whether the last, perhaps unfinished, token is taken back and constrained."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class Order(enum.Enum):
+    """Where prefix, suffix and typed text stand in a prompt."""
+
+    AUTO = "auto"
+    """What was measured best for the model."""
+    PREFIX_SUFFIX_MIDDLE = "psm"
+    SUFFIX_PREFIX_MIDDLE = "spm"
+    SUFFIX_FIRST = "suffix-first"
+    """The typed text is the beginning of the middle; the prefix is empty."""
+    GROWING_MIDDLE = "growing-middle"
+    """Older lines are the prefix; the last lines and the typed text begin the middle."""
+
+
+class LogLevel(enum.Enum):
+    """How much the server writes to its error stream."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How one option is described and restricted."""
+
+    doc: str
+    """What it does, as a sentence."""
+    unit: str = ""
+    tighten: Tighten = Tighten.NEVER
+    minimum: int | None = None
+    maximum: int | None = None
+    automatic: int | None = None
+    """The value that means "as much as fits", which any other value restricts."""
+
+
+def _option(default: Any, doc: str, **more: Any) -> Any:
+    return field(default=default, metadata={"option": Option(doc, **more)})
+
+
+@dataclass(frozen=True)
+class CompletionOptions:
+    """Whether and how much is suggested."""
+
+    enable: bool = _option(True, "Suggest at all.", tighten=Tighten.FALSE)
+    trigger: Trigger = _option(
+        Trigger.AUTOMATIC,
+        "Suggest while typing, or only on request.",
+        tighten=Tighten.LATER_CHOICE,
+    )
+    disabled_languages: tuple[str, ...] = _option(
+        (), "LSP language identifiers in which nothing is suggested.", tighten=Tighten.UNION
+    )
+    max_tokens: int = _option(
+        64,
+        "Longest suggestion.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=1024,
+    )
+
+
+@dataclass(frozen=True)
+class ContextOptions:
+    """How much of the document the model sees."""
+
+    prefix_tokens: int = _option(
+        768,
+        "Most tokens from above and left of the cursor.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=16,
+        maximum=32768,
+    )
+    suffix_tokens: int = _option(
+        192,
+        "Most tokens from below the cursor.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=32768,
+    )
+
+
+@dataclass(frozen=True)
+class PromptOptions:
+    """How the prompt is built; for experiments."""
+
+    order: Order = _option(Order.AUTO, "Order of the parts; auto is the best one measured.")
+    healing: Healing = _option(
+        Healing.AUTO, "Token healing; auto switches it on where the model's row does."
+    )
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """The model and the machine."""
+
+    model: str = _option(DEFAULT_MODEL, "Name of a model in the catalogue.")
+    threads: int = _option(
+        0,
+        "Threads for inference; 0 is one per physical core, at most 4.",
+        unit="threads",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=256,
+        automatic=0,
+    )
+    context_length: int = _option(
+        4096,
+        "Size of the KV cache.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=256,
+        maximum=131072,
+    )
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """What the server writes to its error stream; never text of a document."""
+
+    level: LogLevel = _option(LogLevel.WARNING, "Least important message that is written.")
+
+
+@dataclass(frozen=True)
+class PolicyOptions:
+    """What only the machine-wide policy sets."""
+
+    allowed_models: tuple[str, ...] = _option(
+        (), "Models that may be used; empty is all.", tighten=Tighten.POLICY
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All options of one server, as merged from every layer."""
+
+    completion: CompletionOptions = field(default_factory=CompletionOptions)
+    context: ContextOptions = field(default_factory=ContextOptions)
+    prompt: PromptOptions = field(default_factory=PromptOptions)
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    log: LogOptions = field(default_factory=LogOptions)
+    policy: PolicyOptions = field(default_factory=PolicyOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the table."""
+
+    section: str
+    name: str
+    type: Any
+    default: Any
+    option: Option
+
+    @property
+    def key(self) -> str:
+        """The dotted name, as in ``completion.enable``."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values of an enumerated option, else nothing."""
+        if isinstance(self.type, type) and issubclass(self.type, enum.Enum):
+            return tuple(str(member.value) for member in self.type)
+        return ()
+
+
+def entries() -> Iterator[Entry]:
+    """Yield every option in the order of the table."""
+    for section in fields(Settings):
+        for item in fields(section.type):  # type: ignore[arg-type]  # A section is a dataclass.
+            yield Entry(section.name, item.name, item.type, item.default, item.metadata["option"])
+
+
+def as_markdown() -> str:
+    """Return the table for the README."""
+    rows = ["| option | default | meaning | a policy or workspace |", "| --- | --- | --- | --- |"]
+    for entry in entries():
+        meaning = entry.option.doc
+        if entry.choices:
+            meaning += " One of " + ", ".join(f"`{choice}`" for choice in entry.choices) + "."
+        if entry.option.unit:
+            meaning += f" In {entry.option.unit}."
+        rows.append(
+            f"| `{entry.key}` | `{_shown(entry.default)}` | {meaning} | {entry.option.tighten.value} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, enum.Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "[]" if value == () else str(value)

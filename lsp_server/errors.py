@@ -1,0 +1,72 @@
+"""Every error that fimbul raises on purpose.
+
+    FimbulError                what happened, to which file or setting, what to do
+    ├── ConfigError            a settings file that cannot be read or written
+    ├── ModelError             something is wrong with a model
+    │   ├── ModelUnknown       no model of that name in the catalogue
+    │   ├── ModelMissing       known, but its file is not on this machine
+    │   ├── ModelDamaged       the bytes are not the ones the catalogue names
+    │   └── ModelUnusable      not a model that can be served (not a GGUF, no tokens, …)
+    ├── PullError              a model could not be fetched
+    ├── SetupError             the engine could not be built or checked
+    └── EngineError            the engine did not do what it was asked
+        ├── EngineCrashed      its process died
+        ├── EngineBusy         it is loading
+        └── EngineRefused      it answered with an error of its own
+
+The message of each is written for the person in front of the editor: what happened, to which
+file or setting, what to do. Errors of other libraries are translated into these where they
+enter (`raise … from exc`). `asyncio.CancelledError` is never translated.
+"""
+
+
+class FimbulError(Exception):
+    """Base of every error that fimbul raises on purpose."""
+
+
+class ConfigError(FimbulError):
+    """A settings file cannot be read or written."""
+
+
+class ModelError(FimbulError):
+    """Something is wrong with a model."""
+
+
+class ModelUnknown(ModelError):
+    """The catalogue holds no model of that name."""
+
+
+class ModelMissing(ModelError):
+    """The model is known, but its file is not on this machine."""
+
+
+class ModelDamaged(ModelError):
+    """The bytes of a model file are not the ones the catalogue names."""
+
+
+class ModelUnusable(ModelError):
+    """The file is not a model that can be served."""
+
+
+class PullError(FimbulError):
+    """A model could not be fetched."""
+
+
+class SetupError(FimbulError):
+    """The engine could not be built or checked."""
+
+
+class EngineError(FimbulError):
+    """The engine did not do what it was asked."""
+
+
+class EngineCrashed(EngineError):
+    """The engine's process died."""
+
+
+class EngineBusy(EngineError):
+    """The engine is loading a model."""
+
+
+class EngineRefused(EngineError):
+    """The engine answered with an error of its own."""

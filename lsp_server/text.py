@@ -1,0 +1,53 @@
+"""Lines of text as LSP counts them, in code points.
+
+A line ends at ``\\n``, ``\\r\\n`` or ``\\r`` and nowhere else; `str.splitlines` also splits at form
+feeds and other separators, which would shift every later line. Knows nothing about LSP's
+position encodings: those belong to the server.
+"""
+
+import re
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def split_lines(text: str) -> list[str]:
+    """Split `text` into lines that keep their endings.
+
+    The last line has no ending, so the result is never empty and holds one more line than
+    there are line ends: ``split_lines("a\\n") == ["a\\n", ""]``.
+    """
+    lines = []
+    start = 0
+    for match in _LINE_END.finditer(text):
+        lines.append(text[start : match.end()])
+        start = match.end()
+    lines.append(text[start:])
+    return lines
+
+
+def ends_line(line: str) -> bool:
+    """Say whether `line` carries a line ending."""
+    return line.endswith(("\n", "\r"))
+
+
+def strip_ending(line: str) -> str:
+    """Return `line` without its line ending."""
+    if line.endswith("\r\n"):
+        return line[:-2]
+    return line[:-1] if ends_line(line) else line
+
+
+def indentation(line: str) -> str:
+    """Return the blanks and tabs that `line` begins with."""
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def first_line(text: str) -> str:
+    """Return `text` up to its first line ending."""
+    return strip_ending(split_lines(text)[0])
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which JSON may carry and UTF-8 cannot, by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)

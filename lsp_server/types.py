@@ -1,0 +1,246 @@
+"""The values that travel between the stages: frozen, and free of any protocol.
+
+Positions are (line, column) in code points, both counted from zero. Knows nothing about LSP,
+llama.cpp or files.
+"""
+
+import enum
+from dataclasses import dataclass, field
+
+from lsp_server.text import strip_ending
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place between two code points of a document."""
+
+    line: int
+    """Line, from 0."""
+    column: int
+    """Code points left of the place in its line, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One open document as it stood at one moment."""
+
+    uri: str
+    """The editor's name for it."""
+    language: str
+    """LSP language identifier, such as ``python``."""
+    version: int
+    """The editor's version number."""
+    lines: tuple[str, ...]
+    """All lines with their endings; the last one has none (see `lsp_server.text.split_lines`)."""
+    path: str = ""
+    """File name relative to its workspace folder, ``/`` between parts; empty if it has none."""
+
+    def line(self, number: int) -> str:
+        """Return line `number` without its ending; empty beyond the last line."""
+        return strip_ending(self.lines[number]) if number < len(self.lines) else ""
+
+    def clamp(self, position: Position) -> Position:
+        """Return `position`, moved to the nearest place that exists in this document."""
+        if position.line >= len(self.lines):
+            last = len(self.lines) - 1
+            return Position(last, len(self.line(last)))
+        return Position(position.line, min(position.column, len(self.line(position.line))))
+
+
+class TriggerKind(enum.Enum):
+    """What made the editor ask."""
+
+    INVOKED = "invoked"
+    """The user asked for a suggestion."""
+    AUTOMATIC = "automatic"
+    """The user typed or moved the cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedCompletion:
+    """The item that is selected in the editor's own completion menu."""
+
+    start: Position
+    """Begin of the text the item would replace."""
+    end: Position
+    """End of that text."""
+    text: str
+    """What the item would insert there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One question: what should stand at this place?"""
+
+    document: Document
+    position: Position
+    """The cursor, inside the document."""
+    trigger_kind: TriggerKind = TriggerKind.AUTOMATIC
+    selected: SelectedCompletion | None = None
+
+
+class Surface(enum.Enum):
+    """What kind of place is completed; it decides where a suggestion ends."""
+
+    LINE = "line"
+    """The rest of the current line, nothing but closing brackets to the right of the cursor."""
+    MIDDLE = "middle"
+    """A place inside a line with code to its right."""
+
+
+class RejectionReason(enum.Enum):
+    """Why nothing is suggested. Every silence has exactly one of these."""
+
+    DISABLED = "disabled"
+    LANGUAGE_DISABLED = "language-disabled"
+    MANUAL_ONLY = "manual-only"
+    UNKNOWN_DOCUMENT = "unknown-document"
+    BINARY_DOCUMENT = "binary-document"
+    SELECTION_DIFFERS = "selection-differs"
+    NO_MODEL = "no-model"
+    MODEL_LOADING = "model-loading"
+    ENGINE_FAILED = "engine-failed"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    EMPTY = "empty"
+    NOT_HEALED = "not-healed"
+    REPEATS_NEXT_LINE = "repeats-next-line"
+    REPEATS_REST_OF_LINE = "repeats-rest-of-line"
+
+    @property
+    def explanation(self) -> str:
+        """A sentence for the user."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    RejectionReason.DISABLED: "Suggestions are switched off (completion.enable).",
+    RejectionReason.LANGUAGE_DISABLED: "Suggestions are switched off for this language (completion.disabled_languages).",
+    RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
+    RejectionReason.UNKNOWN_DOCUMENT: "The editor asked about a document that it has not opened.",
+    RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
+    RejectionReason.SELECTION_DIFFERS: "The item selected in the completion menu does not fit the text at the cursor.",
+    RejectionReason.NO_MODEL: "No model is installed; run `fimbul models pull`.",
+    RejectionReason.MODEL_LOADING: "The model is still loading.",
+    RejectionReason.ENGINE_FAILED: "The engine failed; `fimbul doctor` says more.",
+    RejectionReason.SUPERSEDED: "A newer request for the same document replaced this one.",
+    RejectionReason.CANCELLED: "The editor cancelled the request.",
+    RejectionReason.EMPTY: "The model had nothing to add here.",
+    RejectionReason.NOT_HEALED: "The model could not continue the word at the cursor.",
+    RejectionReason.REPEATS_NEXT_LINE: "The model repeated the line below.",
+    RejectionReason.REPEATS_REST_OF_LINE: "The model repeated the text right of the cursor.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the model may see of the code around the cursor."""
+
+    prefix: str
+    """Whole lines above the cursor, then the typed part of its line."""
+    suffix: str
+    """What follows, from the line below the cursor; on the middle surface from the cursor."""
+    rest_of_line: str
+    """Text right of the cursor in its line, without the ending."""
+    first_line: int
+    """Number, in the document, of the line that `prefix` begins with."""
+    path: str = ""
+    """File name relative to its workspace folder."""
+    surface: Surface = Surface.LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a prompt: one special token, or text in which no special token is recognised."""
+
+    text: str
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model is given, most stable part first."""
+
+    segments: tuple[Segment, ...]
+    healed: str = ""
+    """Text taken off the end; the answer has to begin with it (token healing)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """Where a generation ends, whatever the model would add."""
+
+    max_tokens: int
+    """Most tokens to generate, those of the healed text included."""
+    max_lines: int = 1
+    """Lines with something in them, after which generation ends."""
+    strings: tuple[str, ...] = ()
+    """Texts that end the generation and are not part of it."""
+
+
+class StopReason(enum.Enum):
+    """Why a generation ended."""
+
+    END = "end"
+    """The model ended it."""
+    LINES = "lines"
+    TOKENS = "tokens"
+    STRING = "string"
+    CANCELLED = "cancelled"
+    CONTEXT_FULL = "context-full"
+    NOT_HEALED = "not-healed"
+    """No token fits the healed text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Where the time of one completion went, in milliseconds."""
+
+    context: float = 0.0
+    """Choosing and counting what the model sees."""
+    prefill: float = 0.0
+    """Evaluating the part of the prompt that was not in the KV cache."""
+    decode: float = 0.0
+    """Generating tokens."""
+    filters: float = 0.0
+    """Postprocessing."""
+    total: float = 0.0
+    """From request to answer, waiting included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What the engine produced for one prompt."""
+
+    text: str
+    """The answer, the healed text taken off again."""
+    stop: StopReason
+    logprobs: tuple[float, ...] = ()
+    """Natural log probability of each generated token, before any constraint."""
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    """Tokens of the prompt that were in the KV cache already."""
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A suggestion."""
+
+    text: str
+    """What to insert at `start`, replacing the text up to `end`."""
+    start: Position
+    end: Position
+    surface: Surface
+    generation: Generation
+    timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The absence of a suggestion, and why."""
+
+    reason: RejectionReason
+    detail: str = ""
+    """More about this case; never text of the document."""
+    timings: Timings = field(default_factory=Timings)
