@@ -244,3 +244,21 @@ class Rejection:
     detail: str = ""
     """More about this case; never text of the document."""
     timings: Timings = field(default_factory=Timings)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a model file says about itself."""
+
+    architecture: str
+    """As llama.cpp names it, such as ``qwen2``."""
+    name: str
+    """Its own title; empty if the file has none."""
+    parameters: int
+    context_length: int
+    """Longest context it was trained for, in tokens."""
+    fim_tokens: dict[str, str] = field(default_factory=dict)
+    """Text of each FIM token that the file's vocabulary holds, by role: ``prefix``, ``suffix``,
+    ``middle``, ``pad``, ``repository``, ``separator``."""
+    special_tokens: frozenset[str] = frozenset()
+    """Texts of all control tokens, to recognise a family by."""
