@@ -1,6 +1,6 @@
-"""Lines of text as LSP counts them, in code points.
+r"""Lines of text as LSP counts them, in code points.
 
-A line ends at ``\\n``, ``\\r\\n`` or ``\\r`` and nowhere else; `str.splitlines` also splits at form
+A line ends at ``\n``, ``\r\n`` or ``\r`` and nowhere else; `str.splitlines` also splits at form
 feeds and other separators, which would shift every later line. Knows nothing about LSP's
 position encodings: those belong to the server.
 """
@@ -12,10 +12,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def split_lines(text: str) -> list[str]:
-    """Split `text` into lines that keep their endings.
+    r"""Split `text` into lines that keep their endings.
 
     The last line has no ending, so the result is never empty and holds one more line than
-    there are line ends: ``split_lines("a\\n") == ["a\\n", ""]``.
+    there are line ends: ``split_lines("a\n") == ["a\n", ""]``.
     """
     lines = []
     start = 0

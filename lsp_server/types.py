@@ -70,7 +70,7 @@ class SelectedCompletion:
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """One question: what should stand at this place?"""
+    """The question what should stand at one place."""
 
     document: Document
     position: Position
@@ -115,11 +115,15 @@ class RejectionReason(enum.Enum):
 
 _EXPLANATIONS = {
     RejectionReason.DISABLED: "Suggestions are switched off (completion.enable).",
-    RejectionReason.LANGUAGE_DISABLED: "Suggestions are switched off for this language (completion.disabled_languages).",
+    RejectionReason.LANGUAGE_DISABLED: (
+        "Suggestions are switched off for this language (completion.disabled_languages)."
+    ),
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
     RejectionReason.UNKNOWN_DOCUMENT: "The editor asked about a document that it has not opened.",
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
-    RejectionReason.SELECTION_DIFFERS: "The item selected in the completion menu does not fit the text at the cursor.",
+    RejectionReason.SELECTION_DIFFERS: (
+        "The item selected in the completion menu does not fit the text at the cursor."
+    ),
     RejectionReason.NO_MODEL: "No model is installed; run `fimbul models pull`.",
     RejectionReason.MODEL_LOADING: "The model is still loading.",
     RejectionReason.ENGINE_FAILED: "The engine failed; `fimbul doctor` says more.",

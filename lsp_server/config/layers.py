@@ -99,14 +99,14 @@ def _parse(entry: Entry, raw: Any, current: Any) -> Any:
         if isinstance(raw, str) and raw:
             return raw
         raise ValueError(f"is {raw!r}, not a name{kept}")
-    if isinstance(raw, Sequence) and not isinstance(raw, str) and all(isinstance(item, str) for item in raw):
+    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
         return tuple(raw)
     raise ValueError(f"is {raw!r}, not a list of names{kept}")
 
 
 def _parse_int(entry: Entry, raw: Any, kept: str) -> int:
     if not isinstance(raw, int) or isinstance(raw, bool):
-        raise ValueError(f"is {raw!r}, not a whole number{kept}")
+        raise ValueError(f"is {raw!r}, not a whole number{kept}")  # noqa: TRY004  # See `_parse`.
     low, high = entry.option.minimum, entry.option.maximum
     if (low is not None and raw < low) or (high is not None and raw > high):
         raise ValueError(f"is {raw}, not between {low} and {high}{kept}")

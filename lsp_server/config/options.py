@@ -84,7 +84,7 @@ def _option(default: Any, doc: str, **more: Any) -> Any:
 class CompletionOptions:
     """Whether and how much is suggested."""
 
-    enable: bool = _option(True, "Suggest at all.", tighten=Tighten.FALSE)
+    enable: bool = _option(default=True, doc="Suggest at all.", tighten=Tighten.FALSE)
     trigger: Trigger = _option(
         Trigger.AUTOMATIC,
         "Suggest while typing, or only on request.",
@@ -161,7 +161,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class LogOptions:
-    """What the server writes to its error stream; never text of a document."""
+    """What the server writes to its error stream."""
 
     level: LogLevel = _option(LogLevel.WARNING, "Least important message that is written.")
 
@@ -226,9 +226,8 @@ def as_markdown() -> str:
             meaning += " One of " + ", ".join(f"`{choice}`" for choice in entry.choices) + "."
         if entry.option.unit:
             meaning += f" In {entry.option.unit}."
-        rows.append(
-            f"| `{entry.key}` | `{_shown(entry.default)}` | {meaning} | {entry.option.tighten.value} |"
-        )
+        cells = (f"`{entry.key}`", f"`{_shown(entry.default)}`", meaning)
+        rows.append("| " + " | ".join((*cells, entry.option.tighten.value)) + " |")
     return "\n".join(rows) + "\n"
 
 

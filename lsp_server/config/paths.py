@@ -73,7 +73,7 @@ def workspace_file(folder: Path) -> Path:
 def _policy_file() -> Path:
     # Fixed places, not environment variables: a policy that a variable could move is none.
     if sys.platform == "win32":
-        return Path(os.environ.get("ProgramData", r"C:\ProgramData")) / APPLICATION / "policy.toml"
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / APPLICATION / "policy.toml"
     if sys.platform == "darwin":
         return Path("/Library/Application Support") / APPLICATION / "policy.toml"
     return Path("/etc") / APPLICATION / "policy.toml"

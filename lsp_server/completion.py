@@ -1,0 +1,203 @@
+"""Join the stages: a request in, a suggestion or the reason for none out.
+
+The only module that knows all stages. Knows nothing about LSP.
+"""
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lsp_server.config.options import Settings
+from lsp_server.context.window import build_context, lines_to_count
+from lsp_server.errors import EngineBusy, EngineError
+from lsp_server.inference.counting import TokenCounter
+from lsp_server.inference.engine import Engine, EngineState
+from lsp_server.postprocess.filters import Place, postprocess
+from lsp_server.prompt.build import build_prompt as lay_out
+from lsp_server.prompt.formats import FimFormat
+from lsp_server.trigger import check_trigger
+from lsp_server.types import (
+    Completion,
+    CompletionRequest,
+    Context,
+    Generation,
+    Position,
+    Prompt,
+    Rejection,
+    RejectionReason,
+    StopReason,
+    StopRules,
+    Timings,
+)
+
+_OUTCOMES = 64
+"""Documents whose last outcome is remembered."""
+
+_PLACE_LINES = 5
+"""Lines below the cursor that the filters see."""
+
+Outcome = Completion | Rejection
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The model that answers, as far as the pipeline needs to know it."""
+
+    name: str
+    fim: FimFormat
+
+
+def build_prompt(
+    request: CompletionRequest,
+    settings: Settings,
+    fim: FimFormat,
+    count_tokens: Callable[[str], int],
+) -> Prompt:
+    """Return the prompt that `request` leads to; the evaluation reads it too."""
+    asked = with_selection(request)
+    context = build_context(asked, settings.context, count_tokens)
+    return lay_out(context, fim, settings.prompt)
+
+
+def with_selection(request: CompletionRequest) -> CompletionRequest:
+    """Return `request` as if the selected menu item had been inserted already."""
+    selected = request.selected
+    if selected is None:
+        return request
+    document, row = request.document, request.position.line
+    line = document.lines[row]
+    changed = line[: selected.start.column] + selected.text + line[selected.end.column :]
+    lines = (*document.lines[:row], changed, *document.lines[row + 1 :])
+    cursor = Position(row, selected.start.column + len(selected.text))
+    return replace(request, document=replace(document, lines=lines), position=cursor)
+
+
+class Pipeline:
+    """The stages around one engine, and what came out of them so far."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._counter = TokenCounter(engine)
+        self._last: OrderedDict[str, Outcome] = OrderedDict()
+        self.settings = settings
+        self.model: ServedModel | None = None
+        """The model that answers; None while there is none."""
+        self.shown = 0
+        """Suggestions made so far."""
+        self.rejections: Counter[RejectionReason] = Counter()
+        """Silences so far, by reason."""
+
+    def serve(self, model: ServedModel | None) -> None:
+        """Answer with `model` from now on."""
+        self.model = model
+        self._counter.forget()
+
+    def last_outcome(self, uri: str) -> Outcome | None:
+        """Return what the last request for a document led to."""
+        return self._last.get(uri)
+
+    def note(self, uri: str, outcome: Outcome) -> None:
+        """Count an outcome and remember it as the document's last one."""
+        if isinstance(outcome, Rejection):
+            self.rejections[outcome.reason] += 1
+        else:
+            self.shown += 1
+        self._last[uri] = outcome
+        self._last.move_to_end(uri)
+        while len(self._last) > _OUTCOMES:
+            self._last.popitem(last=False)
+
+    async def complete(self, request: CompletionRequest) -> Outcome:
+        """Return a suggestion or the reason why there is none; never raises for the engine.
+
+        Cancelling the awaiting task ends the work; the caller then notes why.
+        """
+        started = time.perf_counter()
+        outcome = await self._run(request)
+        timings = replace(outcome.timings, total=_milliseconds(started))
+        outcome = replace(outcome, timings=timings)
+        self.note(request.document.uri, outcome)
+        return outcome
+
+    async def _run(self, request: CompletionRequest) -> Outcome:
+        rejection = check_trigger(request, self.settings.completion) or self._availability()
+        if rejection is not None:
+            return rejection
+        try:
+            return await self._generate(request)
+        except EngineBusy:
+            return Rejection(RejectionReason.MODEL_LOADING)
+        except EngineError as error:
+            return Rejection(RejectionReason.ENGINE_FAILED, str(error))
+
+    def _availability(self) -> Rejection | None:
+        if self._engine.state is EngineState.LOADING:
+            return Rejection(RejectionReason.MODEL_LOADING)
+        if self._engine.state is EngineState.FAILED:
+            return Rejection(RejectionReason.ENGINE_FAILED)
+        if self.model is None or self._engine.state is EngineState.CLOSED:
+            return Rejection(RejectionReason.NO_MODEL)
+        return None
+
+    async def _generate(self, request: CompletionRequest) -> Outcome:
+        assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
+        fim = self.model.fim
+        started = time.perf_counter()
+        asked = with_selection(request)
+        counts = await self._counter.counts(lines_to_count(asked, self.settings.context))
+        context = build_context(asked, self.settings.context, counts.__getitem__)
+        prompt = lay_out(context, fim, self.settings.prompt)
+        context_ms = _milliseconds(started)
+        typed = asked.document.line(asked.position.line)[: asked.position.column]
+        generation = await self._engine.complete(
+            prompt,
+            StopRules(self.settings.completion.max_tokens),
+            line_has_text=bool(typed.strip()),
+        )
+        return _outcome(request, asked, context, generation, context_ms)
+
+
+def _outcome(
+    request: CompletionRequest,
+    asked: CompletionRequest,
+    context: Context,
+    generation: Generation,
+    context_ms: float,
+) -> Outcome:
+    started = time.perf_counter()
+    row, column = asked.position.line, asked.position.column
+    below = asked.document.lines[row + 1 : row + 1 + _PLACE_LINES]
+    place = Place(
+        typed=asked.document.line(row)[:column],
+        rest_of_line=context.rest_of_line,
+        next_lines=tuple(line.rstrip("\r\n") for line in below),
+        surface=context.surface,
+    )
+    text = _refusal(generation) or postprocess(generation.text, place)
+    timings = replace(
+        generation.timings, context=context_ms, filters=_milliseconds(started), total=0.0
+    )
+    if isinstance(text, RejectionReason):
+        return Rejection(text, generation.stop.value, timings)
+    selected = request.selected
+    return Completion(
+        text=text if selected is None else selected.text + text,
+        start=request.position if selected is None else selected.start,
+        end=request.position if selected is None else selected.end,
+        surface=context.surface,
+        generation=generation,
+        timings=timings,
+    )
+
+
+def _refusal(generation: Generation) -> RejectionReason | None:
+    if generation.stop is StopReason.CANCELLED:
+        return RejectionReason.CANCELLED
+    if generation.stop is StopReason.NOT_HEALED:
+        return RejectionReason.NOT_HEALED
+    return None
+
+
+def _milliseconds(started: float) -> float:
+    return (time.perf_counter() - started) * 1000.0

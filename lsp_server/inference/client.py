@@ -1,0 +1,241 @@
+"""The server's side of one worker process.
+
+Sends requests, hands answers to whoever waits for them, and turns the death of the process
+into `EngineCrashed` for all of them. Restarting is not decided here.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from lsp_server.errors import EngineCrashed, EngineRefused
+from lsp_server.inference.protocol import (
+    LENGTH,
+    MAX_FRAME,
+    AnyAnswer,
+    Cancel,
+    Complete,
+    Counted,
+    Counters,
+    CountTokens,
+    Failed,
+    Finished,
+    Load,
+    Loaded,
+    LoadOptions,
+    Piece,
+    Prefill,
+    Request,
+    Statistics,
+    WireSegment,
+    decode_answer,
+    encode,
+)
+from lsp_server.types import Generation, Prompt, StopReason, StopRules, Timings
+
+_LOG = logging.getLogger(__name__)
+
+_STDERR_LINES = 20
+
+_Kind = TypeVar("_Kind", Loaded, Counted, Finished, Counters)
+
+OnText = Callable[[str], None]
+
+
+def worker_command(backend: str = "llama", script: str | None = None) -> tuple[str, ...]:
+    """Return the command that starts a worker."""
+    command = (sys.executable, "-m", "lsp_server.inference.worker", "--backend", backend)
+    return command if script is None else (*command, "--script", script)
+
+
+class WorkerClient:
+    """One running worker."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._next_id = 0
+        self._waiting: dict[int, asyncio.Future[AnyAnswer]] = {}
+        self._listeners: dict[int, OnText] = {}
+        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._death: EngineCrashed | None = None
+        self._tasks = (
+            asyncio.create_task(self._read_answers(), name="worker answers"),
+            asyncio.create_task(self._read_stderr(), name="worker stderr"),
+        )
+
+    @classmethod
+    async def start(cls, command: Sequence[str]) -> "WorkerClient":
+        """Start the worker `command`."""
+        environment = {
+            **os.environ,
+            # A crash in ggml would otherwise start a debugger on the process.
+            "GGML_NO_BACKTRACE": "1",
+        }
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=environment,
+                limit=MAX_FRAME,
+            )
+        except OSError as error:
+            raise EngineCrashed(f"The engine process cannot be started: {error}.") from error
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
+
+    @property
+    def death(self) -> EngineCrashed | None:
+        """How the worker died, if it did."""
+        return self._death
+
+    async def wait_for_death(self) -> EngineCrashed:
+        """Return how the worker died, once it has."""
+        await asyncio.wait(self._tasks)
+        return self._death or EngineCrashed("The engine process ended.")
+
+    async def load(self, path: str, options: LoadOptions) -> Loaded:
+        """Load the model at `path`."""
+        return _expect(Loaded, await self._ask(Load(self._number(), path, options)))
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        """Return the token count of each text, also while a generation runs."""
+        answer = _expect(Counted, await self._ask(CountTokens(self._number(), texts)))
+        return answer.counts
+
+    async def complete(
+        self, prompt: Prompt, stop: StopRules, *, line_has_text: bool, on_text: OnText | None = None
+    ) -> Generation:
+        """Generate; cancelling the awaiting task cancels the generation in the worker."""
+        request = Complete(
+            id=self._number(),
+            segments=_wire(prompt),
+            healed=prompt.healed,
+            max_tokens=stop.max_tokens,
+            max_lines=stop.max_lines,
+            line_has_text=line_has_text,
+            stop_strings=list(stop.strings),
+        )
+        if on_text is not None:
+            self._listeners[request.id] = on_text
+        try:
+            return _generation(_expect(Finished, await self._ask(request)))
+        finally:
+            self._listeners.pop(request.id, None)
+
+    async def prefill(self, prompt: Prompt) -> Generation:
+        """Evaluate `prompt` into the KV cache."""
+        request = Prefill(self._number(), _wire(prompt))
+        return _generation(_expect(Finished, await self._ask(request)))
+
+    async def counters(self) -> Counters:
+        """Return what the worker has done so far."""
+        return _expect(Counters, await self._ask(Statistics(self._number())))
+
+    async def close(self) -> None:
+        """End the process and wait until it is gone."""
+        self._death = self._death or EngineCrashed("The engine was closed.")
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), timeout=2.0)
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    def _number(self) -> int:
+        self._next_id += 1
+        return self._next_id
+
+    async def _ask(self, request: Request) -> AnyAnswer:
+        future: asyncio.Future[AnyAnswer] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = future
+        try:
+            self._send(request)
+            return await future
+        except asyncio.CancelledError:
+            with contextlib.suppress(EngineCrashed):
+                self._send(Cancel(request.id))
+            raise
+        finally:
+            self._waiting.pop(request.id, None)
+
+    def _send(self, request: Request) -> None:
+        stdin = self._process.stdin
+        if self._death is not None or stdin is None or stdin.is_closing():
+            raise self._death or EngineCrashed("The engine process ended.")
+        stdin.write(encode(request))
+
+    async def _read_answers(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None  # noqa: S101  # It was asked for as a pipe.
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                (length,) = LENGTH.unpack(await stdout.readexactly(LENGTH.size))
+                self._deliver(decode_answer(await stdout.readexactly(length)))
+        status = await self._process.wait()
+        await asyncio.wait((self._tasks[1],))
+        self._die(status)
+
+    def _deliver(self, answer: AnyAnswer) -> None:
+        if isinstance(answer, Piece):
+            if listener := self._listeners.get(answer.id):
+                listener(answer.text)
+            return
+        future = self._waiting.get(answer.id)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def _die(self, status: int) -> None:
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        detail = f": {self._stderr[-1]}" if self._stderr else ""
+        self._death = self._death or EngineCrashed(f"The engine process ended ({how}){detail}.")
+        _LOG.debug("worker %d ended (%s)", self.pid, how)
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(self._death)
+
+    async def _read_stderr(self) -> None:
+        stderr = self._process.stderr
+        assert stderr is not None  # noqa: S101  # It was asked for as a pipe.
+        while line := await stderr.readline():
+            self._stderr.append(line.decode("utf-8", "replace").strip())
+
+
+def _wire(prompt: Prompt) -> list[WireSegment]:
+    return [WireSegment(segment.text, segment.special) for segment in prompt.segments]
+
+
+def _expect(kind: type[_Kind], answer: AnyAnswer) -> _Kind:
+    if isinstance(answer, Failed):
+        raise EngineRefused(answer.message)
+    if not isinstance(answer, kind):
+        raise EngineRefused(f"The engine answered {type(answer).__name__}.")
+    return answer
+
+
+def _generation(answer: Finished) -> Generation:
+    return Generation(
+        text=answer.text,
+        stop=StopReason(answer.stop),
+        logprobs=tuple(answer.logprobs),
+        prompt_tokens=answer.prompt_tokens,
+        reused_tokens=answer.reused_tokens,
+        timings=Timings(prefill=answer.prefill_ms, decode=answer.decode_ms),
+    )

@@ -1,0 +1,251 @@
+"""The engine as the pipeline sees it, and the one that runs on this machine.
+
+`Engine` is the seam. `LocalEngine` keeps one worker process alive: it tests a model before its
+first use, starts the worker again when it dies, steps down to a safer setting when it keeps
+dying, and says so once. Knows nothing about documents or editors.
+"""
+
+import asyncio
+import enum
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lsp_server.errors import EngineBusy, EngineCrashed, EngineError, FimbulError
+from lsp_server.inference.client import OnText, WorkerClient
+from lsp_server.inference.inspection import description_of
+from lsp_server.inference.protocol import Counters, LoadOptions
+from lsp_server.inference.selftest import SETTINGS, SelfTestResult, selftest_once
+from lsp_server.types import Generation, ModelDescription, Prompt, StopRules
+
+_LOG = logging.getLogger(__name__)
+
+_DEATHS_BEFORE_STEP = 3
+"""Deaths in a row after which a safer setting is tried."""
+
+_CALM = 60.0
+"""Seconds without a death after which earlier ones are forgotten."""
+
+_LONGEST_PAUSE = 8.0
+"""Longest wait before a restart, in seconds."""
+
+
+class EngineState(enum.Enum):
+    """What the engine can do now."""
+
+    CLOSED = "closed"
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """A change that the user may want to know of."""
+
+    state: EngineState
+    message: str = ""
+    """For the user; empty if the change explains itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model on this machine."""
+
+    name: str
+    path: Path
+    digest: str
+    """SHA-256 of the file, or what else identifies it."""
+
+
+class Engine(Protocol):
+    """Runs prompts. Every method may raise EngineError."""
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine can do now."""
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        """Return the token count of each text."""
+
+    async def complete(
+        self, prompt: Prompt, stop: StopRules, *, line_has_text: bool, on_text: OnText | None = None
+    ) -> Generation:
+        """Generate; cancelling the awaiting task ends the generation."""
+
+    async def prefill(self, prompt: Prompt) -> Generation:
+        """Evaluate a prompt ahead of its use."""
+
+    async def close(self) -> None:
+        """Let go of everything."""
+
+
+class LocalEngine:
+    """A worker process on this machine, kept alive."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        selftest_file: Path,
+        listen: Callable[[EngineEvent], None] = lambda _event: None,
+    ) -> None:
+        self._command = tuple(command)
+        self._selftest_file = selftest_file
+        self._listen = listen
+        self._state = EngineState.CLOSED
+        self._worker: WorkerClient | None = None
+        self._model: ModelFile | None = None
+        self._options = LoadOptions()
+        self._result = SelfTestResult(extra_buffers=True, one_thread=False)
+        self._deaths = 0
+        self._last_death = 0.0
+        self._told = False
+        self._watcher: asyncio.Task[None] | None = None
+        self.description: ModelDescription | None = None
+        """What the loaded model says about itself."""
+        self.system = ""
+        """CPU features that the engine uses."""
+
+    @property
+    def state(self) -> EngineState:
+        """See `Engine.state`."""
+        return self._state
+
+    @property
+    def selftest(self) -> SelfTestResult:
+        """What held in the self-test of the loaded model."""
+        return self._result
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Process id of the worker, if one runs."""
+        return self._worker.pid if self._worker else None
+
+    async def open(self, model: ModelFile, options: LoadOptions) -> None:
+        """Test `model` if it is new here, then load it.
+
+        Raises FimbulError; the state is then FAILED and an event has told why.
+        """
+        await self.close()
+        self._model, self._options = model, options
+        self._change(EngineState.LOADING)
+        try:
+            self._result = await selftest_once(
+                self._command, model.path, options, file=self._selftest_file, digest=model.digest
+            )
+            if not self._result.full_speed:
+                self._change(EngineState.LOADING, _slow_message(model, self._result))
+            await self._start()
+        except FimbulError as error:
+            self._change(EngineState.FAILED, str(error))
+            raise
+        self._watcher = asyncio.create_task(self._watch(), name="worker watch")
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.gather(self._watcher, return_exceptions=True)
+            self._watcher = None
+        if self._worker is not None:
+            await self._worker.close()
+            self._worker = None
+        self._state = EngineState.CLOSED
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        """See `Engine.count_tokens`."""
+        return await self._ready().count_tokens(texts)
+
+    async def complete(
+        self, prompt: Prompt, stop: StopRules, *, line_has_text: bool, on_text: OnText | None = None
+    ) -> Generation:
+        """See `Engine.complete`."""
+        worker = self._ready()
+        return await worker.complete(prompt, stop, line_has_text=line_has_text, on_text=on_text)
+
+    async def prefill(self, prompt: Prompt) -> Generation:
+        """See `Engine.prefill`."""
+        return await self._ready().prefill(prompt)
+
+    async def counters(self) -> Counters:
+        """Return what the worker has done since it was started."""
+        return await self._ready().counters()
+
+    def _ready(self) -> WorkerClient:
+        if self._state is EngineState.READY and self._worker is not None:
+            return self._worker
+        if self._state is EngineState.LOADING:
+            raise EngineBusy("The model is loading.")
+        raise EngineCrashed("The engine is not running; `fimbul doctor` says more.")
+
+    async def _start(self) -> None:
+        assert self._model is not None  # noqa: S101  # `open` has set it.
+        worker = await WorkerClient.start(self._command)
+        try:
+            loaded = await worker.load(str(self._model.path), self._result.apply(self._options))
+        except (EngineError, asyncio.CancelledError):
+            await worker.close()
+            raise
+        self.description = description_of(loaded)
+        self.system = loaded.system
+        self._worker = worker
+        self._change(EngineState.READY)
+
+    async def _watch(self) -> None:
+        """Start the worker again whenever it dies, until no setting is left."""
+        while self._worker is not None:
+            death = await self._worker.wait_for_death()
+            self._worker = None
+            while self._worker is None:
+                if not self._count_death(death):
+                    return
+                await asyncio.sleep(min(_LONGEST_PAUSE, 0.25 * 2 ** (self._deaths - 1) - 0.25))
+                try:
+                    await self._start()
+                except EngineError as error:
+                    death = EngineCrashed(str(error))
+
+    def _count_death(self, death: EngineCrashed) -> bool:
+        """Note one death; return whether the worker is to be started again."""
+        now = time.monotonic()
+        if now - self._last_death > _CALM:
+            self._deaths = 0
+            self._told = False
+        self._last_death = now
+        self._deaths += 1
+        _LOG.warning("%s", death)
+        if self._deaths % _DEATHS_BEFORE_STEP == 0 and not self._step_down():
+            self._change(
+                EngineState.FAILED,
+                f"{death} It keeps crashing, so there will be no suggestions until fimbul is "
+                "restarted. Run `fimbul doctor`.",
+            )
+            return False
+        message = "" if self._told else f"{death} It is being restarted; suggestions go on."
+        self._told = True
+        self._change(EngineState.LOADING, message)
+        return True
+
+    def _step_down(self) -> bool:
+        now = (self._result.extra_buffers, self._result.one_thread)
+        later = SETTINGS[SETTINGS.index(now) + 1 :]
+        if not later:
+            return False
+        extra_buffers, one_thread = later[0]
+        self._result = SelfTestResult(extra_buffers, one_thread, self._result.crashes)
+        return True
+
+    def _change(self, state: EngineState, message: str = "") -> None:
+        self._state = state
+        self._listen(EngineEvent(state, message))
+
+
+def _slow_message(model: ModelFile, result: SelfTestResult) -> str:
+    setting = "one thread" if result.one_thread else "plain buffers"
+    return (
+        f"{model.name} crashed the engine at full speed on this machine, so it runs with "
+        f"{setting}, at about half the speed. `fimbul doctor` says how to rebuild the engine."
+    )

@@ -1,0 +1,180 @@
+"""The messages between server and worker, and their frames on a pipe.
+
+A frame is four bytes of length, big-endian, and one MessagePack message. Every request has a
+number that its answers repeat. Knows nothing about models.
+"""
+
+import struct
+from typing import BinaryIO
+
+import msgspec
+
+LENGTH = struct.Struct(">I")
+
+MAX_FRAME = 64 * 1024 * 1024
+"""Longest frame in bytes; a longer one means the stream is out of step."""
+
+
+class Request(msgspec.Struct, frozen=True, tag=True):
+    """What the server asks of the worker."""
+
+    id: int
+
+
+class LoadOptions(msgspec.Struct, frozen=True):
+    """How a model is loaded."""
+
+    threads: int = 2
+    context_length: int = 4096
+    """Size of the KV cache in tokens."""
+    extra_buffers: bool = True
+    """Whether llama.cpp may repack weights for this processor (`use_extra_bufts`)."""
+    vocabulary_only: bool = False
+
+
+class Load(Request, frozen=True):
+    """Load a model; answered by `Loaded`."""
+
+    path: str
+    options: LoadOptions
+
+
+class CountTokens(Request, frozen=True):
+    """Count the tokens of texts, also while a generation runs; answered by `Counted`."""
+
+    texts: list[str]
+
+
+class WireSegment(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch of a prompt: one special token, or text."""
+
+    text: str
+    special: bool = False
+
+
+class Prefill(Request, frozen=True):
+    """Evaluate a prompt into the KV cache; answered by `Finished` without text."""
+
+    segments: list[WireSegment]
+
+
+class Complete(Request, frozen=True):
+    """Generate; answered by any number of `Piece` and one `Finished`."""
+
+    segments: list[WireSegment]
+    healed: str
+    max_tokens: int
+    max_lines: int
+    line_has_text: bool
+    """Whether the cursor's line has something left of the cursor, the healed text included."""
+    stop_strings: list[str] = []
+
+
+class Cancel(Request, frozen=True):
+    """Stop the request of the number `id`; that request is answered all the same."""
+
+
+class Statistics(Request, frozen=True):
+    """Ask for counters; answered by `Counters`."""
+
+
+AnyRequest = Load | CountTokens | Prefill | Complete | Cancel | Statistics
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """What the worker says."""
+
+    id: int
+
+
+class Loaded(Answer, frozen=True):
+    """The model is ready."""
+
+    architecture: str
+    name: str
+    parameters: int
+    context_length: int
+    fim_tokens: dict[str, str]
+    special_tokens: list[str]
+    system: str
+    """CPU features in use, as llama.cpp prints them."""
+    milliseconds: float
+
+
+class Counted(Answer, frozen=True):
+    """Token counts, in the order of the texts."""
+
+    counts: list[int]
+
+
+class Piece(Answer, frozen=True):
+    """Text that was just generated."""
+
+    text: str
+
+
+class Finished(Answer, frozen=True):
+    """The end of a generation or prefill."""
+
+    text: str
+    stop: str
+    """A value of `lsp_server.types.StopReason`."""
+    logprobs: list[float]
+    prompt_tokens: int
+    reused_tokens: int
+    prefill_ms: float
+    decode_ms: float
+
+
+class Failed(Answer, frozen=True):
+    """The request could not be done; the worker goes on."""
+
+    message: str
+
+
+class Counters(Answer, frozen=True):
+    """What this worker has done so far."""
+
+    requests: int
+    prompt_tokens: int
+    reused_tokens: int
+    generated_tokens: int
+    prefill_ms: float
+    decode_ms: float
+    cached_tokens: int
+    """Tokens in the KV cache now."""
+
+
+AnyAnswer = Loaded | Counted | Piece | Finished | Failed | Counters
+
+_ENCODER = msgspec.msgpack.Encoder()
+_REQUESTS = msgspec.msgpack.Decoder(AnyRequest)
+_ANSWERS = msgspec.msgpack.Decoder(AnyAnswer)
+
+
+def encode(message: Request | Answer) -> bytes:
+    """Return `message` as one frame."""
+    body = _ENCODER.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def decode_answer(body: bytes) -> AnyAnswer:
+    """Return the answer in the body of a frame."""
+    answer: AnyAnswer = _ANSWERS.decode(body)
+    return answer
+
+
+def decode_request(body: bytes) -> AnyRequest:
+    """Return the request in the body of a frame."""
+    request: AnyRequest = _REQUESTS.decode(body)
+    return request
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """Read the body of one frame, blocking; None at the end of the stream."""
+    header = stream.read(LENGTH.size)
+    if len(header) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(header)
+    body = stream.read(length)
+    return body if len(body) == length else None

@@ -1,0 +1,197 @@
+"""An engine without a model: answers and faults from a script.
+
+It runs in a worker process like llama.cpp does, so tests and demonstrations meet the same
+pipes, cancellations and crashes. A script is TOML; each rule names how the text before the
+cursor ends, and what happens then. A token is a word or a single other character.
+"""
+
+import os
+import re
+import signal
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from lsp_server.errors import EngineRefused
+from lsp_server.inference.backend import Cancelled, common_length
+from lsp_server.inference.protocol import (
+    Complete,
+    Counters,
+    Finished,
+    Load,
+    Loaded,
+    Prefill,
+    WireSegment,
+)
+from lsp_server.inference.stopping import AnswerText
+from lsp_server.types import StopReason
+
+_TOKEN = re.compile(r"\w+|\W", re.DOTALL)
+
+_FIM_TOKENS = {
+    "prefix": "<|fim_prefix|>",
+    "suffix": "<|fim_suffix|>",
+    "middle": "<|fim_middle|>",
+}
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What happens at one kind of place."""
+
+    answer: str = ""
+    after: str = ""
+    """How the text before the cursor ends; empty fits everywhere."""
+    token_ms: float = 0.0
+    """Time that each token takes, in milliseconds."""
+    fault: str = ""
+    """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling) or ``fail`` (an error)."""
+
+
+class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All rules; the first that fits decides."""
+
+    rules: list[Rule] = [Rule(answer="scripted()")]
+    load_ms: float = 0.0
+    """Time that loading takes, in milliseconds."""
+    load_fault: str = ""
+    """A fault, as in a rule, that strikes while loading."""
+    crash_with_extra_buffers: bool = False
+    """Crash at the first evaluation unless repacked buffers are off, as some machines do."""
+
+
+class ScriptedBackend:
+    """Answers by rules."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._stopping = False
+        self._extra_buffers = False
+        self._cached: list[str] = []
+        self._totals = dict.fromkeys(
+            ("requests", "prompt_tokens", "reused_tokens", "generated_tokens"), 0
+        )
+
+    @classmethod
+    def from_file(cls, path: str | None) -> "ScriptedBackend":
+        """Read the script at `path`; without one, every place gets the same answer."""
+        if path is None:
+            return cls(Script())
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            return cls(msgspec.convert(values, Script))
+        except (OSError, ValueError, msgspec.ValidationError) as error:
+            raise EngineRefused(f"The script {path} cannot be used: {error}.") from error
+
+    def begin(self) -> None:
+        """See `Backend.begin`."""
+        self._stopping = False
+
+    def cancel(self) -> None:
+        """See `Backend.cancel`."""
+        self._stopping = True
+
+    def load(self, request: Load) -> Loaded:
+        """See `Backend.load`."""
+        self._wait(self._script.load_ms)
+        self._strike(self._script.load_fault)
+        self._extra_buffers = request.options.extra_buffers
+        return Loaded(
+            id=request.id,
+            architecture="scripted",
+            name="scripted",
+            parameters=0,
+            context_length=request.options.context_length,
+            fim_tokens=_FIM_TOKENS,
+            special_tokens=list(_FIM_TOKENS.values()),
+            system="scripted",
+            milliseconds=self._script.load_ms,
+        )
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """See `Backend.count_tokens`."""
+        return [len(_TOKEN.findall(text)) for text in texts]
+
+    def prefill(self, request: Prefill) -> Finished:
+        """See `Backend.prefill`."""
+        return self._evaluate(request.id, request.segments)
+
+    def _evaluate(self, request_id: int, segments: list[WireSegment]) -> Finished:
+        if self._script.crash_with_extra_buffers and self._extra_buffers:
+            self._strike("crash")
+        prompt = [
+            token
+            for segment in segments
+            for token in ([segment.text] if segment.special else _TOKEN.findall(segment.text))
+        ]
+        reused = common_length(prompt, self._cached)
+        self._cached = prompt
+        self._totals["requests"] += 1
+        self._totals["prompt_tokens"] += len(prompt)
+        self._totals["reused_tokens"] += reused
+        end = StopReason.END.value
+        return Finished(request_id, "", end, [], len(prompt), reused, 0.0, 0.0)
+
+    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
+        """See `Backend.generate`."""
+        evaluated = self._evaluate(request.id, request.segments)
+        texts = [segment.text for segment in request.segments if not segment.special]
+        before = (texts[-1] if texts else "") + request.healed
+        rule = next((rule for rule in self._script.rules if before.endswith(rule.after)), Rule())
+        self._strike(rule.fault)
+        answer = AnswerText(request)
+        stop: StopReason | None = None
+        tokens = 0
+        for token in [request.healed, *_TOKEN.findall(rule.answer)]:
+            if not token:
+                continue
+            self._wait(rule.token_ms)
+            tokens += 1
+            stop = answer.add(token.encode())
+            if fresh := answer.fresh():
+                emit(fresh)
+            if stop is not None:
+                break
+        self._totals["generated_tokens"] += tokens
+        return Finished(
+            id=request.id,
+            text=answer.text(),
+            stop=(stop or StopReason.END).value,
+            logprobs=[-0.1] * tokens,
+            prompt_tokens=evaluated.prompt_tokens,
+            reused_tokens=evaluated.reused_tokens,
+            prefill_ms=0.0,
+            decode_ms=rule.token_ms * tokens,
+        )
+
+    def _wait(self, milliseconds: float) -> None:
+        until = time.monotonic() + milliseconds / 1000.0
+        while True:
+            if self._stopping:
+                raise Cancelled
+            if (left := until - time.monotonic()) <= 0:
+                return
+            time.sleep(min(left, 0.002))
+
+    def _strike(self, fault: str) -> None:
+        match fault:
+            case "crash":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "exit":
+                os._exit(1)
+            case "hang":
+                time.sleep(3600)
+            case "fail":
+                raise EngineRefused("The script says that this fails.")
+
+    def counters(self, request_id: int) -> Counters:
+        """See `Backend.counters`."""
+        return Counters(
+            id=request_id,
+            **self._totals,
+            prefill_ms=0.0,
+            decode_ms=0.0,
+            cached_tokens=len(self._cached),
+        )

@@ -1,0 +1,155 @@
+"""The worker process: reads requests from a pipe, runs one backend, writes answers.
+
+The main thread evaluates; a reader thread takes requests in, so that tokens are counted and
+requests cancelled while the main thread is inside llama.cpp. The process ends when its input
+does, so it never outlives the server. Knows nothing about documents.
+"""
+
+import argparse
+import os
+import queue
+import sys
+import threading
+from typing import BinaryIO
+
+from lsp_server.errors import FimbulError
+from lsp_server.inference.backend import Backend, Cancelled
+from lsp_server.inference.protocol import (
+    AnyRequest,
+    Cancel,
+    Complete,
+    Counted,
+    CountTokens,
+    Failed,
+    Finished,
+    Load,
+    Piece,
+    Prefill,
+    Statistics,
+    decode_request,
+    encode,
+    read_frame,
+)
+from lsp_server.types import StopReason
+
+
+class Worker:
+    """One backend between two pipes."""
+
+    def __init__(self, backend: Backend, source: BinaryIO, sink: BinaryIO) -> None:
+        self._backend = backend
+        self._source = source
+        self._sink = sink
+        self._write_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[AnyRequest | None] = queue.SimpleQueue()
+        self._state_lock = threading.Lock()
+        self._running: int | None = None
+        self._cancelled: set[int] = set()
+
+    def run(self) -> None:
+        """Serve until the input ends."""
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        while (request := self._queue.get()) is not None:
+            self._handle(request)
+
+    def _read(self) -> None:
+        while (body := read_frame(self._source)) is not None:
+            request = decode_request(body)
+            if isinstance(request, Cancel):
+                self._cancel(request.id)
+            elif isinstance(request, CountTokens):
+                self._count(request)
+            else:
+                self._queue.put(request)
+        # Whoever asked is gone: stop a generation that nobody waits for.
+        self._backend.cancel()
+        self._queue.put(None)
+
+    def _cancel(self, request_id: int) -> None:
+        with self._state_lock:
+            if self._running == request_id:
+                self._backend.cancel()
+            elif self._running is None or self._running < request_id:
+                self._cancelled.add(request_id)
+
+    def _count(self, request: CountTokens) -> None:
+        try:
+            self._write(Counted(request.id, self._backend.count_tokens(request.texts)))
+        except FimbulError as error:
+            self._write(Failed(request.id, str(error)))
+
+    def _handle(self, request: AnyRequest) -> None:
+        with self._state_lock:
+            self._backend.begin()
+            self._running = request.id
+            dropped = request.id in self._cancelled
+            # Numbers only grow, so cancellations of earlier requests came too late.
+            self._cancelled = {number for number in self._cancelled if number > request.id}
+        try:
+            self._write(_cancelled(request) if dropped else self._answer(request))
+        except Cancelled:
+            self._write(_cancelled(request))
+        except FimbulError as error:
+            self._write(Failed(request.id, str(error)))
+        finally:
+            with self._state_lock:
+                self._running = None
+
+    def _answer(self, request: AnyRequest) -> Finished | Failed | Counted | object:
+        match request:
+            case Load():
+                return self._backend.load(request)
+            case Complete():
+                return self._backend.generate(request, lambda text: self._piece(request.id, text))
+            case Prefill():
+                return self._backend.prefill(request)
+            case Statistics():
+                return self._backend.counters(request.id)
+        return Failed(request.id, f"The engine does not know {type(request).__name__}.")
+
+    def _piece(self, request_id: int, text: str) -> None:
+        self._write(Piece(request_id, text))
+
+    def _write(self, message: object) -> None:
+        frame = encode(message)  # type: ignore[arg-type]  # Every caller passes an answer.
+        with self._write_lock:
+            self._sink.write(frame)
+            self._sink.flush()
+
+
+def _cancelled(request: AnyRequest) -> Finished:
+    return Finished(request.id, "", StopReason.CANCELLED.value, [], 0, 0, 0.0, 0.0)
+
+
+def _make_backend(name: str, script: str | None) -> Backend:
+    if name == "scripted":
+        from lsp_server.inference.scripted import ScriptedBackend
+
+        return ScriptedBackend.from_file(script)
+    from lsp_server.inference.llama import LlamaBackend
+
+    return LlamaBackend()
+
+
+def main() -> None:
+    """Serve one backend on standard input and output."""
+    parser = argparse.ArgumentParser(description="The engine process of fimbul.")
+    parser.add_argument("--backend", choices=("llama", "scripted"), required=True)
+    parser.add_argument("--script", help="TOML file of the scripted backend")
+    arguments = parser.parse_args()
+    # Anything a native library prints would break the frames, so descriptor 1 is moved away
+    # before such a library is loaded, and descriptor 0 as well for whatever reads from it.
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # A descriptor is wanted, not a path.
+        os.dup2(nothing.fileno(), 0)
+    try:
+        backend = _make_backend(arguments.backend, arguments.script)
+    except FimbulError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(3) from None
+    Worker(backend, source, sink).run()
+
+
+if __name__ == "__main__":
+    main()

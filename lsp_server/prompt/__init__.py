@@ -1,0 +1,1 @@
+"""The stage that turns a context into the token segments of one model."""
