@@ -1,0 +1,38 @@
+# Everything happens in .venv, made by the standard library; pip keeps to your own settings.
+PYTHON ?= python3
+EXAMPLE ?= examples/inventory.py:24:1
+ITEMS ?=
+VENV := .venv/bin
+READY := .venv/.ready
+
+.PHONY: complete test check bench eval wheel setup clean
+
+complete: setup
+	$(VENV)/fimbul complete $(EXAMPLE)
+
+test: setup
+	$(VENV)/python -m pytest
+
+check: $(READY)
+	$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy
+
+bench: setup
+	$(VENV)/python -m benchmarks.latency
+
+eval: setup
+	$(VENV)/fimbul-models evaluate $(ITEMS)
+
+wheel: $(READY)
+	$(VENV)/fimbul setup --wheel dist
+
+setup: $(READY)
+	$(VENV)/fimbul setup --source any
+
+$(READY): pyproject.toml models/pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(VENV)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
+	$(VENV)/python -m pip install --quiet --constraint constraints.txt --editable . --editable ./models --group dev
+	touch $@
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
