@@ -28,7 +28,6 @@ from lsp_server.types import (
     RejectionReason,
     StopReason,
     StopRules,
-    Timings,
 )
 
 _OUTCOMES = 64

@@ -1,0 +1,157 @@
+"""`fimbul doctor`: what is installed, whether it works, and what to do where it does not.
+
+Nothing it prints holds text of the user's code; `--report` also hides the home folder's name.
+"""
+
+import argparse
+import asyncio
+import platform
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsp_server.catalogue.store import InstalledModel, ModelStore
+from lsp_server.cli import engine_build
+from lsp_server.cli.setup import describe, describe_result
+from lsp_server.completion.serving import load_options
+from lsp_server.config.layers import POLICY_MAY, merge, read_file
+from lsp_server.config.options import Settings
+from lsp_server.config.paths import Paths
+from lsp_server.errors import FimbulError
+from lsp_server.inference.client import WorkerClient, worker_command
+from lsp_server.inference.machine import cpu_features, cpu_name, default_threads, engine_version
+from lsp_server.inference.selftest import remember, result_key, run_selftest
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    found: str
+    advice: str = ""
+    """What to do; empty if all is well."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `doctor`."""
+    explanation = "check this installation and say what to do about problems"
+    parser = subparsers.add_parser("doctor", help=explanation, description=explanation + ".")
+    parser.add_argument(
+        "--report", action="store_true", help="as Markdown for a bug report, without code text"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    paths = Paths.of_user()
+    findings = list(examine(paths))
+    text = as_markdown(findings) if arguments.report else as_text(findings)
+    sys.stdout.write(text)
+    return 1 if any(finding.advice for finding in findings) else 0
+
+
+def examine(paths: Paths) -> Iterable[Finding]:
+    """Look at everything, one finding after the other."""
+    yield Finding("Python", f"{platform.python_version()} in {sys.prefix}")
+    yield Finding("System", f"{platform.platform()}")
+    yield Finding("Processor", f"{cpu_name()}, {default_threads()} threads used by default")
+    yield _engine()
+    yield _vector_features()
+    settings, finding = _settings(paths)
+    yield finding
+    model, finding = _model(paths, settings)
+    yield finding
+    if model is not None and engine_version() is not None:
+        yield from asyncio.run(_selftest(paths, settings, model))
+    yield from _places(paths)
+
+
+def _engine() -> Finding:
+    version = engine_version()
+    if version is None:
+        return Finding("Engine", "not installed", "Run `fimbul setup`.")
+    build = engine_build.installed_build()
+    if build is None:
+        return Finding(
+            "Engine",
+            f"llama-cpp-python {version}, not built by fimbul",
+            "It may crash or be slow on this processor; `fimbul setup` replaces it.",
+        )
+    return Finding("Engine", f"{describe(build)}; flags {' '.join(build.recipe.flags)}")
+
+
+def _vector_features() -> Finding:
+    wanted = ("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "asimd")
+    there = [feature for feature in wanted if feature in cpu_features()]
+    return Finding("CPU features", " ".join(there) or "the system does not tell")
+
+
+def _settings(paths: Paths) -> tuple[Settings, Finding]:
+    layers, messages = read_file(paths.user_file, None)
+    policy, wrong = read_file(paths.policy_file, POLICY_MAY)
+    settings, more = merge([*layers, *policy])
+    sources = [layer.name for layer in (*layers, *policy)] or ["defaults"]
+    return settings, Finding("Settings", ", ".join(sources), " ".join([*messages, *wrong, *more]))
+
+
+def _model(paths: Paths, settings: Settings) -> tuple[InstalledModel | None, Finding]:
+    name = settings.engine.model
+    try:
+        model = ModelStore(paths).require(name)
+    except FimbulError as error:
+        return None, Finding("Model", f"{name} cannot be used", str(error))
+    return model, Finding("Model", f"{name}, {model.path}")
+
+
+async def _selftest(paths: Paths, settings: Settings, model: InstalledModel) -> list[Finding]:
+    options = load_options(settings)
+    try:
+        result = await run_selftest(worker_command(), model.path, options)
+        remember(paths.selftest_file, result_key(model.sha256), result)
+        worker = await WorkerClient.start(worker_command())
+        try:
+            loaded = await worker.load(str(model.path), result.apply(options))
+        finally:
+            await worker.close()
+    except FimbulError as error:
+        return [Finding("Self-test", "failed", str(error))]
+    advice = "" if result.full_speed else "Run `fimbul setup --rebuild` for full speed."
+    return [
+        Finding("Self-test", describe_result(result), advice),
+        Finding("Engine uses", loaded.system),
+    ]
+
+
+def _places(paths: Paths) -> Iterable[Finding]:
+    for name, path in (
+        ("Your settings", paths.user_file),
+        ("Policy", paths.policy_file),
+        ("Models", paths.models),
+        ("Model registry", paths.registry_file),
+        ("Self-tests", paths.selftest_file),
+        ("Built engines", paths.engine),
+    ):
+        yield Finding(name, f"{path}{'' if path.exists() else ' (not there)'}")
+
+
+def as_text(findings: Iterable[Finding]) -> str:
+    """Return findings for a terminal."""
+    lines = []
+    for finding in findings:
+        mark = "!" if finding.advice else " "
+        lines.append(f"{mark} {finding.name + ':':<16}{finding.found}")
+        if finding.advice:
+            lines.append(f"  {'':<16}→ {finding.advice}")
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(findings: Iterable[Finding]) -> str:
+    """Return findings for a bug report, the home folder's name left out."""
+    home = str(Path.home())
+    rows = ["| what | found | problem |", "| --- | --- | --- |"]
+    for finding in findings:
+        cells = (finding.name, finding.found, finding.advice)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows).replace(home, "~") + "\n"

@@ -1,0 +1,437 @@
+"""The language server: what it keeps, and what it does when the editor speaks.
+
+Handlers are plain functions that take the server first. A document is taken as a snapshot
+before the first await, because the editor goes on changing it while the model thinks.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
+
+from lsp_server.completion.pipeline import Outcome, Pipeline, ServedModel
+from lsp_server.completion.serving import ChooseModel, load_options
+from lsp_server.config.options import Settings
+from lsp_server.config.paths import Paths
+from lsp_server.errors import FimbulError
+from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
+from lsp_server.server.configuration import SECTION, gather, plain, section_of
+from lsp_server.server.documents import Documents, relative_path
+from lsp_server.server.logs import set_level
+from lsp_server.server.protocol import FimbulProtocol
+from lsp_server.types import (
+    Completion,
+    CompletionRequest,
+    Document,
+    Rejection,
+    RejectionReason,
+    SelectedCompletion,
+    TriggerKind,
+)
+
+_LOG = logging.getLogger(__name__)
+
+STATUS = "fimbul/status"
+"""Notification to the editor: state, model and message."""
+LAST_OUTCOME = "fimbul/lastOutcome"
+"""Request: what the last completion request for a document led to."""
+STATISTICS = "fimbul/statistics"
+"""Request: what was shown, accepted and left out in this session."""
+ACCEPTED = "fimbul.accepted"
+"""Command that the editor runs when a suggestion was accepted."""
+
+_MESSAGE_TYPES = {
+    EngineState.FAILED: lsp.MessageType.Error,
+    EngineState.LOADING: lsp.MessageType.Warning,
+}
+
+
+class FimbulServer(LanguageServer):
+    """One running server."""
+
+    protocol: FimbulProtocol
+
+    def __init__(
+        self, version: str, paths: Paths, choose: ChooseModel, command: tuple[str, ...]
+    ) -> None:
+        super().__init__(
+            "fimbul",
+            version,
+            text_document_sync_kind=lsp.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=lsp.NotebookDocumentSyncOptions(
+                notebook_selector=[
+                    lsp.NotebookDocumentFilterWithNotebook(
+                        notebook=lsp.NotebookDocumentFilterScheme(scheme="file")
+                    )
+                ]
+            ),
+            protocol_cls=FimbulProtocol,
+            converter_factory=default_converter,
+        )
+        self._paths = paths
+        self._choose = choose
+        self._initial: Mapping[str, Any] = {}
+        self._changed: Mapping[str, Any] = {}
+        self._complaints: set[str] = set()
+        self._running: dict[str, asyncio.Task[Outcome]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._loading: asyncio.Task[None] | None = None
+        self._next_item = 0
+        self.settings = Settings()
+        self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
+        self.pipeline = Pipeline(self.engine, self.settings)
+        self.accepted = 0
+        """Suggestions that the editor reported as accepted."""
+
+    @property
+    def documents(self) -> Documents:
+        """All open documents."""
+        return self.protocol.documents
+
+    # Settings
+
+    def take_initial_options(self, options: Any) -> None:
+        """Take the options that the editor passed while it initialized."""
+        self._initial = section_of(options) or {}
+
+    def take_options(self, options: Any) -> None:
+        """Take the options that the editor sent later."""
+        self._changed = section_of(options) or {}
+
+    def apply_settings(self) -> None:
+        """Merge all layers again, say once what is wrong with them, and load what they name."""
+        folders = list(self.workspace.folders)
+        settings, messages = gather(self._paths, (self._initial, self._changed), folders)
+        if fresh := [message for message in messages if message not in self._complaints]:
+            self._complaints.update(fresh)
+            self.tell(lsp.MessageType.Warning, "\n".join(fresh))
+        before, self.settings = self.settings, settings
+        self.pipeline.settings = settings
+        set_level(settings.log.level)
+        changed = (before.engine, before.policy) != (settings.engine, settings.policy)
+        if changed or self._loading is None:
+            self.load_model()
+
+    async def pull_options(self) -> None:
+        """Ask the editor for our section, if it can be asked."""
+        workspace = self.client_capabilities.workspace
+        if workspace is None or not workspace.configuration:
+            return
+        item = lsp.ConfigurationItem(section=SECTION)
+        try:
+            answers = await self.workspace_configuration_async(lsp.ConfigurationParams([item]))
+        except JsonRpcException as error:
+            _LOG.warning("the editor did not tell its settings: %s", type(error).__name__)
+            return
+        if answers and answers[0] is not None:
+            self.take_options(answers[0])
+
+    # The model
+
+    def load_model(self) -> None:
+        """Load the model that the settings name, in the background."""
+        if self._loading is not None:
+            self._loading.cancel()
+        self._loading = asyncio.create_task(self._load(self._loading), name="load model")
+
+    async def _load(self, earlier: asyncio.Task[None] | None) -> None:
+        if earlier is not None:
+            await asyncio.gather(earlier, return_exceptions=True)
+        self.pipeline.serve(None)
+        name = self.settings.engine.model
+        self.report_status("loading", f"Loading {name}.")
+        progress = await self._begin_progress(f"Loading {name}")
+        try:
+            # Its digest may have to be read from half a gigabyte, so this runs in a thread.
+            chosen = await asyncio.to_thread(self._choose, self.settings)
+        except FimbulError as error:
+            await self.engine.close()
+            self._end_progress(progress)
+            self.report_status("no-model", str(error))
+            self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
+            return
+        try:
+            await self.engine.open(chosen.file, load_options(self.settings))
+        except FimbulError:
+            # The engine has told why through an event.
+            return
+        finally:
+            self._end_progress(progress)
+        assert self.engine.description is not None  # noqa: S101  # `open` has set it.
+        fim = chosen.fim_format(self.engine.description)
+        self.pipeline.serve(ServedModel(name, fim))
+        if not fim.fills:
+            self.tell(
+                lsp.MessageType.Info,
+                f"{name} was not trained to fill in the middle: it sees only what stands before "
+                "the cursor.",
+            )
+        self.report_status("ready")
+
+    async def _begin_progress(self, title: str) -> str | None:
+        window = self.client_capabilities.window
+        if window is None or not window.work_done_progress:
+            return None
+        self._next_item += 1
+        token = f"fimbul-{self._next_item}"
+        try:
+            await self.work_done_progress.create_async(token)
+        except JsonRpcException:
+            return None
+        self.work_done_progress.begin(token, lsp.WorkDoneProgressBegin(title=title))
+        return token
+
+    def _end_progress(self, token: str | None) -> None:
+        if token is not None:
+            self.work_done_progress.end(token, lsp.WorkDoneProgressEnd())
+            # pygls would keep it for ever.
+            self.work_done_progress.tokens.pop(token, None)
+
+    def _on_engine(self, event: EngineEvent) -> None:
+        if event.message:
+            self.tell(_MESSAGE_TYPES.get(event.state, lsp.MessageType.Info), event.message)
+        if event.state is EngineState.READY and self.pipeline.model is None:
+            # Not before the pipeline serves the model; `_load` says so then.
+            return
+        states = {EngineState.CLOSED: "no-model"}
+        self.report_status(states.get(event.state, event.state.value), event.message)
+
+    # What the editor is told
+
+    def tell(self, kind: lsp.MessageType, message: str) -> None:
+        """Show the user a message."""
+        self.window_show_message(lsp.ShowMessageParams(kind, f"fimbul: {message}"))
+
+    def report_status(self, state: str, message: str = "") -> None:
+        """Send the editor the state it may show."""
+        self.protocol.notify(
+            STATUS,
+            {"state": state, "message": message, "model": self.settings.engine.model},
+        )
+
+    # Completion
+
+    def snapshot(self, uri: str) -> Document | None:
+        """Return an open document as it stands."""
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        return document.snapshot(relative_path(uri, list(self.workspace.folders)))
+
+    def request_from(self, params: lsp.InlineCompletionParams) -> CompletionRequest | None:
+        """Return the question in `params`; None if the document is not open."""
+        uri = params.text_document.uri
+        opened, document = self.documents.get(uri), self.snapshot(uri)
+        if opened is None or document is None:
+            return None
+        encoding = self.documents.encoding
+        info = params.context.selected_completion_info
+        selected = None
+        if info is not None:
+            start, end = info.range.start, info.range.end
+            selected = SelectedCompletion(
+                opened.position(start, encoding), opened.position(end, encoding), info.text
+            )
+        automatic = params.context.trigger_kind is lsp.InlineCompletionTriggerKind.Automatic
+        return CompletionRequest(
+            document=document,
+            position=opened.position(params.position, encoding),
+            trigger_kind=TriggerKind.AUTOMATIC if automatic else TriggerKind.INVOKED,
+            selected=selected,
+        )
+
+    async def answer(self, request: CompletionRequest) -> Outcome:
+        """Run the pipeline; a newer request for the same document takes the place of this one.
+
+        Raises CancelledError if the editor cancels.
+        """
+        uri = request.document.uri
+        self.supersede(uri)
+        task = asyncio.create_task(self.pipeline.complete(request), name="completion")
+        self._running[uri] = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            superseded = current is None or not current.cancelling()
+            reason = RejectionReason.SUPERSEDED if superseded else RejectionReason.CANCELLED
+            outcome = Rejection(reason)
+            self.pipeline.note(uri, outcome)
+            if superseded:
+                return outcome
+            raise
+        finally:
+            if self._running.get(uri) is task:
+                del self._running[uri]
+
+    def supersede(self, uri: str) -> None:
+        """Stop what runs for a document."""
+        if running := self._running.get(uri):
+            running.cancel()
+
+    def item_from(self, document: Document, completion: Completion) -> lsp.InlineCompletionItem:
+        """Return a suggestion as the editor expects it: always with a range and a command."""
+        self._next_item += 1
+        return lsp.InlineCompletionItem(
+            insert_text=completion.text,
+            range=self.documents.range_of(document, completion.start, completion.end),
+            command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
+        )
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside the handling of messages."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def stop(self) -> None:
+        """Let go of the engine."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        await self.engine.close()
+
+
+def create_server(
+    version: str, paths: Paths, choose: ChooseModel, command: tuple[str, ...]
+) -> FimbulServer:
+    """Return a server with all handlers, whose engine is the worker `command`."""
+    server = FimbulServer(version, paths, choose, command)
+    for method, handler in _FEATURES.items():
+        server.feature(method)(handler)
+    # Without an options object pygls would announce nothing.
+    options = lsp.InlineCompletionOptions()
+    server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
+    server.command(ACCEPTED)(_accepted)
+    return server
+
+
+def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
+    server.take_initial_options(params.initialization_options)
+
+
+async def _initialized(server: FimbulServer, _params: lsp.InitializedParams) -> None:
+    await server.pull_options()
+    server.apply_settings()
+
+
+async def _did_change_configuration(
+    server: FimbulServer, params: lsp.DidChangeConfigurationParams
+) -> None:
+    if plain(params.settings):
+        server.take_options(params.settings)
+    else:
+        await server.pull_options()
+    server.apply_settings()
+
+
+def _did_change_folders(server: FimbulServer, _params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+    server.apply_settings()
+
+
+def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
+    server.supersede(params.text_document.uri)
+
+
+async def _inline_completion(
+    server: FimbulServer, params: lsp.InlineCompletionParams
+) -> lsp.InlineCompletionList:
+    try:
+        request = server.request_from(params)
+        if request is None:
+            server.pipeline.note(
+                params.text_document.uri, Rejection(RejectionReason.UNKNOWN_DOCUMENT)
+            )
+            return lsp.InlineCompletionList(items=[])
+        outcome = await server.answer(request)
+    except Exception as error:  # noqa: BLE001  # The handler boundary: no answer is never right.
+        # The text of the error may quote the document, so only its kind and place are written.
+        _LOG.error("a completion failed: %s at %s", type(error).__name__, _place(error))
+        reason = Rejection(RejectionReason.ENGINE_FAILED, type(error).__name__)
+        server.pipeline.note(params.text_document.uri, reason)
+        return lsp.InlineCompletionList(items=[])
+    if isinstance(outcome, Rejection):
+        _LOG.debug("nothing shown: %s %s", outcome.reason.value, outcome.detail)
+        return lsp.InlineCompletionList(items=[])
+    return lsp.InlineCompletionList(items=[server.item_from(request.document, outcome)])
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+def _accepted(server: FimbulServer, *_arguments: Any) -> None:
+    server.accepted += 1
+
+
+def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
+    values = plain(params)
+    uri = values.get("uri") if isinstance(values, Mapping) else None
+    outcome = server.pipeline.last_outcome(str(uri))
+    return None if outcome is None else outcome_as_json(outcome)
+
+
+def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome without any text of the document."""
+    timings = outcome.timings
+    common = {
+        "timings": {
+            "context": timings.context,
+            "prefill": timings.prefill,
+            "decode": timings.decode,
+            "filters": timings.filters,
+            "total": timings.total,
+        }
+    }
+    if isinstance(outcome, Rejection):
+        explanation = outcome.reason.explanation
+        return {
+            "reason": outcome.reason.value,
+            "explanation": explanation,
+            "detail": outcome.detail,
+            **common,
+        }
+    generation = outcome.generation
+    return {
+        "reason": "",
+        "surface": outcome.surface.value,
+        "stop": generation.stop.value,
+        "promptTokens": generation.prompt_tokens,
+        "reusedTokens": generation.reused_tokens,
+        "generatedTokens": len(generation.logprobs),
+        **common,
+    }
+
+
+def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
+    return {
+        "shown": server.pipeline.shown,
+        "accepted": server.accepted,
+        "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
+    }
+
+
+async def _shutdown(server: FimbulServer, _params: None) -> None:
+    await server.stop()
+
+
+_FEATURES: Mapping[str, Callable[..., Any]] = {
+    lsp.INITIALIZE: _initialize,
+    lsp.INITIALIZED: _initialized,
+    lsp.WORKSPACE_DID_CHANGE_CONFIGURATION: _did_change_configuration,
+    lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
+    lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
+    LAST_OUTCOME: _last_outcome,
+    STATISTICS: _statistics,
+    lsp.SHUTDOWN: _shutdown,
+}

@@ -1,0 +1,78 @@
+"""pygls' protocol with our own document store in place of its workspace documents."""
+
+from collections.abc import Generator
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+from lsp_server.server.documents import Documents
+
+
+class FimbulProtocol(LanguageServerProtocol):
+    """Keeps documents in step with the editor before any handler sees an event."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.documents = Documents()
+        super().__init__(*arguments)
+
+    @lsp_method(lsp.INITIALIZE)
+    def lsp_initialize(
+        self, params: lsp.InitializeParams
+    ) -> Generator[Any, Any, lsp.InitializeResult]:
+        """Negotiate as pygls does, and take over the position encoding."""
+        result = yield from super().lsp_initialize(params)
+        encoding = result.capabilities.position_encoding
+        self.documents.encoding = encoding or lsp.PositionEncodingKind.Utf16
+        return result
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> Any:
+        """Take in a document."""
+        self.documents.open(params.text_document)
+        yield from self._hand_on(lsp.TEXT_DOCUMENT_DID_OPEN, params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> Any:
+        """Apply changes."""
+        self.documents.change(params.text_document, params.content_changes)
+        yield from self._hand_on(lsp.TEXT_DOCUMENT_DID_CHANGE, params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> Any:
+        """Forget a document."""
+        self.documents.close(params.text_document.uri)
+        yield from self._hand_on(lsp.TEXT_DOCUMENT_DID_CLOSE, params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(self, params: lsp.DidOpenNotebookDocumentParams) -> Any:
+        """Take in every cell as a document."""
+        for item in params.cell_text_documents:
+            self.documents.open(item)
+        yield from self._hand_on(lsp.NOTEBOOK_DOCUMENT_DID_OPEN, params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(self, params: lsp.DidChangeNotebookDocumentParams) -> Any:
+        """Open, close and change cells."""
+        cells = params.change.cells
+        if cells is not None and cells.structure is not None:
+            for item in cells.structure.did_open or ():
+                self.documents.open(item)
+            for identifier in cells.structure.did_close or ():
+                self.documents.close(identifier.uri)
+        if cells is not None:
+            for content in cells.text_content or ():
+                self.documents.change(content.document, content.changes)
+        yield from self._hand_on(lsp.NOTEBOOK_DOCUMENT_DID_CHANGE, params)
+
+    @lsp_method(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(self, params: lsp.DidCloseNotebookDocumentParams) -> Any:
+        """Forget every cell."""
+        for identifier in params.cell_text_documents:
+            self.documents.close(identifier.uri)
+        yield from self._hand_on(lsp.NOTEBOOK_DOCUMENT_DID_CLOSE, params)
+
+    def _hand_on(self, method: str, params: Any) -> Generator[Any, Any, None]:
+        handler = self.fm.features.get(method)
+        if handler is not None:
+            yield handler, (params,), None
