@@ -1,6 +1,6 @@
 # Everything happens in .venv, made by the standard library; pip keeps to your own settings.
 PYTHON ?= python3
-EXAMPLE ?= examples/inventory.py:24:1
+EXAMPLE ?= examples/inventory.py:27
 ITEMS ?=
 VENV := .venv/bin
 READY := .venv/.ready

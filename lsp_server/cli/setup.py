@@ -20,13 +20,12 @@ from lsp_server.cli.console import Console
 from lsp_server.cli.engine_build import EngineBuild, Installer
 from lsp_server.cli.engine_recipe import Compiler, Cpu
 from lsp_server.cli.pull import SourceChoice, pull
+from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
-from lsp_server.config.options import EngineOptions
+from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import SetupError
 from lsp_server.inference.client import worker_command
-from lsp_server.inference.machine import default_threads
-from lsp_server.inference.protocol import LoadOptions
 from lsp_server.inference.selftest import (
     SelfTestResult,
     remembered,
@@ -93,9 +92,9 @@ def set_up(paths: Paths, console: Console, *, source: SourceChoice | None, rebui
     if source is None:
         _say(console, "Model", "left out; `fimbul models pull` fetches one")
     else:
-        options = _engine_options(paths, console)
-        model = pull(ModelStore(paths), options.model, source=source, console=console)
-        _check_model(paths, console, model, options)
+        settings = _settings(paths, console)
+        model = pull(ModelStore(paths), settings.engine.model, source=source, console=console)
+        _check_model(paths, console, model, settings)
     for editor, step in next_steps():
         _say(console, editor, step)
 
@@ -260,18 +259,16 @@ def next_steps() -> list[tuple[str, str]]:
     ]
 
 
-def _engine_options(paths: Paths, console: Console) -> EngineOptions:
+def _settings(paths: Paths, console: Console) -> Settings:
     layers, messages = read_file(paths.user_file, None)
     policy, more = read_file(paths.policy_file, POLICY_MAY)
     settings, complaints = merge([*layers, *policy])
     for message in (*messages, *more, *complaints):
         console.warn(message)
-    return settings.engine
+    return settings
 
 
-def _check_model(
-    paths: Paths, console: Console, model: InstalledModel, options: EngineOptions
-) -> None:
+def _check_model(paths: Paths, console: Console, model: InstalledModel, settings: Settings) -> None:
     known = remembered(paths.selftest_file, result_key(model.sha256))
     if known is not None:
         _say(console, "Self-test", f"{describe_result(known)} (remembered)")
@@ -280,7 +277,7 @@ def _check_model(
         selftest_once(
             worker_command(),
             model.path,
-            LoadOptions(options.threads or default_threads(), options.context_length),
+            load_options(settings),
             file=paths.selftest_file,
             digest=model.sha256,
         )
