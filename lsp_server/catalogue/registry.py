@@ -1,0 +1,89 @@
+"""What is known about models beyond the shipped table, kept in one TOML file.
+
+Digests taken from a hub, files added by hand, and when a file was last verified. Readers take no
+lock, because the file is only ever replaced as a whole; writers take one. Knows nothing about
+the model files themselves.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import tomlkit
+from filelock import FileLock
+
+from lsp_server.catalogue.files import replace_file
+from lsp_server.catalogue.table import Digest, Model, Name, Size
+from lsp_server.errors import ConfigError
+
+_HEADER = "What fimbul knows about models beyond its shipped table; written by `fimbul models`."
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """A file as it was when its digest was found right."""
+
+    bytes: int
+    mtime_ns: int
+    """Modification time, in nanoseconds since the epoch."""
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known about one model."""
+
+    bytes: Size | None = None
+    sha256: Digest | None = None
+    """Digest of a file that the shipped table has none of."""
+    path: str | None = None
+    """Absolute path of a file outside fimbul's own folder."""
+    verified: Stamp | None = None
+    added: Model | None = None
+    """Description of a model that is not in the shipped table."""
+
+
+class _File(msgspec.Struct, frozen=True):
+    models: dict[Name, Record] = {}
+
+
+def read(path: Path) -> dict[str, Record]:
+    """Return the records by name; raise `ConfigError` if the file is damaged."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=_File).models
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(
+            f"{path} cannot be read: {exc}. Mend it, or delete it: model files stay where they are,"
+            " but models that were added by hand have to be added again."
+        ) from exc
+
+
+def change(path: Path, name: str, update: Callable[[Record], Record | None]) -> None:
+    """Replace the record of `name` by what `update` makes of it; None deletes it.
+
+    Raises `ConfigError` if the file is damaged or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f"{path.name}.lock")):
+            records = dict(read(path))
+            record = update(records.pop(name, Record()))
+            if record not in (None, Record()):
+                records[name] = record
+            replace_file(path, _text(records))
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be written: {exc.strerror}.") from exc
+
+
+def _text(records: dict[str, Record]) -> str:
+    document = tomlkit.document()
+    document.add(tomlkit.comment(_HEADER))
+    plain = {name: _without_none(msgspec.to_builtins(record)) for name, record in records.items()}
+    document.update({"models": dict(sorted(plain.items()))})
+    return tomlkit.dumps(document)
+
+
+def _without_none(value: object) -> object:
+    """Leave out what is None, for which TOML has no word."""
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return value
