@@ -1,0 +1,1 @@
+"""The `fimbul` command and its subcommands."""
