@@ -1,0 +1,153 @@
+"""Runs: named sets of server options under which the same items are completed.
+
+A run is written ``NAME:key=value,key=value``. Knows the server's table of options, so a wrong
+key is found before anything is started.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fimbul_models.errors import RecipeError
+from lsp_server.catalogue.store import ModelStore
+from lsp_server.config.layers import POLICY_MAY, Layer, merge, read_file
+from lsp_server.config.options import Entry, Healing, Settings, entries
+from lsp_server.config.paths import Paths
+from lsp_server.errors import FimbulError
+
+BASELINE = "baseline"
+"""Name of the run that goes straight to the model, without the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One set of options, and what it is called."""
+
+    name: str
+    options: Mapping[str, Mapping[str, Any]]
+    """Section by section, as the server takes them."""
+    served: bool = True
+    """Whether the server answers; else the model alone."""
+
+    def settings(self) -> Settings:
+        """Return the settings the server has under these options and the user's own files."""
+        paths = Paths.of_user()
+        user, _ = read_file(paths.user_file, None)
+        policy, _ = read_file(paths.policy_file, POLICY_MAY)
+        return merge([*user, Layer(self.name, self.options), *policy])[0]
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Everything that decides an answer; answers are reused only under the same one."""
+
+    run: str
+    command: tuple[str, ...]
+    """What started the server; empty for the model alone."""
+    options: dict[str, Any]
+    model: str
+    model_sha256: str
+    """Empty where the model is not in the catalogue, as with a scripted engine."""
+    version: str
+    """Of the server and of llama.cpp's binding."""
+    code_sha256: str
+    """Over the server's installed files, so that a change in a working copy counts too."""
+    settings_sha256: str
+    """Over the user's settings and the machine's policy, which the server reads as well."""
+
+    def digest(self) -> str:
+        """Return a short name of all of it."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
+
+
+def parse_run(text: str) -> Run:
+    """Read a run from ``NAME:key=value,key=value``; the options may be missing.
+
+    Values of lists are joined by ``+``. Raises RecipeError naming the option that does not fit.
+    """
+    name, _, rest = text.partition(":")
+    if not name or not name.replace("-", "").replace("_", "").isalnum() or name == BASELINE:
+        raise RecipeError(
+            f"{text!r} does not begin with a name of letters, digits, - and _"
+            f" (and {BASELINE} is taken); write NAME:key=value,key=value."
+        )
+    options: dict[str, dict[str, Any]] = {}
+    for pair in filter(None, rest.split(",")):
+        key, _, value = pair.partition("=")
+        section, _, option = key.partition(".")
+        options.setdefault(section, {})[option] = _value(name, key, value)
+    run = Run(name, options)
+    problems = merge([Layer(f"run {name}", options)])[1]
+    if problems:
+        raise RecipeError(" ".join(problems))
+    return run
+
+
+def baseline_of(run: Run) -> Run:
+    """Return the baseline for `run`: its options, with token healing off, and no server."""
+    prompt = {**run.options.get("prompt", {}), "healing": Healing.OFF.value}
+    return Run(BASELINE, {**run.options, "prompt": prompt}, served=False)
+
+
+def identify(run: Run, model: str, command: Sequence[str]) -> Identity:
+    """Return what decides the answers of `run`, given by `model` in the server of `command`."""
+    paths = Paths.of_user()
+    return Identity(
+        run=run.name,
+        command=tuple(command) if run.served else (),
+        options=dict(run.options),
+        model=model,
+        model_sha256=_model_digest(paths, model),
+        version=f"fimbul {_version('fimbul')}, llama_cpp_python {_version('llama_cpp_python')}",
+        code_sha256=_code_digest(),
+        settings_sha256=_digest_of([paths.user_file, paths.policy_file]),
+    )
+
+
+def _value(name: str, key: str, text: str) -> Any:
+    entry = _TABLE.get(key)
+    if entry is None:
+        raise RecipeError(
+            f"Run {name}: {key} is not an option of the server; it has {', '.join(_TABLE)}."
+        )
+    if entry.type is bool and text in ("true", "false"):
+        return text == "true"
+    if entry.type is int and text.removeprefix("-").isdecimal():
+        return int(text)
+    # What fits neither stays text, and the server's own table says what is wrong with it.
+    return [item for item in text.split("+") if item] if entry.default == () else text
+
+
+_TABLE: Mapping[str, Entry] = {entry.key: entry for entry in entries()}
+
+
+def _model_digest(paths: Paths, model: str) -> str:
+    try:
+        return ModelStore(paths).require(model).sha256
+    except FimbulError:
+        return ""
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _code_digest() -> str:
+    folder = Path(str(files("lsp_server")))
+    return _digest_of(sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]))
+
+
+def _digest_of(paths: list[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        if path.is_file():
+            whole.update(f"{path.name}\n".encode() + path.read_bytes())
+    return whole.hexdigest()[:16]

@@ -1,0 +1,149 @@
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fimbul_models.evaluation.items import Item, write_items
+from fimbul_models.main import main
+
+Command = Callable[..., tuple[str, ...]]
+MakeItem = Callable[..., Item]
+
+N = 5
+
+
+@pytest.fixture
+def items(tmp_path: Path, make_item: MakeItem) -> Path:
+    """Write five items: two answered right, one half right, one wrong, one not at all."""
+    suffixes = ("b = 1", "b = 1", "b = 2", "zzz")
+    rows = [
+        make_item(f"t{number}", suffix=f"\n# answer:{text}\n", kind="even" if number % 2 else "odd")
+        for number, text in enumerate(suffixes, start=1)
+    ]
+    path = tmp_path / "items.jsonl"
+    write_items(path, [*rows, make_item(f"t{N}", suffix="\n", kind="odd")])
+    return path
+
+
+def evaluate(items: Path, command: tuple[str, ...], *more: str) -> int:
+    return main(["evaluate", "--items", str(items), "--server", shlex.join(command), *more])
+
+
+def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    return line
+
+
+def test_the_last_line_sums_up_each_kind(
+    items: Path, server_command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(items, server_command()) == 0
+    runs = last_line(capsys)["runs"]
+    assert {kind: row["n"] for kind, row in runs["default"].items()} == {
+        "odd": 3, "even": 2, "all": 5,
+    }  # fmt: skip
+    assert runs["default"]["all"]["exact"] == 0.4
+    assert runs["default"]["odd"]["empty"] == 1
+    assert runs["default"]["even"]["empty"] == 0
+
+
+def test_the_table_names_the_reasons_of_silence(
+    items: Path, server_command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(items, server_command())
+    table = capsys.readouterr().out
+    assert "1 empty" in table
+    assert "40.0" in table
+
+
+def test_runs_are_compared_with_the_first(
+    items: Path, server_command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(items, server_command(), "--run", "a", "--run", "b:prompt.order=spm")
+    line = last_line(capsys)
+    assert list(line["runs"]) == ["a", "b"]
+    assert line["exact_differences"]["b"]["all"] == [0, 0, 0]
+
+
+def asked(log: Path) -> int:
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_a_run_that_was_killed_goes_on_where_it_was(
+    items: Path, server_command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = ("--output", str(tmp_path / "kept"))
+    log = tmp_path / "log"
+    command = server_command("ready", str(log))
+    (tmp_path / "crash").touch()
+    assert evaluate(items, command, *kept) == 1
+    (tmp_path / "crash").unlink()
+    assert "gives up" in capsys.readouterr().err
+    assert asked(log) == 3  # Two were answered, the third one killed the server.
+    (file,) = (tmp_path / "kept").glob("default-*.jsonl")
+    # As if the machine had stopped in the middle of a line.
+    file.write_bytes(file.read_bytes() + b'{"task_id":"t3","it')
+    assert evaluate(items, command, *kept) == 0
+    assert asked(log) == 3 + N - 2
+    assert last_line(capsys)["runs"]["default"]["all"]["exact"] == 0.4
+    assert evaluate(items, command, *kept) == 0
+    assert asked(log) == 3 + N - 2
+    assert len(file.read_bytes().splitlines()) == 1 + N
+
+
+def test_other_options_and_changed_items_are_asked_again(
+    items: Path, server_command: Command, tmp_path: Path, make_item: MakeItem
+) -> None:
+    log = tmp_path / "log"
+    command = server_command("ready", str(log))
+    kept = ("--output", str(tmp_path / "kept"))
+    evaluate(items, command, *kept, "--run", "a")
+    evaluate(items, command, *kept, "--run", "a:context.suffix_tokens=8")
+    assert asked(log) == 2 * N
+    write_items(items, [make_item("t1", suffix="\n# answer:other\n")])
+    evaluate(items, command, *kept, "--run", "a")
+    assert asked(log) == 2 * N + 1
+
+
+def test_results_hold_every_answer(items: Path, server_command: Command, tmp_path: Path) -> None:
+    evaluate(items, server_command(), "--output", str(tmp_path / "kept"))
+    results = json.loads((tmp_path / "kept" / "results.json").read_bytes())
+    answers = {row["task_id"]: row for row in results["answers"]["default"]}
+    assert answers["t1"]["exact"] is True
+    assert (answers["t3"]["text"], answers["t3"]["expected"]) == ("b = 2", "b = 1")
+    assert (answers["t5"]["text"], answers["t5"]["reason"]) == ("", "empty")
+    assert answers["t3"]["similarity"] == pytest.approx(0.8)
+
+
+def test_a_limit_takes_the_first_of_a_seeded_shuffle(
+    items: Path, server_command: Command, tmp_path: Path
+) -> None:
+    chosen = []
+    for folder, seed in (("one", "3"), ("two", "3"), ("three", "4")):
+        kept = tmp_path / folder
+        limits = ("--limit", "2", "--seed", seed, "--output", str(kept))
+        evaluate(items, server_command(), *limits)
+        results = json.loads((kept / "results.json").read_bytes())
+        chosen.append([row["task_id"] for row in results["answers"]["default"]])
+    assert len(chosen[0]) == 2
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--run", "a:prompt.order=sideways"), "one of auto"),
+        (("--run", "a", "--run", "a"), "same name"),
+        (("--server", "./no-such-server"), "does not start"),
+        (("--limit", "0"), "no items"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    items: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    assert main(["evaluate", "--items", str(items), *arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("fimbul-models: ")
+    assert says in error

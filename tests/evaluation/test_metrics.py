@@ -1,0 +1,81 @@
+import pytest
+from fimbul_models.evaluation.items import Item
+from fimbul_models.evaluation.metrics import (
+    edit_similarity,
+    exact_match,
+    first_nonblank_line,
+    same_identifier,
+    score,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", ""),
+        ("  \n\t\n", ""),
+        ("\n\n  x = 1  \ny = 2", "x = 1"),
+        ("x\r\ny", "x"),
+        ("x\ry", "x"),
+        ("x\x0cy", "x\x0cy"),  # A form feed ends no line.
+    ],
+)
+def test_the_first_line_with_something_in_it_is_judged(text: str, line: str) -> None:
+    assert first_nonblank_line(text) == line
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "same"),
+    [
+        ("    return x", "return x\n", True),
+        ("return x\nreturn y", "return x", True),
+        ("return x", "return y", False),
+        ("return  x", "return x", False),
+        ("", "", False),
+        ("", "x", False),
+    ],
+)
+def test_exact_match(answer: str, reference: str, same: bool) -> None:
+    assert exact_match(answer, reference) is same
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "similarity"),
+    [
+        ("abcd", "abcd", 1.0),
+        ("", "abcd", 0.0),
+        ("abcd", "wxyz", 0.0),
+        ("ab", "abcd", 2 * 2 / 6),
+        ("acbd", "abcd", 2 * 3 / 8),  # The longest common subsequence is abd or acd.
+        ("  abcd\nmore", "abcd", 1.0),
+    ],
+)
+def test_edit_similarity(answer: str, reference: str, similarity: float) -> None:
+    assert edit_similarity(answer, reference) == pytest.approx(similarity)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "answer", "reference", "same"),
+    [
+        ("x = ", "foo(1)", "foo.bar", True),
+        ("x = ", "fool(1)", "foo.bar", False),
+        ("x = fo", "o(1)", "o.bar", True),
+        ("x = fo", "ot", "o.bar", False),
+        ("x = fo", "o2", "o2 + 1", True),
+        ("x = utf", "8_name()", "8_name", True),  # A digit goes on with the word.
+        ("x = foo", "(bar)", "(bar, 1)", True),  # The word ends at the cursor.
+        ("x = foo", "d(bar)", "(bar)", False),
+        ("x = 1", "0 + foo", "2 + foo", True),
+        ("x = ", "", "foo", False),
+        ("x = ", "foo", "1 + 2", None),
+    ],
+)
+def test_first_identifier(prefix: str, answer: str, reference: str, same: bool | None) -> None:
+    assert same_identifier(prefix, answer, reference) is same
+
+
+def test_a_score_joins_the_three() -> None:
+    item = Item("t", "python", "a.py", "x = va", "\n", "lue + 1", "in-word")
+    judged = score(item, "lue + 2")
+    assert (judged.exact, judged.first_identifier) == (False, True)
+    assert judged.similarity == pytest.approx(2 * 6 / 14)
