@@ -30,8 +30,8 @@ setup: $(READY)
 
 $(READY): pyproject.toml models/pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(VENV)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
-	$(VENV)/python -m pip install --quiet --constraint constraints.txt --editable . --editable ./models --group dev
+	$(VENV)/python -m pip install -qq --upgrade --constraint constraints.txt pip
+	$(VENV)/python -m pip install -qq --constraint constraints.txt --editable . --editable ./models --group dev
 	touch $@
 
 clean:
