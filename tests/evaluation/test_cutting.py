@@ -46,6 +46,7 @@ def cursors(text: str, kind: CursorKind) -> list[str]:
         (CursorKind.AFTER_DOT, "import abc.defg", []),
         (CursorKind.AFTER_DOT, "x = 'a.bcd'  # e.fgh", []),
         (CursorKind.AFTER_DOT, "a.bc", []),  # Two characters say nothing.
+        (CursorKind.AFTER_DOT, "abc.defg  # a comment", []),
         (CursorKind.AFTER_PAREN, "call(1, (2, 3))", ["call(█1, (2, 3))"]),
         (CursorKind.AFTER_PAREN, "def name(self): ...", ["def name(█self): ..."]),
         (CursorKind.AFTER_PAREN, "if (a or b): pass", []),

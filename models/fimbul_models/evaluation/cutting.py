@@ -160,14 +160,21 @@ def is_hand_written(path: str, text: str) -> bool:
 def find_places(text: str) -> list[Place]:
     """Return every place in the Python source `text` at which an item may be cut.
 
-    Lines that import are left out of all kinds but strings and comments, because nothing around
-    them says what they import. Text that is not Python has no places.
+    Lines that import are left out of all kinds but comments, because nothing around them says
+    what they import, and so is code in front of a comment, which nobody guesses. Text that is
+    not Python has no places.
     """
     try:
         marks = list(_marks(text))
     except (tokenize.TokenError, SyntaxError):
         return []
-    return [place for mark in marks for place in _places_at(mark)]
+    comments = {mark.line for mark in marks if mark.token.type == tokenize.COMMENT}
+    return [
+        place
+        for mark in marks
+        for place in _places_at(mark)
+        if place.kind is CursorKind.IN_COMMENT or place.line not in comments
+    ]
 
 
 def cut_items(sources: Sequence[Source], recipe: Recipe) -> list[Item]:
@@ -203,6 +210,10 @@ class _Mark:
     """Whether its statement imports."""
     text: str
     """Its line in the document, without the ending."""
+
+    @property
+    def line(self) -> int:
+        return self.token.start[0] - 1
 
     @property
     def start(self) -> int:
@@ -295,7 +306,7 @@ def _places_at(mark: _Mark) -> Iterator[Place]:
             if len(mark.text[column:].strip()) in ANSWER_CHARACTERS
         ]
         if fitting:
-            yield Place(kind, mark.token.start[0] - 1, tuple(fitting))
+            yield Place(kind, mark.line, tuple(fitting))
 
 
 def _in_turn(

@@ -5,6 +5,7 @@ only the progress bar on the error stream.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,9 @@ from fimbul_models.evaluation.answers import AnswerLog
 from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.runs import Run, identify
+
+SPIN_COUNT = "1000"
+"""Turns that a thread of the baseline spins before it sleeps, as in the server's worker."""
 
 Complete = Callable[[Item], Awaitable[Answer]]
 
@@ -87,7 +91,9 @@ async def _source(evaluation: Evaluation, run: Run) -> AsyncIterator[tuple[Compl
                 for message in dict.fromkeys(server.messages):
                     print(f"{run.name}: {message}", file=sys.stderr)
         return
-    # Only this run needs the native library in this process.
+    # Only this run needs the native library in this process. Its threads wait as the server's
+    # do: spinning on a busy machine makes each token take seconds.
+    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     from fimbul_models.evaluation.baseline import Baseline
 
     with Baseline(run.settings()) as baseline:
