@@ -26,26 +26,9 @@ def split_lines(text: str) -> list[str]:
     return lines
 
 
-def ends_line(line: str) -> bool:
-    """Say whether `line` carries a line ending."""
-    return line.endswith(("\n", "\r"))
-
-
 def strip_ending(line: str) -> str:
     """Return `line` without its line ending."""
-    if line.endswith("\r\n"):
-        return line[:-2]
-    return line[:-1] if ends_line(line) else line
-
-
-def indentation(line: str) -> str:
-    """Return the blanks and tabs that `line` begins with."""
-    return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def first_line(text: str) -> str:
-    """Return `text` up to its first line ending."""
-    return strip_ending(split_lines(text)[0])
+    return line.rstrip("\r\n")
 
 
 def without_surrogates(text: str) -> str:

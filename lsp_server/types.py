@@ -7,8 +7,6 @@ llama.cpp or files.
 import enum
 from dataclasses import dataclass, field
 
-from lsp_server.text import strip_ending
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -37,7 +35,7 @@ class Document:
 
     def line(self, number: int) -> str:
         """Return line `number` without its ending; empty beyond the last line."""
-        return strip_ending(self.lines[number]) if number < len(self.lines) else ""
+        return self.lines[number].rstrip("\r\n") if number < len(self.lines) else ""
 
     def clamp(self, position: Position) -> Position:
         """Return `position`, moved to the nearest place that exists in this document."""

@@ -82,6 +82,8 @@ class Pipeline:
         self.settings = settings
         self.model: ServedModel | None = None
         """The model that answers; None while there is none."""
+        self.model_is_coming = False
+        """Whether a model is being found or loaded, so that there will be one soon."""
         self.shown = 0
         """Suggestions made so far."""
         self.rejections: Counter[RejectionReason] = Counter()
@@ -131,7 +133,7 @@ class Pipeline:
             return Rejection(RejectionReason.ENGINE_FAILED, str(error))
 
     def _availability(self) -> Rejection | None:
-        if self._engine.state is EngineState.LOADING:
+        if self.model_is_coming or self._engine.state is EngineState.LOADING:
             return Rejection(RejectionReason.MODEL_LOADING)
         if self._engine.state is EngineState.FAILED:
             return Rejection(RejectionReason.ENGINE_FAILED)

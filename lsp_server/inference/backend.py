@@ -10,7 +10,7 @@ from typing import Protocol
 from lsp_server.inference.protocol import Complete, Counters, Finished, Load, Loaded, Prefill
 
 
-class Cancelled(Exception):  # noqa: N818  # It is an outcome, not an error.
+class Cancelled(Exception):  # It is an outcome, not an error.
     """The running request was cancelled."""
 
 

@@ -42,6 +42,9 @@ _LOG = logging.getLogger(__name__)
 
 _STDERR_LINES = 20
 
+DEAF_SECONDS = 10.0
+"""Time after which a worker that does not react to a cancellation is taken for hung."""
+
 _Kind = TypeVar("_Kind", Loaded, Counted, Finished, Counters)
 
 OnText = Callable[[str], None]
@@ -61,6 +64,7 @@ class WorkerClient:
         self._next_id = 0
         self._waiting: dict[int, asyncio.Future[AnyAnswer]] = {}
         self._listeners: dict[int, OnText] = {}
+        self._cancelled: dict[int, asyncio.TimerHandle] = {}
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._death: EngineCrashed | None = None
         self._tasks = (
@@ -75,6 +79,10 @@ class WorkerClient:
             **os.environ,
             # A crash in ggml would otherwise start a debugger on the process.
             "GGML_NO_BACKTRACE": "1",
+            # OpenMP's threads would spin while they wait for each other. On a machine whose
+            # cores are busy that costs ten times the work itself; a short spin costs nothing
+            # when it is idle (measured in `LOG.md`).
+            "GOMP_SPINCOUNT": "1000",
         }
         try:
             process = await asyncio.create_subprocess_exec(
@@ -170,11 +178,20 @@ class WorkerClient:
             self._send(request)
             return await future
         except asyncio.CancelledError:
-            with contextlib.suppress(EngineCrashed):
-                self._send(Cancel(request.id))
+            self._cancel(request.id)
             raise
         finally:
             self._waiting.pop(request.id, None)
+
+    def _cancel(self, request_id: int) -> None:
+        with contextlib.suppress(EngineCrashed):
+            self._send(Cancel(request_id))
+            loop = asyncio.get_running_loop()
+            self._cancelled[request_id] = loop.call_later(DEAF_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        self._stderr.append(f"it did not react to a cancellation for {DEAF_SECONDS:.0f} s")
+        self.kill()
 
     def _send(self, request: Request) -> None:
         stdin = self._process.stdin
@@ -194,6 +211,8 @@ class WorkerClient:
         self._die(status)
 
     def _deliver(self, answer: AnyAnswer) -> None:
+        if timer := self._cancelled.pop(answer.id, None):
+            timer.cancel()
         if isinstance(answer, Piece):
             if listener := self._listeners.get(answer.id):
                 listener(answer.text)
@@ -206,6 +225,8 @@ class WorkerClient:
         how = f"signal {-status}" if status < 0 else f"status {status}"
         detail = f": {self._stderr[-1]}" if self._stderr else ""
         self._death = self._death or EngineCrashed(f"The engine process ended ({how}){detail}.")
+        for timer in self._cancelled.values():
+            timer.cancel()
         _LOG.debug("worker %d ended (%s)", self.pid, how)
         for future in self._waiting.values():
             if not future.done():

@@ -29,7 +29,7 @@ _DEATHS_BEFORE_STEP = 3
 _CALM = 60.0
 """Seconds without a death after which earlier ones are forgotten."""
 
-_LONGEST_PAUSE = 8.0
+_LONGEST_PAUSE = 1.0
 """Longest wait before a restart, in seconds."""
 
 

@@ -207,7 +207,7 @@ class LlamaBackend:
             architecture=self._metadata("general.architecture"),
             name=self._metadata("general.name"),
             parameters=llama_cpp.llama_model_n_params(self._model),
-            context_length=llama_cpp.llama_model_n_ctx_train(self._model),
+            context_length=self._trained_context(),
             fim_tokens=self._vocabulary.fim_tokens(),
             special_tokens=self._vocabulary.special_texts(),
             system=llama_cpp.llama_print_system_info().decode().strip(" |"),
@@ -402,6 +402,11 @@ class LlamaBackend:
         buffer = ctypes.create_string_buffer(512)
         length = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, 512)
         return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
+
+    def _trained_context(self) -> int:
+        # With only a vocabulary loaded, llama.cpp does not fill in the model's own figures.
+        text = self._metadata(f"{self._metadata('general.architecture')}.context_length")
+        return int(text) if text.isdecimal() else 0
 
     def _on_log(self, level: int, text: bytes, _data: Any) -> None:
         # 3 is a warning, 4 an error; the rest is chatter of the loader.

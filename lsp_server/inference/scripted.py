@@ -53,7 +53,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All rules; the first that fits decides."""
 
-    rules: list[Rule] = [Rule(answer="scripted()")]
+    rules: tuple[Rule, ...] = (Rule(answer="scripted()"),)
     load_ms: float = 0.0
     """Time that loading takes, in milliseconds."""
     load_fault: str = ""

@@ -5,6 +5,7 @@ model with the fastest setting and evaluates real tokens; if that process dies, 
 safer setting. The outcome is kept per machine, build and model, in one JSON file.
 """
 
+import asyncio
 import json
 import os
 import time
@@ -27,6 +28,9 @@ _TEXT = (
 """About 150 tokens, so that the kernels for batches and for single tokens both run."""
 
 _GENERATED = 8
+
+LONGEST = 180.0
+"""Seconds after which a self-test counts as hung; a busy machine needs about ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,11 @@ async def run_selftest(command: Sequence[str], model: Path, options: LoadOptions
     for extra_buffers, one_thread in SETTINGS:
         trial = SelfTestResult(extra_buffers, one_thread)
         try:
-            result = await _try(command, model, trial.apply(options))
+            attempt = _try(command, model, trial.apply(options))
+            result = await asyncio.wait_for(attempt, LONGEST)
+        except TimeoutError:
+            crashes.append(f"no answer within {LONGEST:.0f} s.")
+            continue
         except EngineRefused:
             raise
         except EngineError as error:

@@ -85,6 +85,7 @@ class FimbulServer(LanguageServer):
         self.settings = Settings()
         self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
         self.pipeline = Pipeline(self.engine, self.settings)
+        self.pipeline.model_is_coming = True
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
 
@@ -137,12 +138,19 @@ class FimbulServer(LanguageServer):
         """Load the model that the settings name, in the background."""
         if self._loading is not None:
             self._loading.cancel()
+        self.pipeline.model_is_coming = True
         self._loading = asyncio.create_task(self._load(self._loading), name="load model")
 
     async def _load(self, earlier: asyncio.Task[None] | None) -> None:
         if earlier is not None:
             await asyncio.gather(earlier, return_exceptions=True)
         self.pipeline.serve(None)
+        try:
+            await self._find_and_open()
+        finally:
+            self.pipeline.model_is_coming = asyncio.current_task() is not self._loading
+
+    async def _find_and_open(self) -> None:
         name = self.settings.engine.model
         self.report_status("loading", f"Loading {name}.")
         progress = await self._begin_progress(f"Loading {name}")
@@ -171,6 +179,7 @@ class FimbulServer(LanguageServer):
                 f"{name} was not trained to fill in the middle: it sees only what stands before "
                 "the cursor.",
             )
+        self.pipeline.model_is_coming = False
         self.report_status("ready")
 
     async def _begin_progress(self, title: str) -> str | None:
