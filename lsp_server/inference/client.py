@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 from lsp_server.errors import EngineCrashed, EngineRefused
@@ -47,6 +48,16 @@ DEAF_SECONDS = 10.0
 
 _Kind = TypeVar("_Kind", Loaded, Counted, Finished, Counters)
 
+WORKER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        # A crash in ggml would otherwise start a debugger on the process.
+        "GGML_NO_BACKTRACE": "1",
+        # OpenMP's threads spin while they wait for each other. On a machine whose cores are busy
+        # that costs ten times the work itself (`python -m benchmarks.waiting`, in `LOG.md`).
+        "GOMP_SPINCOUNT": "1000",
+    }
+)
+
 OnText = Callable[[str], None]
 
 
@@ -73,24 +84,17 @@ class WorkerClient:
         )
 
     @classmethod
-    async def start(cls, command: Sequence[str]) -> "WorkerClient":
-        """Start the worker `command`."""
-        environment = {
-            **os.environ,
-            # A crash in ggml would otherwise start a debugger on the process.
-            "GGML_NO_BACKTRACE": "1",
-            # OpenMP's threads would spin while they wait for each other. On a machine whose
-            # cores are busy that costs ten times the work itself; a short spin costs nothing
-            # when it is idle (measured in `LOG.md`).
-            "GOMP_SPINCOUNT": "1000",
-        }
+    async def start(
+        cls, command: Sequence[str], environment: Mapping[str, str] = WORKER_ENVIRONMENT
+    ) -> "WorkerClient":
+        """Start the worker `command` with some environment variables besides our own."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=environment,
+                env={**os.environ, **environment},
                 limit=MAX_FRAME,
             )
         except OSError as error:

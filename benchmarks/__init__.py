@@ -1,0 +1,1 @@
+"""Speed, measured with commands that anyone can rerun."""
