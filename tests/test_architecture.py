@@ -64,7 +64,9 @@ def component_of_file(path: Path) -> str:
     return path.relative_to(ROOT / "lsp_server").parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", modules("lsp_server"), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", modules("lsp_server"), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_imports_go_one_way(path: Path) -> None:
     own = component_of_file(path)
     if own == "__init__":
@@ -114,7 +116,9 @@ def test_nothing_but_pull_opens_connections() -> None:
             assert not imports(path) & NETWORK, path
 
 
-@pytest.mark.parametrize("path", [*modules("lsp_server"), *modules("models/fimbul_models")], ids=str)
+@pytest.mark.parametrize(
+    "path", [*modules("lsp_server"), *modules("models/fimbul_models")], ids=str
+)
 def test_packages_hold_a_docstring_only(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert ast.get_docstring(tree), f"{path} says not what it does"

@@ -2,6 +2,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.cutting import (
     CursorKind,
@@ -13,7 +14,6 @@ from fimbul_models.evaluation.cutting import (
     read_recipe,
 )
 from fimbul_models.evaluation.items import Item
-
 from lsp_server.text import split_lines
 
 RECIPES = Path(__file__).parents[2] / "models" / "recipes"

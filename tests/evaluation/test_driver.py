@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.driver import SERVER_COMMAND, Server
 from fimbul_models.evaluation.items import Item

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fimbul_models.evaluation.items import Item, write_items
 from fimbul_models.main import main
 

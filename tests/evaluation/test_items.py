@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.items import Item, read_humaneval, read_items, write_items
 

@@ -1,4 +1,5 @@
 import pytest
+
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.metrics import (
     edit_similarity,

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.runs import BASELINE, baseline_of, identify, parse_run
-
 from lsp_server.config.options import Healing, Order
 
 

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from fimbul_models.corpus.sources import MEMBER_LIMIT, digest, fetch_wheel, read_members
 from fimbul_models.errors import SourceError
 

@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from fimbul_models.evaluation.statistics import mean_interval, paired_difference
 
 

@@ -95,15 +95,17 @@ class Editor:
         self, position: lsp.Position, uri: str = URI, message_id: str | None = None
     ) -> "asyncio.Task[Any]":
         """Send a request now and await its answer later."""
+        protocol: Any = self.client.protocol
         return asyncio.ensure_future(
-            self.client.protocol.send_request_async(
+            protocol.send_request_async(
                 lsp.TEXT_DOCUMENT_INLINE_COMPLETION, self.params(position, uri), msg_id=message_id
             )
         )
 
     async def request(self, method: str, **params: Any) -> dict[str, Any] | None:
-        answer = await self.client.protocol.send_request_async(method, params)
-        return plain(answer)
+        protocol: Any = self.client.protocol
+        found: dict[str, Any] | None = plain(await protocol.send_request_async(method, params))
+        return found
 
     async def reason(self, uri: str = URI) -> str:
         """Why the last request for a document led to nothing."""
@@ -151,14 +153,15 @@ async def editor(
     if script is not None:
         command += ["--script", str(script)]
     config = ClientServerConfig(server_command=command, server_env=dict(os.environ))
-    client: LanguageClient = await config.start()  # type: ignore[assignment]
+    client: Any = await config.start()
     statuses: list[dict[str, Any]] = []
     changed = asyncio.Event()
 
-    @client.feature("fimbul/status")
-    def _status(params: Any) -> None:
+    def on_status(params: Any) -> None:
         statuses.append(plain(params))
         changed.set()
+
+    client.feature("fimbul/status")(on_status)
 
     if configuration is not None:
         client.set_configuration({"fimbul": dict(configuration)})

@@ -31,9 +31,7 @@ async def completes(session: Editor, line: int) -> str:
 
 
 @pytest.mark.parametrize("fault", ["crash", "exit"])
-async def test_a_dead_worker_is_replaced_and_the_user_told_once(
-    fault: str, tmp_path: Path
-) -> None:
+async def test_a_dead_worker_is_replaced_and_the_user_told_once(fault: str, tmp_path: Path) -> None:
     script = write_script(tmp_path, *FAULTS, {"answer": "alive"})
     async with editor(script=script) as session:
         session.open("crash\nexit\nx\n")

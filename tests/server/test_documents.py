@@ -15,9 +15,7 @@ ENCODINGS = ("utf-8", "utf-16", "utf-32")
 # Line endings of every kind, separators that are none, and characters of one to four bytes.
 CHARACTERS = st.sampled_from("ab \t\r\n\x0b\x0c\x1c\x85\u2028é語😀𝔘")
 TEXT = st.text(alphabet=CHARACTERS, max_size=30)
-EDITS = st.lists(
-    st.tuples(st.integers(0, 200), st.integers(0, 40), TEXT), min_size=1, max_size=8
-)
+EDITS = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 40), TEXT), min_size=1, max_size=8)
 
 
 def units(text: str, encoding: str) -> int:
@@ -58,9 +56,7 @@ def test_documents_equal_a_plain_string(
         start = reachable(text, at % (len(text) + 1))
         end = max(start, reachable(text, start + length))
         change = lsp.TextDocumentContentChangePartial(
-            range=lsp.Range(
-                lsp_position(text, start, encoding), lsp_position(text, end, encoding)
-            ),
+            range=lsp.Range(lsp_position(text, start, encoding), lsp_position(text, end, encoding)),
             text=inserted,
         )
         text = text[:start] + inserted + text[end:]

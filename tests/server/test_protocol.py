@@ -175,9 +175,7 @@ async def test_a_selected_menu_item_is_completed_in_its_range(tmp_path: Path) ->
     async with editor(script=script) as session:
         position = session.open("value.ap█\n")
         chosen = lsp.Range(HERE(0, 6), position)
-        (item,) = await session.ask(
-            position, selected=lsp.SelectedCompletionInfo(chosen, "append")
-        )
+        (item,) = await session.ask(position, selected=lsp.SelectedCompletionInfo(chosen, "append"))
         assert item.insert_text == "append(1)"
         assert item.range == chosen
         wrong = lsp.SelectedCompletionInfo(chosen, "pop")

@@ -1,0 +1,150 @@
+"""The client and a real worker process, whose engine is scripted."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server.errors import EngineCrashed, EngineRefused
+from lsp_server.inference import client as client_module
+from lsp_server.inference.client import WorkerClient, worker_command
+from lsp_server.inference.protocol import LoadOptions
+from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules
+from tests.server.editor import write_script
+
+RULES = (
+    {"after": "slow", "answer": "a b c d", "token_ms": 20_000},
+    {"after": "crash", "fault": "crash"},
+    {"after": "exit", "fault": "exit"},
+    {"after": "hang", "fault": "hang"},
+    {"after": "fail", "fault": "fail"},
+    {"after": "", "answer": "one two"},
+)
+
+
+@asynccontextmanager
+async def worker(folder: Path, *rules: Mapping[str, Any]) -> AsyncIterator[WorkerClient]:
+    script = write_script(folder, *(rules or RULES))
+    found = await WorkerClient.start(worker_command("scripted", str(script)))
+    try:
+        await found.load("none", LoadOptions())
+        yield found
+    finally:
+        await found.close()
+
+
+async def complete(found: WorkerClient, before: str, **more: Any) -> Generation:
+    prompt = Prompt((Segment(before),), more.pop("healed", ""))
+    return await found.complete(prompt, StopRules(16), line_has_text=True, **more)
+
+
+async def test_a_generation_is_streamed_and_returned(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        pieces: list[str] = []
+        generation = await complete(found, "x = ", on_text=pieces.append)
+        assert generation.text == "".join(pieces) == "one two"
+        assert pieces == ["one", " ", "two"]
+        assert generation.stop is StopReason.END
+        again = await complete(found, "x = ")
+        assert again.reused_tokens == again.prompt_tokens == generation.prompt_tokens
+
+
+async def test_healed_text_is_not_part_of_the_answer(tmp_path: Path) -> None:
+    async with worker(tmp_path, {"after": "x.ge", "answer": "t()"}) as found:
+        assert (await complete(found, "x", healed=".ge")).text == "t()"
+
+
+async def test_tokens_are_counted_while_a_generation_runs(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        slow = asyncio.create_task(complete(found, "slow"))
+        await asyncio.sleep(0.1)
+        assert await found.count_tokens(["a b", "", "x"]) == [3, 0, 1]
+        assert not slow.done()
+        slow.cancel()
+        await asyncio.gather(slow, return_exceptions=True)
+
+
+async def test_cancelling_frees_the_worker(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        slow = asyncio.create_task(complete(found, "slow"))
+        await asyncio.sleep(0.1)
+        slow.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        assert (await complete(found, "x")).text == "one two"
+
+
+async def test_what_waits_in_the_queue_can_be_cancelled(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        first = asyncio.create_task(complete(found, "slow"))
+        second = asyncio.create_task(complete(found, "slow too slow"))
+        third = asyncio.create_task(complete(found, "x"))
+        await asyncio.sleep(0.1)
+        for task in (second, first):
+            task.cancel()
+        assert (await third).text == "one two"
+        assert (await found.counters()).requests == 2
+
+
+@pytest.mark.parametrize(("fault", "how"), [("crash", "signal 11"), ("exit", "status 1")])
+async def test_death_reaches_everyone_who_waits(fault: str, how: str, tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        waiting = [asyncio.create_task(complete(found, text)) for text in (fault, "x", "y")]
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(result, EngineCrashed) for result in results)
+        assert how in str(results[0])
+        assert found.death is not None
+        with pytest.raises(EngineCrashed):
+            await found.count_tokens(["x"])
+
+
+async def test_a_worker_deaf_to_cancelling_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "DEAF_SECONDS", 0.2)
+    async with worker(tmp_path) as found:
+        hung = asyncio.create_task(complete(found, "hang"))
+        await asyncio.sleep(0.1)
+        hung.cancel()
+        assert "did not react" in str(await found.wait_for_death())
+
+
+async def test_a_failure_is_an_error_and_the_worker_goes_on(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        with pytest.raises(EngineRefused, match="script says"):
+            await complete(found, "fail")
+        assert (await complete(found, "x")).text == "one two"
+
+
+async def test_a_worker_that_does_not_start_says_why(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("colour = 1\n")
+    found = await WorkerClient.start(worker_command("scripted", str(bad)))
+    death = await found.wait_for_death()
+    assert "status 3" in str(death)
+    assert str(bad) in str(death)
+    await found.close()
+    with pytest.raises(EngineCrashed, match="cannot be started"):
+        await WorkerClient.start((str(tmp_path / "nothing"),))
+
+
+async def test_output_of_libraries_does_not_break_the_frames(tmp_path: Path) -> None:
+    # What a native library prints goes to descriptor 1, whatever Python's sys.stdout is.
+    code = (
+        "import os, sys; from lsp_server.inference import scripted, worker\n"
+        "count = scripted.ScriptedBackend.count_tokens\n"
+        "def noisy(self, texts):\n"
+        "    os.write(1, b'noise'); return count(self, texts)\n"
+        "scripted.ScriptedBackend.count_tokens = noisy\n"
+        "sys.argv = ['worker', '--backend', 'scripted']; worker.main()\n"
+    )
+    found = await WorkerClient.start((sys.executable, "-c", code))
+    try:
+        assert await found.count_tokens(["a b"]) == [3]
+        assert await found.count_tokens(["a"]) == [1]
+    finally:
+        await found.close()

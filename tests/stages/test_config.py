@@ -1,0 +1,145 @@
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
+from lsp_server.config.options import Settings, Trigger, as_markdown, entries
+
+USER = None
+
+
+def settings_of(*layers: tuple[Any, dict[str, Any]]) -> tuple[Settings, list[str]]:
+    return merge([Layer(f"layer {at}", values, may) for at, (may, values) in enumerate(layers)])
+
+
+def test_without_layers_there_are_the_defaults() -> None:
+    assert settings_of() == (Settings(), [])
+
+
+def test_later_free_layers_win() -> None:
+    found, messages = settings_of(
+        (USER, {"completion": {"max_tokens": 10}}), (USER, {"completion": {"max_tokens": 20}})
+    )
+    assert found.completion.max_tokens == 20
+    assert not messages
+
+
+@pytest.mark.parametrize("may", [WORKSPACE_MAY, POLICY_MAY])
+@pytest.mark.parametrize(
+    ("section", "name", "loose", "strict", "both"),
+    [
+        ("completion", "enable", True, False, False),
+        ("completion", "max_tokens", 60, 30, 30),
+        ("completion", "trigger", "automatic", "manual", Trigger.MANUAL),
+        ("completion", "disabled_languages", ["c"], ["go"], ("c", "go")),
+        ("engine", "threads", 0, 2, 2),
+        ("engine", "threads", 4, 2, 2),
+        ("context", "suffix_tokens", 100, 0, 0),
+    ],
+)
+def test_restricting_layers_only_restrict(
+    may: Any, section: str, name: str, loose: Any, strict: Any, both: Any
+) -> None:
+    for user, restricting in ((loose, strict), (strict, loose)):
+        if isinstance(loose, list) and user == strict:
+            continue
+        found, messages = settings_of(
+            (may, {section: {name: restricting}}), (USER, {section: {name: user}})
+        )
+        assert getattr(getattr(found, section), name) == both
+        assert not messages
+
+
+@pytest.mark.parametrize(
+    ("may", "values"),
+    [
+        (WORKSPACE_MAY, {"engine": {"model": "evil"}}),
+        (WORKSPACE_MAY, {"policy": {"allowed_models": ["evil"]}}),
+        (WORKSPACE_MAY, {"log": {"level": "debug"}}),
+        (USER, {"policy": {"allowed_models": ["mine"]}}),
+        (POLICY_MAY, {"engine": {"model": "other"}}),
+    ],
+)
+def test_what_is_not_theirs_is_ignored_with_a_message(may: Any, values: dict[str, Any]) -> None:
+    found, (message,) = settings_of((may, values))
+    assert found == Settings()
+    assert "layer 0" in message
+    assert next(iter(values)) in message
+
+
+def test_the_policy_allows_models() -> None:
+    found, messages = settings_of((POLICY_MAY, {"policy": {"allowed_models": ["a"]}}))
+    assert found.policy.allowed_models == ("a",)
+    assert not messages
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "bad"),
+    [
+        ("completion", "enable", "yes"),
+        ("completion", "enable", 1),
+        ("completion", "max_tokens", "many"),
+        ("completion", "max_tokens", 0),
+        ("completion", "max_tokens", True),
+        ("completion", "max_tokens", 1e3),
+        ("completion", "trigger", "sometimes"),
+        ("completion", "trigger", ["manual"]),
+        ("completion", "disabled_languages", "python"),
+        ("completion", "disabled_languages", [1]),
+        ("engine", "model", ""),
+        ("engine", "model", None),
+        ("completion", "colour", "red"),
+        ("colour", "red", 1),
+    ],
+)
+def test_a_bad_value_leaves_the_default_and_is_named(section: str, name: str, bad: Any) -> None:
+    found, (message,) = settings_of((USER, {section: {name: bad}}))
+    assert found == Settings()
+    assert f"{section}.{name}" in message
+
+
+def test_a_bad_value_leaves_an_earlier_good_one() -> None:
+    found, (message,) = settings_of(
+        (USER, {"completion": {"max_tokens": 10}}), (USER, {"completion": {"max_tokens": -1}})
+    )
+    assert found.completion.max_tokens == 10
+    assert "stays 10" in message
+
+
+def test_values_outside_a_section_are_named() -> None:
+    _, (message,) = settings_of((USER, {"enable": True}))
+    assert "enable is not an option" in message
+
+
+@pytest.mark.parametrize("content", [b"[completion\n", b"\xff\xfe"])
+def test_a_damaged_file_is_left_out_with_its_name(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(content)
+    layers, (message,) = read_file(file, None)
+    assert not layers
+    assert str(file) in message
+
+
+def test_a_missing_file_is_no_problem(tmp_path: Path) -> None:
+    assert read_file(tmp_path / "none.toml", None) == ([], [])
+
+
+def test_the_readme_holds_the_table_of_options() -> None:
+    readme = Path(__file__).parents[2] / "README.md"
+    assert as_markdown() in readme.read_text(encoding="utf-8")
+
+
+def test_every_default_can_be_written_as_toml() -> None:
+    for entry in entries():
+        shown = next(line for line in as_markdown().splitlines() if f"`{entry.key}`" in line)
+        default = shown.split("|")[2].strip().strip("`")
+        text = (
+            default if default in ("true", "false", "[]") or default.isdecimal() else f"'{default}'"
+        )
+        values = {entry.section: {entry.name: tomllib.loads(f"x = {text}")["x"]}}
+        found, messages = merge(
+            [Layer("it", values, POLICY_MAY if entry.section == "policy" else None)]
+        )
+        assert (found, messages) == (Settings(), [])

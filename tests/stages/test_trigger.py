@@ -1,0 +1,89 @@
+from dataclasses import replace
+
+import pytest
+
+from lsp_server.config.options import CompletionOptions, Trigger
+from lsp_server.text import split_lines
+from lsp_server.trigger import check_trigger
+from lsp_server.types import (
+    CompletionRequest,
+    Document,
+    Position,
+    RejectionReason,
+    SelectedCompletion,
+    TriggerKind,
+)
+
+
+def request(text: str, kind: TriggerKind = TriggerKind.AUTOMATIC) -> CompletionRequest:
+    before, _, after = text.partition("█")
+    document = Document("file:///a.py", "python", 1, tuple(split_lines(before + after)))
+    lines = split_lines(before)
+    return CompletionRequest(document, Position(len(lines) - 1, len(lines[-1])), kind)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "reason"),
+    [
+        (CompletionOptions(), TriggerKind.AUTOMATIC, None),
+        (CompletionOptions(enable=False), TriggerKind.INVOKED, RejectionReason.DISABLED),
+        (
+            CompletionOptions(disabled_languages=("python",)),
+            TriggerKind.INVOKED,
+            RejectionReason.LANGUAGE_DISABLED,
+        ),
+        (CompletionOptions(disabled_languages=("go",)), TriggerKind.AUTOMATIC, None),
+        (
+            CompletionOptions(trigger=Trigger.MANUAL),
+            TriggerKind.AUTOMATIC,
+            RejectionReason.MANUAL_ONLY,
+        ),
+        (CompletionOptions(trigger=Trigger.MANUAL), TriggerKind.INVOKED, None),
+    ],
+)
+def test_options_decide(
+    options: CompletionOptions, kind: TriggerKind, reason: RejectionReason | None
+) -> None:
+    found = check_trigger(request("x = █", kind), options)
+    assert (found.reason if found else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x█\n", None),
+        ("x\0█\n", RejectionReason.BINARY_DOCUMENT),
+        ("a\nb\nx█\n\n\0\n", RejectionReason.BINARY_DOCUMENT),
+        ("\0\n" + "\n" * 20 + "x█", None),
+    ],
+)
+def test_binary_content_near_the_cursor(text: str, reason: RejectionReason | None) -> None:
+    found = check_trigger(request(text), CompletionOptions())
+    assert (found.reason if found else None) is reason
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text", "fits"),
+    [
+        (Position(0, 4), Position(0, 6), "append", True),
+        (Position(0, 4), Position(0, 6), "APPEND", True),
+        (Position(0, 6), Position(0, 6), "anything", True),
+        (Position(0, 4), Position(0, 6), "pop", False),
+        (Position(0, 4), Position(0, 5), "append", False),
+        (Position(0, 6), Position(0, 4), "append", False),
+        (Position(1, 0), Position(0, 6), "append", False),
+    ],
+)
+def test_the_selected_item_has_to_fit(
+    start: Position, end: Position, text: str, fits: bool
+) -> None:
+    selected = SelectedCompletion(start, end, text)
+    found = check_trigger(replace(request("one.ap█\n"), selected=selected), CompletionOptions())
+    assert (found is None) is fits
+    assert fits or (found and found.reason is RejectionReason.SELECTION_DIFFERS)
+
+
+def test_every_reason_is_explained() -> None:
+    explanations = [reason.explanation for reason in RejectionReason]
+    assert all(text.endswith(".") for text in explanations)
+    assert len(set(explanations)) == len(explanations)
