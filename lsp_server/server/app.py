@@ -81,6 +81,7 @@ class FimbulServer(LanguageServer):
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._loading: asyncio.Task[None] | None = None
+        self._model_name = ""
         self._next_item = 0
         self.settings = Settings()
         self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
@@ -151,7 +152,7 @@ class FimbulServer(LanguageServer):
             self.pipeline.model_is_coming = asyncio.current_task() is not self._loading
 
     async def _find_and_open(self) -> None:
-        name = self.settings.engine.model
+        name = self._model_name = self.settings.engine.model
         self.report_status("loading", f"Loading {name}.")
         progress = await self._begin_progress(f"Loading {name}")
         try:
@@ -163,6 +164,7 @@ class FimbulServer(LanguageServer):
             self.report_status("no-model", str(error))
             self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
             return
+        name = self._model_name = chosen.file.name
         try:
             await self.engine.open(chosen.file, load_options(self.settings))
         except FimbulError:
@@ -220,7 +222,7 @@ class FimbulServer(LanguageServer):
         """Send the editor the state it may show."""
         self.protocol.notify(
             STATUS,
-            {"state": state, "message": message, "model": self.settings.engine.model},
+            {"state": state, "message": message, "model": self._model_name},
         )
 
     # Completion

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from lsp_server.cli.doctor import Finding, as_markdown, as_text, examine
+from lsp_server.cli.main import main
+from lsp_server.config.paths import Paths
+
+
+def test_a_missing_model_is_found_with_advice(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor"]) == 1
+    shown = capsys.readouterr().out
+    assert "! Model:" in shown
+    assert "fimbul models pull" in shown
+    assert str(paths.models) in shown
+
+
+def test_a_bad_setting_is_found(paths: Paths) -> None:
+    paths.config.mkdir(parents=True)
+    paths.user_file.write_text("[completion]\nmax_tokens = 'many'\n")
+    (finding,) = (finding for finding in examine(paths) if finding.name == "Settings")
+    assert str(paths.user_file) in finding.found
+    assert "completion.max_tokens" in finding.advice
+
+
+def test_a_report_hides_the_home_folder() -> None:
+    findings = [Finding("Models", f"{Path.home()}/models", "a | b")]
+    report = as_markdown(findings)
+    assert str(Path.home()) not in report
+    assert "~/models" in report
+    assert "a \\| b" in report
+    assert "→ a | b" in as_text(findings)

@@ -1,0 +1,205 @@
+"""llama.cpp itself, in a worker process, with a model of a few kilobytes."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from lsp_server.errors import EngineRefused, ModelUnusable
+from lsp_server.inference.client import WorkerClient, worker_command
+from lsp_server.inference.inspection import describe_model
+from lsp_server.inference.protocol import LoadOptions
+from lsp_server.prompt.formats import FORMATS, custom_format, family_of
+from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules
+from tests.engine.tiny import CONTEXT, FIM, write_tiny_model
+
+pytestmark = pytest.mark.engine
+OPTIONS = LoadOptions(threads=1, context_length=CONTEXT)
+
+
+@asynccontextmanager
+async def engine(model: Path, options: LoadOptions = OPTIONS) -> AsyncIterator[WorkerClient]:
+    worker = await WorkerClient.start(worker_command())
+    try:
+        await worker.load(str(model), options)
+        yield worker
+    finally:
+        await worker.close()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.gguf")
+
+
+def prompt(*texts: str, healed: str = "") -> Prompt:
+    return Prompt(tuple(Segment(text) for text in texts), healed)
+
+
+async def complete(worker: WorkerClient, asked: Prompt, tokens: int = 24) -> Generation:
+    stop = StopRules(tokens, max_lines=tokens)
+    return await worker.complete(asked, stop, line_has_text=True)
+
+
+def essence(generation: Generation) -> tuple[str, StopReason, tuple[float, ...]]:
+    return (
+        generation.text,
+        generation.stop,
+        tuple(round(value, 3) for value in generation.logprobs),
+    )
+
+
+async def test_the_same_prompt_gives_the_same_answer_however_much_was_cached(model: Path) -> None:
+    choice = random.Random(0)
+    texts = ["def area(self):\n", "    return self.get(", "x = 1\n", "語 😀\n", "self.ge"]
+    asked = [prompt("".join(choice.choices(texts, k=choice.randint(1, 6)))) for _ in range(12)]
+    async with engine(model) as worker:
+        warm = [essence(await complete(worker, one)) for one in asked]
+    for one, expected in zip(asked, warm, strict=True):
+        async with engine(model) as worker:
+            assert essence(await complete(worker, one)) == expected
+
+
+async def test_what_was_evaluated_is_not_evaluated_again(model: Path) -> None:
+    async with engine(model) as worker:
+        first = await complete(worker, prompt("x = 1\ny = 2\n"), tokens=1)
+        assert first.reused_tokens == 0
+        longer = await complete(worker, prompt("x = 1\ny = 2\nz"), tokens=1)
+        assert longer.reused_tokens == first.prompt_tokens
+        other = await complete(worker, prompt("x = 1\ny = 3\n"), tokens=1)
+        assert other.reused_tokens == len("x = 1\ny = ")
+        same = await complete(worker, prompt("x = 1\ny = 3\n"), tokens=1)
+        assert same.reused_tokens == same.prompt_tokens - 1
+
+
+async def test_prefilling_makes_the_answer_cheap(model: Path) -> None:
+    async with engine(model) as worker:
+        ahead = await worker.prefill(prompt("x = 1\n" * 20))
+        assert (ahead.text, ahead.logprobs) == ("", ())
+        found = await complete(worker, prompt("x = 1\n" * 20), tokens=1)
+        assert found.reused_tokens == found.prompt_tokens - 1
+
+
+@pytest.mark.parametrize(
+    "healed", [".ge", "(s", " ", "    ", "ret", "é", "語", "😀", ".", "self", "_x9", "\t"]
+)
+async def test_healed_text_begins_the_answer_and_is_taken_off_it(model: Path, healed: str) -> None:
+    async with engine(model) as worker:
+        free = await complete(worker, prompt("x = self"))
+        found = await complete(worker, prompt("x = self", healed=healed))
+        assert found.stop is not StopReason.NOT_HEALED
+        assert found.prompt_tokens == free.prompt_tokens
+        # Without the healed text in front, the same tokens would have to be evaluated as one
+        # prompt to be asked for what follows.
+        again = await complete(worker, prompt(f"x = self{healed}"), tokens=1)
+        assert again.prompt_tokens > free.prompt_tokens
+
+
+async def test_healing_never_ends_a_line(model: Path) -> None:
+    async with engine(model) as worker:
+        for typed in ("x = f", "if a", "self"):
+            found = await complete(worker, prompt(typed, healed="("), tokens=2)
+            assert not found.text.startswith("\n")
+
+
+async def test_special_tokens_in_text_are_text(model: Path) -> None:
+    async with engine(model) as worker:
+        (count,) = await worker.count_tokens([FIM[2]])
+        assert count > 1
+        as_text = await worker.prefill(prompt("x", FIM[2]))
+        as_token = await worker.prefill(Prompt((Segment("x"), Segment(FIM[2], special=True))))
+        assert (as_text.prompt_tokens, as_token.prompt_tokens) == (1 + count, 2)
+
+
+async def test_a_token_the_model_has_not_is_named(model: Path) -> None:
+    async with engine(model) as worker:
+        with pytest.raises(EngineRefused, match="<nothing>"):
+            await worker.prefill(Prompt((Segment("<nothing>", special=True),)))
+        assert (await complete(worker, prompt("x"))).prompt_tokens == 1
+
+
+async def test_a_prompt_too_long_for_the_context_is_refused(model: Path) -> None:
+    async with engine(model) as worker:
+        with pytest.raises(EngineRefused, match="context_length"):
+            await complete(worker, prompt("x " * CONTEXT))
+        assert (await complete(worker, prompt("x"))).prompt_tokens == 1
+
+
+async def test_an_empty_prompt_is_answered(model: Path) -> None:
+    async with engine(model) as worker:
+        assert (await complete(worker, Prompt((Segment(""),)))).prompt_tokens == 1
+
+
+async def test_cancelling_leaves_a_sound_cache(model: Path) -> None:
+    choice = random.Random(1)
+    text = "".join(choice.choices("abcdefgh \n", k=400))
+    async with engine(model) as worker:
+        expected = essence(await complete(worker, prompt(text)))
+    async with engine(model) as worker:
+        for pause in (0.0, 0.001, 0.003, 0.005, 0.01, 0.02):
+            task = asyncio.create_task(complete(worker, prompt(text), tokens=99))
+            await asyncio.sleep(pause)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert essence(await complete(worker, prompt(text))) == expected
+
+
+async def test_lone_surrogates_never_reach_the_tokenizer(model: Path) -> None:
+    async with engine(model) as worker:
+        assert await worker.count_tokens(["a\ufffdb"]) == [5]
+
+
+async def test_an_answer_may_not_outgrow_its_budget(model: Path) -> None:
+    async with engine(model) as worker:
+        found = await complete(worker, prompt("x"), tokens=5)
+        assert len(found.logprobs) <= 5
+        assert found.stop in (StopReason.TOKENS, StopReason.END)
+        assert all(value <= 0 for value in found.logprobs)
+
+
+def test_a_model_describes_itself(model: Path) -> None:
+    found = describe_model(model)
+    assert (found.architecture, found.name, found.context_length) == ("llama", "Tiny", CONTEXT)
+    assert found.fim_tokens == dict(zip(("prefix", "suffix", "middle"), FIM, strict=True))
+    assert family_of(found) == "qwen2.5-coder"
+
+
+def test_a_model_without_fim_tokens_is_told_apart(tmp_path: Path) -> None:
+    found = describe_model(write_tiny_model(tmp_path / "plain.gguf", fim=False))
+    assert family_of(found) is None
+    assert custom_format(found.fim_tokens) == FORMATS["none"]
+
+
+@pytest.mark.parametrize("kept", [0.01, 0.3, 0.6, 0.999])
+def test_a_truncated_model_is_refused_with_a_reason(
+    kept: float, model: Path, tmp_path: Path
+) -> None:
+    content = model.read_bytes()
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(ModelUnusable, match=r"cut\.gguf"):
+        describe_model(cut)
+
+
+async def test_the_worker_survives_a_bad_model(model: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_text("print('not a model')\n")
+    async with engine(model) as worker:
+        with pytest.raises(EngineRefused, match=r"bad\.gguf"):
+            await worker.load(str(bad), OPTIONS)
+        with pytest.raises(EngineRefused, match="No model is loaded"):
+            await complete(worker, prompt("x"))
+        await worker.load(str(model), LoadOptions(2, CONTEXT))
+        assert (await complete(worker, prompt("x"))).prompt_tokens == 1
+
+
+async def test_plain_buffers_give_the_same_answer(model: Path) -> None:
+    answers = []
+    for extra in (True, False):
+        options = LoadOptions(1, CONTEXT, extra_buffers=extra)
+        async with engine(model, options) as worker:
+            answers.append((await complete(worker, prompt("def area(self):\n"))).text)
+    assert answers[0] == answers[1]
