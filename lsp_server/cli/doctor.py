@@ -13,7 +13,8 @@ from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
 from lsp_server.cli import engine_build
-from lsp_server.cli.setup import describe, describe_result
+from lsp_server.cli.engine_recipe import find_cpu
+from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
 from lsp_server.config.options import Settings
@@ -73,13 +74,11 @@ def _engine() -> Finding:
     if version is None:
         return Finding("Engine", "not installed", "Run `fimbul setup`.")
     build = engine_build.installed_build()
-    if build is None:
-        return Finding(
-            "Engine",
-            f"llama-cpp-python {version}, not built by fimbul",
-            "It may crash or be slow on this processor; `fimbul setup` replaces it.",
-        )
-    return Finding("Engine", f"{describe(build)}; flags {' '.join(build.recipe.flags)}")
+    found = f"llama-cpp-python {version}"
+    if build is not None:
+        found = f"{describe(build)}; {build.recipe.compiler}; {' '.join(build.recipe.flags)}"
+    reason = reason_to_install(build, version, find_cpu(), None)
+    return Finding("Engine", found, f"It is {reason}: run `fimbul setup`." if reason else "")
 
 
 def _vector_features() -> Finding:

@@ -253,9 +253,8 @@ def next_steps() -> list[tuple[str, str]]:
     """Return what to do in each editor, as pairs of its name and one line."""
     server = f"{Path(sys.executable).with_name('fimbul')} serve"
     return [
-        ("VS Code", "install the extension in editors/vscode"),
-        ("Neovim", "add editors/neovim to the runtime path"),
-        ("Others", f"start `{server}` as language server; editors/ has a page for each"),
+        ("Neovim", "0.12 or newer: add the folder editors/neovim to the runtime path"),
+        ("Others", f"start `{server}` as language server; see editors/README.md"),
     ]
 
 

@@ -138,7 +138,7 @@ def test_a_self_test_is_told_in_a_line(result: SelfTestResult, expected: str) ->
 
 def test_every_editor_gets_a_next_step() -> None:
     steps = dict(setup.next_steps())
-    assert {"VS Code", "Neovim", "Others"} == steps.keys()
+    assert {"Neovim", "Others"} == steps.keys()
     assert str(Path(sys.executable).with_name("fimbul")) in steps["Others"]
 
 
