@@ -13,7 +13,6 @@ from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
 from lsp_server.cli import engine_build
-from lsp_server.cli.engine_recipe import find_cpu
 from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
@@ -21,7 +20,7 @@ from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 from lsp_server.inference.client import WorkerClient, worker_command
-from lsp_server.inference.machine import cpu_features, cpu_name, default_threads, engine_version
+from lsp_server.inference.machine import default_threads, engine_version, find_cpu
 from lsp_server.inference.selftest import remember, result_key, run_selftest
 
 
@@ -57,7 +56,7 @@ def examine(paths: Paths) -> Iterable[Finding]:
     """Look at everything, one finding after the other."""
     yield Finding("Python", f"{platform.python_version()} in {sys.prefix}")
     yield Finding("System", f"{platform.platform()}")
-    yield Finding("Processor", f"{cpu_name()}, {default_threads()} threads used by default")
+    yield Finding("Processor", f"{find_cpu().name}, {default_threads()} threads used by default")
     yield _engine()
     yield _vector_features()
     settings, finding = _settings(paths)
@@ -78,12 +77,12 @@ def _engine() -> Finding:
     if build is not None:
         found = f"{describe(build)}; {build.recipe.compiler}; {' '.join(build.recipe.flags)}"
     reason = reason_to_install(build, version, find_cpu(), None)
-    return Finding("Engine", found, f"It is {reason}: run `fimbul setup`." if reason else "")
+    return Finding("Engine", found, f"Run `fimbul setup`: {reason}." if reason else "")
 
 
 def _vector_features() -> Finding:
     wanted = ("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "asimd")
-    there = [feature for feature in wanted if feature in cpu_features()]
+    there = [feature for feature in wanted if feature in find_cpu().instructions]
     return Finding("CPU features", " ".join(there) or "the system does not tell")
 
 

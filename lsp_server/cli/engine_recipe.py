@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from lsp_server.errors import SetupError
+from lsp_server.inference.machine import Cpu
 
 ENGINE_VERSION = "0.3.36"
 REQUIREMENT = f"llama-cpp-python=={ENGINE_VERSION}"
@@ -33,13 +34,6 @@ RECORD_NAME = "fimbul-build.json"
 
 _AMX_OFF = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
 _X86 = frozenset({"x86_64", "amd64"})
-
-# Instructions that a compiler may choose by itself. The rest of what a kernel reports changes
-# with the kernel and with its mitigations, and would ask for a new build without need.
-_X86_INSTRUCTIONS = re.compile(
-    r"(s?sse|avx|amx|apx|fma|f16c|bmi|abm$|lzcnt|popcnt|movbe|adx|cx16|cmov|lahf_lm"
-    r"|v?aes|v?pclmul|sha|gfni|xop|tbm|3dnow)"
-)
 
 # Run by CMake inside llama.cpp's own project. The binding forces `common` on, which takes a
 # third of the build and is used by programs that are not built; versioned names would put each
@@ -67,16 +61,6 @@ _SHARED_FLAGS = (
     "CMAKE_INSTALL_INCLUDEDIR=llama_cpp/include",
 )
 _PORTABLE_FLAGS = ("GGML_NATIVE=OFF", "GGML_BACKEND_DL=ON", "GGML_CPU_ALL_VARIANTS=ON")
-
-
-@dataclass(frozen=True, slots=True)
-class Cpu:
-    """The processor of this machine."""
-
-    name: str
-    """What it calls itself."""
-    features: str
-    """Digest of the instructions it offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,32 +136,6 @@ def platform_tag() -> str:
     return re.sub(r"[^a-z0-9]+", "_", sysconfig.get_platform().lower())
 
 
-def find_cpu() -> Cpu:
-    """Ask the system about the processor."""
-    if platform.system() == "Linux":
-        return parse_cpuinfo(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace"))
-    if platform.system() == "Darwin":
-        brand = _output(["sysctl", "-n", "machdep.cpu.brand_string"])
-        return Cpu(brand or platform.processor(), _digest(_output(["sysctl", "hw.optional"])))
-    return Cpu(platform.processor(), _digest(platform.processor()))
-
-
-def parse_cpuinfo(text: str) -> Cpu:
-    """Read the first processor of Linux's ``/proc/cpuinfo``."""
-    first: dict[str, str] = {}
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            first.setdefault(name.strip().lower(), value.strip())
-    # On x86 the list also tells about kernel and mitigations; on ARM it is instructions only.
-    if "flags" in first:
-        words = {word for word in first["flags"].split() if _X86_INSTRUCTIONS.match(word)}
-    else:
-        words = set(first.get("features", "").split())
-    name = first.get("model name") or platform.processor() or platform.machine()
-    return Cpu(name, _digest(" ".join(sorted(words))))
-
-
 def find_compiler(environment: Mapping[str, str] = os.environ) -> Compiler:
     """Find the compiler that CMake would take; raise SetupError if there is none."""
     path = environment.get("PATH")
@@ -228,7 +186,3 @@ def _output(command: list[str]) -> str:
     except OSError:
         return ""
     return done.stdout.strip()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

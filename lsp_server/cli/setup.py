@@ -18,7 +18,7 @@ from lsp_server.catalogue.store import InstalledModel, ModelStore
 from lsp_server.cli import engine_build, engine_recipe
 from lsp_server.cli.console import Console
 from lsp_server.cli.engine_build import EngineBuild, Installer
-from lsp_server.cli.engine_recipe import Compiler, Cpu
+from lsp_server.cli.engine_recipe import Compiler
 from lsp_server.cli.pull import SourceChoice, pull
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
@@ -26,6 +26,7 @@ from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import SetupError
 from lsp_server.inference.client import worker_command
+from lsp_server.inference.machine import Cpu, find_cpu
 from lsp_server.inference.selftest import (
     SelfTestResult,
     remembered,
@@ -104,7 +105,7 @@ def make_wheel(paths: Paths, console: Console, folder: Path, *, rebuild: bool = 
 
     Raises SetupError.
     """
-    compiler, cpu = engine_recipe.find_compiler(), engine_recipe.find_cpu()
+    compiler, cpu = engine_recipe.find_compiler(), find_cpu()
     recipe = engine_recipe.make_recipe(compiler, cpu, portable=True)
     if rebuild or engine_build.kept_build(paths, recipe) is None:
         _say(
@@ -131,7 +132,7 @@ def ensure_engine(paths: Paths, console: Console, *, rebuild: bool) -> EngineBui
 
     Raises SetupError.
     """
-    cpu = engine_recipe.find_cpu()
+    cpu = find_cpu()
     present, version = engine_build.installed_build(), engine_build.installed_version()
     try:
         compiler = engine_recipe.find_compiler()

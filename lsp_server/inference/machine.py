@@ -7,6 +7,9 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import platform
+import re
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -15,24 +18,60 @@ ENGINE_DISTRIBUTION = "llama-cpp-python"
 
 _CPUINFO = Path("/proc/cpuinfo")
 
+# Instructions that a compiler may choose by itself. The rest of what a kernel reports changes
+# with the kernel and with its mitigations, and would ask for a new build without need.
+_X86_INSTRUCTIONS = re.compile(
+    r"(s?sse|avx|amx|apx|fma|f16c|bmi|abm$|lzcnt|popcnt|movbe|adx|cx16|cmov|lahf_lm"
+    r"|v?aes|v?pclmul|sha|gfni|xop|tbm|3dnow)"
+)
+
 _MOST_THREADS = 4
 """Decoding is bound by memory bandwidth; more threads only heat the machine."""
 
 
-def cpu_name() -> str:
-    """Return the processor's name, or the best that the system offers."""
-    return _cpuinfo("model name") or platform.processor() or platform.machine()
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A processor."""
+
+    name: str
+    """What it calls itself."""
+    features: str
+    """Digest of the instructions it offers."""
+    instructions: tuple[str, ...] = ()
+    """Their names, sorted, where the system tells them."""
 
 
-def cpu_features() -> tuple[str, ...]:
-    """Return the processor's feature flags, sorted; empty where the system does not tell."""
-    return tuple(sorted((_cpuinfo("flags") or _cpuinfo("Features")).split()))
+def find_cpu() -> Cpu:
+    """Ask the system about the processor."""
+    if platform.system() == "Linux":
+        return parse_cpuinfo(_CPUINFO.read_text(encoding="utf-8", errors="replace"))
+    if platform.system() == "Darwin":
+        brand = _output(["sysctl", "-n", "machdep.cpu.brand_string"])
+        return Cpu(brand or platform.processor(), _digest(_output(["sysctl", "hw.optional"])))
+    return Cpu(platform.processor(), _digest(platform.processor()))
+
+
+def parse_cpuinfo(text: str) -> Cpu:
+    """Read the first processor of Linux's ``/proc/cpuinfo``."""
+    first: dict[str, str] = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            first.setdefault(name.strip().lower(), value.strip())
+    # On x86 the list also tells about kernel and mitigations; on ARM it is instructions only.
+    if "flags" in first:
+        words = {word for word in first["flags"].split() if _X86_INSTRUCTIONS.match(word)}
+    else:
+        words = set(first.get("features", "").split())
+    name = first.get("model name") or platform.processor() or platform.machine()
+    instructions = tuple(sorted(words))
+    return Cpu(name, _digest(" ".join(instructions)), instructions)
 
 
 def machine_key() -> str:
     """Return a digest that is equal on machines that run the same machine code alike."""
-    parts = (platform.system(), platform.machine(), cpu_name(), *cpu_features())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    cpu = find_cpu()
+    return _digest("\n".join((platform.system(), platform.machine(), cpu.name, cpu.features)))
 
 
 def engine_version() -> str | None:
@@ -64,13 +103,13 @@ def default_threads() -> int:
     return max(1, min(_MOST_THREADS, cores))
 
 
-def _cpuinfo(key: str) -> str:
+def _output(command: list[str]) -> str:
     try:
-        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        done = subprocess.run(command, capture_output=True, check=False, text=True)
     except OSError:
         return ""
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip() == key:
-            return value.strip()
-    return ""
+    return done.stdout.strip()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -28,17 +28,16 @@ from lsp_server.cli.engine_recipe import (
     ENGINE_VERSION,
     RECORD_NAME,
     Compiler,
-    Cpu,
     Recipe,
     amx_off_flags,
     build_key,
     find_compiler,
     fits,
     make_recipe,
-    parse_cpuinfo,
 )
 from lsp_server.config.paths import Paths
 from lsp_server.errors import SetupError
+from lsp_server.inference.machine import Cpu, parse_cpuinfo
 
 AMX_OFF = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
 COMPILER = Compiler("/usr/bin/cc", "/usr/bin/c++", "cc 12.2.0", AMX_OFF)

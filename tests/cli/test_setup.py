@@ -15,14 +15,13 @@ from lsp_server.cli.engine_build import EngineBuild, ensure_wheel, installed_bui
 from lsp_server.cli.engine_recipe import (
     ENGINE_VERSION,
     Compiler,
-    Cpu,
     build_key,
     find_compiler,
-    find_cpu,
     make_recipe,
 )
 from lsp_server.config.paths import Paths
 from lsp_server.errors import SetupError
+from lsp_server.inference.machine import Cpu, find_cpu
 from lsp_server.inference.selftest import SelfTestResult
 
 CPU = Cpu("A processor", "0123456789abcdef")
