@@ -161,8 +161,8 @@ class FimbulServer(LanguageServer):
         except FimbulError as error:
             await self.engine.close()
             self._end_progress(progress)
-            self.report_status("no-model", str(error))
             self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
+            self.report_status("no-model", str(error))
             return
         name = self._model_name = chosen.file.name
         try:
