@@ -6,11 +6,10 @@ before the first await, because the editor goes on changing it while the model t
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
@@ -44,6 +43,9 @@ STATISTICS = "fimbul/statistics"
 """Request: what was shown, accepted and left out in this session."""
 ACCEPTED = "fimbul.accepted"
 """Command that the editor runs when a suggestion was accepted."""
+
+_PATIENCE = 2.0
+"""Seconds that an editor's answer to a question of ours is waited for before going on without."""
 
 _MESSAGE_TYPES = {
     EngineState.FAILED: lsp.MessageType.Error,
@@ -79,7 +81,6 @@ class FimbulServer(LanguageServer):
         self._changed: Mapping[str, Any] = {}
         self._complaints: set[str] = set()
         self._running: dict[str, asyncio.Task[Outcome]] = {}
-        self._background: set[asyncio.Task[None]] = set()
         self._loading: asyncio.Task[None] | None = None
         self._model_name = ""
         self._next_item = 0
@@ -124,14 +125,27 @@ class FimbulServer(LanguageServer):
         workspace = self.client_capabilities.workspace
         if workspace is None or not workspace.configuration:
             return
-        item = lsp.ConfigurationItem(section=SECTION)
-        try:
-            answers = await self.workspace_configuration_async(lsp.ConfigurationParams([item]))
-        except JsonRpcException as error:
-            _LOG.warning("the editor did not tell its settings: %s", type(error).__name__)
+        params = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
+        asked = asyncio.ensure_future(self.workspace_configuration_async(params))
+        done, _ = await asyncio.wait({asked}, timeout=_PATIENCE)
+        if done:
+            self._take_answer(asked)
+        else:
+            asked.add_done_callback(self._take_late_answer)
+
+    def _take_answer(self, asked: "asyncio.Future[Sequence[Any]]") -> None:
+        if asked.cancelled() or (error := asked.exception()) is not None:
+            kind = "cancelled" if asked.cancelled() else type(error).__name__
+            _LOG.warning("the editor did not tell its settings: %s", kind)
             return
+        answers = asked.result()
         if answers and answers[0] is not None:
             self.take_options(answers[0])
+
+    def _take_late_answer(self, asked: "asyncio.Future[Sequence[Any]]") -> None:
+        self._take_answer(asked)
+        if not asked.cancelled():
+            self.apply_settings()
 
     # The model
 
@@ -190,9 +204,9 @@ class FimbulServer(LanguageServer):
             return None
         self._next_item += 1
         token = f"fimbul-{self._next_item}"
-        try:
-            await self.work_done_progress.create_async(token)
-        except JsonRpcException:
+        asked = asyncio.ensure_future(self.work_done_progress.create_async(token))
+        done, _ = await asyncio.wait({asked}, timeout=_PATIENCE)
+        if not done or asked.exception() is not None:
             return None
         self.work_done_progress.begin(token, lsp.WorkDoneProgressBegin(title=title))
         return token
@@ -293,12 +307,6 @@ class FimbulServer(LanguageServer):
             range=self.documents.range_of(document, completion.start, completion.end),
             command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
         )
-
-    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` beside the handling of messages."""
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
     async def stop(self) -> None:
         """Let go of the engine."""
