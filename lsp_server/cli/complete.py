@@ -56,7 +56,7 @@ _LANGUAGES = {
 class _Run:
     outcome: Outcome
     load_ms: float
-    model: str
+    model: ServedModel
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -164,11 +164,12 @@ async def _complete(
         await engine.open(chosen.file, load_options(settings))
         load_ms = (loop.time() - started) * 1000.0
         assert engine.description is not None  # noqa: S101  # `open` has set it.
-        pipeline.serve(ServedModel(chosen.file.name, chosen.fim_format(engine.description)))
+        model = ServedModel(chosen.file.name, chosen.fim_format(engine.description))
+        pipeline.serve(model)
         outcome = await pipeline.complete(request)
     finally:
         await engine.close()
-    return _Run(outcome, load_ms, chosen.file.name)
+    return _Run(outcome, load_ms, model)
 
 
 def _tell(event: EngineEvent) -> None:
@@ -180,7 +181,8 @@ def _tell(event: EngineEvent) -> None:
 def _as_json(run: _Run) -> str:
     outcome = run.outcome
     values: dict[str, Any] = {
-        "model": run.model,
+        "model": run.model.name,
+        "fills": run.model.fim.fills,
         "load_ms": round(run.load_ms, 1),
         "timings_ms": {
             name: round(value, 2) for name, value in dataclasses.asdict(outcome.timings).items()
@@ -218,7 +220,13 @@ def _as_text(request: CompletionRequest, run: _Run) -> str:
     generation = outcome.generation
     evaluated = generation.prompt_tokens - generation.reused_tokens
     counts = f"{evaluated} tokens evaluated, {len(generation.logprobs)} generated"
-    return "\n".join([*lines, "", _split(run), f"{run.model}: {counts}", ""])
+    return "\n".join([*lines, "", _split(run), f"{run.model.name}: {counts}{_limits(run)}", ""])
+
+
+def _limits(run: _Run) -> str:
+    if run.model.fim.fills:
+        return ""
+    return "\nIt was not trained to fill in the middle: it sees only what stands before the cursor."
 
 
 def _split(run: _Run) -> str:

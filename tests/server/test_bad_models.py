@@ -8,6 +8,7 @@ import pytest
 from lsprotocol import types as lsp
 
 from lsp_server.catalogue.store import ModelStore
+from lsp_server.cli.main import main
 from lsp_server.completion.serving import chooser
 from lsp_server.config.options import DEFAULT_MODEL, EngineOptions, PolicyOptions, Settings
 from lsp_server.config.paths import Paths
@@ -112,6 +113,18 @@ async def test_a_model_without_fim_tokens_is_served_and_says_so(
         assert outcome is not None
         (message,) = session.messages
         assert "not trained to fill in the middle" in message
+
+
+def test_the_command_line_says_so_too(
+    paths: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(paths, write_tiny_model(tmp_path / "mine.gguf", fim=False), "none")
+    file = tmp_path / "a.py"
+    file.write_text("x = self\n")
+    options = ["--set", "engine.model=mine", "--set", "engine.context_length=512"]
+    main(["complete", f"{file}:1", *options, "--set", "context.prefix_tokens=64"])
+    shown = capsys.readouterr().out
+    assert "not trained to fill in the middle" in shown or "Nothing:" in shown
 
 
 async def test_a_family_that_does_not_fit_is_named(paths: Paths, tmp_path: Path) -> None:
