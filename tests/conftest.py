@@ -1,6 +1,5 @@
 """What all tests share: no test sees or touches the files of the user who runs it."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,6 @@ _REAL = Paths.of_user()
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / f"xdg-{name.lower()}"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", os.environ.get("HF_HUB_OFFLINE", "0"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ reason why nothing is shown; no filter says "dropped" by an empty string. Knows 
 engines or editors.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -70,6 +71,7 @@ def _without_overlap(last: str, rest: str, typed: str) -> str:
     return last if end is None else last[:end]
 
 
+_STRING = re.compile(r"""(["'`])(?:\\.|(?!\1).)*\1""")
 _OPENERS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -79,11 +81,16 @@ def _closing_index(text: str, closer: str, typed: str) -> int | None:
         return text.find(closer) if closer in text and typed.count(closer) % 2 else None
     opener = _OPENERS.get(closer)
     depth = 0
-    for index, character in enumerate(text):
+    for index, character in enumerate(_without_strings(text)):
         depth += (character == opener) - (character == closer)
         if opener and depth < 0:
             return index
     return None
+
+
+def _without_strings(text: str) -> str:
+    """Blank out what stands between quotes; a lone apostrophe is none."""
+    return _STRING.sub(lambda match: " " * len(match.group()), text)
 
 
 def drop_repeated_next_line(text: str, place: Place) -> str | RejectionReason:

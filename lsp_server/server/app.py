@@ -223,8 +223,7 @@ class FimbulServer(LanguageServer):
         if event.state is EngineState.READY and self.pipeline.model is None:
             # Not before the pipeline serves the model; `_load` says so then.
             return
-        states = {EngineState.CLOSED: "no-model"}
-        self.report_status(states.get(event.state, event.state.value), event.message)
+        self.report_status(event.state.value, event.message)
 
     # What the editor is told
 
