@@ -1,10 +1,10 @@
-"""What one more key costs, by prompt order.
+"""What one more key costs, by prompt order; and what Enter and a jump to another place cost.
 
-Types a line into the middle of a file key by key, with every key a request that is waited for,
-through the same pipeline as the server, and says for each order how many tokens were evaluated
-and how long the answer took. The first request of each order is cold and is given apart. Orders
-take turns in rounds, so that a machine whose speed drifts treats all alike. Prints a table of
-medians and, last, one line of JSON.
+Types a line into the middle of a file key by key, every key a request that is waited for, through
+the same pipeline as the server; then presses Enter, then goes to a method further down. Says for
+each order how many tokens were evaluated and how long the answer took. Orders take turns in
+rounds, so that a machine whose speed drifts treats all alike. Prints a table of medians and, last,
+one line of JSON.
 
     python -m benchmarks.latency [--rounds N]
 """
@@ -14,7 +14,8 @@ import asyncio
 import json
 import statistics
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from lsp_server.types import Completion, CompletionRequest, Document, Position, 
 FILE = Path(__file__).parents[1] / "examples" / "ledger.py"
 LINE = "        self._entries.append(entry)"
 """The line of the file that is taken out and typed again."""
+FAR_LINE = "                balances[posting.account] += posting.amount"
+"""A line further down, of which the end is missing when the cursor goes there."""
+FAR_COLUMN = FAR_LINE.index("+=")
 ORDERS = (
     Order.PREFIX_SUFFIX_MIDDLE,
     Order.SUFFIX_PREFIX_MIDDLE,
@@ -38,41 +42,59 @@ ORDERS = (
 )
 
 
-def requests() -> list[CompletionRequest]:
-    """Return one request for each key, the first with only the indentation there."""
+@dataclass(frozen=True)
+class Sample:
+    """What one request cost."""
+
+    event: str
+    """``cold``, ``key``, ``enter`` or ``jump``."""
+    milliseconds: float
+    evaluated: int | None
+    """Tokens evaluated; None where nothing was shown."""
+
+
+def requests() -> Iterator[tuple[str, CompletionRequest]]:
+    """Yield each event and the request that follows it."""
     lines = split_lines(FILE.read_text(encoding="utf-8"))
     row = lines.index(LINE + "\n")
     begin = len(LINE) - len(LINE.lstrip())
-    found = []
-    for version, end in enumerate(range(begin, len(LINE))):
-        typed = (*lines[:row], LINE[:end] + "\n", *lines[row + 1 :])
-        document = Document(FILE.as_uri(), "python", version, typed, FILE.name)
-        found.append(CompletionRequest(document, Position(row, end), TriggerKind.AUTOMATIC))
-    return found
+    for end in range(begin, len(LINE)):
+        typed = [*lines[:row], LINE[:end] + "\n", *lines[row + 1 :]]
+        yield ("cold" if end == begin else "key"), request(typed, Position(row, end))
+    indent = " " * begin
+    entered = [*lines[: row + 1], indent + "\n", *lines[row + 1 :]]
+    yield "enter", request(entered, Position(row + 1, begin))
+    far = entered.index(FAR_LINE + "\n")
+    moved = [*entered[:far], FAR_LINE[:FAR_COLUMN] + "\n", *entered[far + 1 :]]
+    yield "jump", request(moved, Position(far, FAR_COLUMN))
 
 
-async def measure(pipeline: Pipeline, order: Order) -> list[dict[str, float]]:
-    """Type the line once; return evaluated tokens and milliseconds for each key."""
+def request(lines: list[str], position: Position) -> CompletionRequest:
+    """Return an automatic request in a document of `lines`."""
+    document = Document(FILE.as_uri(), "python", 1, tuple(lines), FILE.name)
+    return CompletionRequest(document, position, TriggerKind.AUTOMATIC)
+
+
+async def measure(pipeline: Pipeline, order: Order) -> list[Sample]:
+    """Go through all events once."""
     prompt = replace(pipeline.settings.prompt, order=order)
     pipeline.settings = replace(pipeline.settings, prompt=prompt)
-    keys = []
-    for request in requests():
-        outcome = await pipeline.complete(request)
-        timings = outcome.timings
-        key = {"total_ms": timings.total, "prefill_ms": timings.prefill, "shown": 0.0}
+    samples = []
+    for event, asked in requests():
+        outcome = await pipeline.complete(asked)
+        evaluated = None
         if isinstance(outcome, Completion):
             generation = outcome.generation
-            key["shown"] = 1.0
-            key["evaluated"] = generation.prompt_tokens - generation.reused_tokens
-        keys.append(key)
-    return keys
+            evaluated = generation.prompt_tokens - generation.reused_tokens
+        samples.append(Sample(event, outcome.timings.total, evaluated))
+    return samples
 
 
 async def run(rounds: int) -> dict[str, Any]:
     """Measure all orders in turn."""
     settings, paths = Settings(), Paths.of_user()
     chosen = chooser(paths)(settings)
-    found: dict[Order, list[list[dict[str, float]]]] = {}
+    found: dict[Order, list[Sample]] = {order: [] for order in ORDERS}
     for _ in range(rounds):
         for order in ORDERS:
             engine = LocalEngine(worker_command(), paths.selftest_file)
@@ -81,23 +103,23 @@ async def run(rounds: int) -> dict[str, Any]:
             assert engine.description is not None
             served = ServedModel(chosen.file.name, chosen.fim_format(engine.description))
             pipeline.serve(served)
-            found.setdefault(order, []).append(await measure(pipeline, order))
+            found[order] += await measure(pipeline, order)
             await engine.close()
-    return {order.value: summary(passes) for order, passes in found.items()}
+    return {order.value: summary(samples) for order, samples in found.items()}
 
 
-def summary(passes: list[list[dict[str, float]]]) -> dict[str, float]:
-    """Return medians over all keys but the first, and the first key apart."""
-    later = [key for keys in passes for key in keys[1:]]
-    first = [keys[0] for keys in passes]
-    return {
-        "cold_ms": round(statistics.median(key["total_ms"] for key in first)),
-        "key_ms": round(statistics.median(key["total_ms"] for key in later)),
-        "key_p95_ms": round(statistics.quantiles([key["total_ms"] for key in later], n=20)[-1]),
-        "prefill_ms": round(statistics.median(key["prefill_ms"] for key in later)),
-        "evaluated": statistics.median(key["evaluated"] for key in later if "evaluated" in key),
-        "shown": round(statistics.mean(key["shown"] for key in later), 2),
-    }
+def summary(samples: list[Sample]) -> dict[str, Any]:
+    """Return medians by event, and how many key presses were answered with something."""
+    values: dict[str, Any] = {}
+    for event in ("cold", "key", "enter", "jump"):
+        chosen = [sample for sample in samples if sample.event == event]
+        counts = [sample.evaluated for sample in chosen if sample.evaluated is not None]
+        values[f"{event}_ms"] = round(statistics.median(one.milliseconds for one in chosen))
+        values[f"{event}_tokens"] = statistics.median(counts) if counts else None
+    keys = [sample for sample in samples if sample.event == "key"]
+    values["key_p95_ms"] = round(statistics.quantiles([key.milliseconds for key in keys], n=20)[-1])
+    values["shown"] = round(statistics.mean(key.evaluated is not None for key in keys), 2)
+    return values
 
 
 def main() -> None:
@@ -106,11 +128,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     rounds = parser.parse_args().rounds
     result = asyncio.run(run(rounds))
-    columns = ("cold_ms", "key_ms", "key_p95_ms", "prefill_ms", "evaluated", "shown")
-    sys.stdout.write(f"{'order':<16}" + "".join(f"{name:>12}" for name in columns) + "\n")
+    columns = list(next(iter(result.values())))
+    sys.stdout.write(f"{'order':<16}" + "".join(f"{name:>14}" for name in columns) + "\n")
     for order, values in result.items():
-        sys.stdout.write(f"{order:<16}" + "".join(f"{values[name]:>12}" for name in columns) + "\n")
-    sys.stdout.write(json.dumps({"rounds": rounds, "keys": len(requests()), **result}) + "\n")
+        cells = "".join(f"{values[name]!s:>14}" for name in columns)
+        sys.stdout.write(f"{order:<16}{cells}\n")
+    keys = sum(event == "key" for event, _ in requests())
+    sys.stdout.write(json.dumps({"rounds": rounds, "keys": keys, **result}) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class FimFormat:
     """Token before a repository's name; empty if the family has none."""
     separator: str = ""
     """Token before a file's name."""
-    order: Order = Order.SUFFIX_FIRST
+    order: Order = Order.GROWING_MIDDLE
     """The order that serves typing best with this family."""
     healing: bool = True
     recognised_by: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 import pytest
 
 from lsp_server.config.options import Healing, Order, PromptOptions
-from lsp_server.prompt.build import build_prompt, healable_end
+from lsp_server.prompt.build import MIDDLE_JUMP, MIDDLE_LINES, build_prompt, healable_end
 from lsp_server.prompt.formats import FORMATS, custom_format, family_of
 from lsp_server.types import Context, ModelDescription, Prompt
 
@@ -47,19 +47,19 @@ def test_orders(order: Order, expected: str) -> None:
 
 def test_the_growing_middle_moves_older_lines_to_the_prefix_in_jumps() -> None:
     begins = []
-    for lines in range(6, 30):
+    for lines in range(16, 80):
         prefix = "".join(f"line {number}\n" for number in range(lines)) + "x"
         text = drawn(
             build_prompt(Context(prefix, "", "", 0), QWEN, PromptOptions(Order("growing-middle")))
         )
         begins.append(text.index("⟨fim_suffix⟩"))
         middle = text.partition("⟨fim_middle⟩")[2]
-        assert 3 <= middle.count("\n") + 1 <= 10
-    assert len(set(begins)) == 4
+        assert MIDDLE_LINES <= middle.count("\n") + 1 < MIDDLE_LINES + MIDDLE_JUMP
+    assert len(set(begins)) == 64 // MIDDLE_JUMP + 1
 
 
 def test_a_window_that_begins_later_splits_at_the_same_line() -> None:
-    lines = [f"line {number}\n" for number in range(40)]
+    lines = [f"line {number}\n" for number in range(60)]
     options = PromptOptions(Order.GROWING_MIDDLE)
     whole = drawn(build_prompt(Context("".join(lines), "", "", 0), QWEN, options))
     later = drawn(build_prompt(Context("".join(lines[9:]), "", "", 9), QWEN, options))
