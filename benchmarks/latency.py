@@ -117,6 +117,7 @@ def summary(samples: list[Sample]) -> dict[str, Any]:
         values[f"{event}_ms"] = round(statistics.median(one.milliseconds for one in chosen))
         values[f"{event}_tokens"] = statistics.median(counts) if counts else None
     keys = [sample for sample in samples if sample.event == "key"]
+    values["key_mean_ms"] = round(statistics.mean(key.milliseconds for key in keys))
     values["key_p95_ms"] = round(statistics.quantiles([key.milliseconds for key in keys], n=20)[-1])
     values["shown"] = round(statistics.mean(key.evaluated is not None for key in keys), 2)
     return values

@@ -17,7 +17,7 @@ from fimbul_models.evaluation import report
 from fimbul_models.evaluation.cutting import CursorKind, cut_items, read_recipe, read_sources
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, evaluate
-from fimbul_models.evaluation.items import (
+from fimbul_models.evaluation.items import (, sample_kinds
     Item,
     read_humaneval,
     read_items,
@@ -75,6 +75,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
     source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N after a shuffle")
+    parser.add_argument("--per-kind", type=int, metavar="N", help="at most N of each kind of place")
     parser.add_argument("--seed", type=int, default=0, help="of the shuffle (%(default)s)")
     parser.add_argument(
         "--run",
@@ -135,6 +136,8 @@ def _chosen(options: argparse.Namespace) -> list[Item]:
         items = read_humaneval(options.humaneval, options.limit, options.seed)
     else:
         items = read_items(options.items)
+        if options.per_kind is not None:
+            items = sample_kinds(items, options.per_kind, options.seed)
         if options.limit is not None:
             items = shuffled(items, options.seed)[: options.limit]
     if not items:

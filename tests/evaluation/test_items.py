@@ -1,12 +1,19 @@
 import gzip
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation.items import Item, read_humaneval, read_items, write_items
+from fimbul_models.evaluation.items import (
+    Item,
+    read_humaneval,
+    read_items,
+    sample_kinds,
+    write_items,
+)
 
 ROWS = [
     {
@@ -53,6 +60,16 @@ def test_the_seed_decides_the_order_and_the_limit_cuts_it(tmp_path: Path) -> Non
     assert sorted(item.task_id for item in whole) == sorted(row["task_id"] for row in ROWS)
     assert read_humaneval(path, 10, 5) == whole[:10]
     assert read_humaneval(path, 10, 6) != whole[:10]
+
+
+def test_a_sample_has_as_many_of_each_kind(make_item: Callable[..., Item]) -> None:
+    kinds = ["dot"] * 9 + ["word"] * 5 + ["comment"]
+    items = [make_item(str(number), kind=kind) for number, kind in enumerate(kinds)]
+    sample = sample_kinds(items, 4, seed=1)
+    assert Counter(item.kind for item in sample) == {"dot": 4, "word": 4, "comment": 1}
+    assert sample == sample_kinds(items, 4, seed=1)
+    assert sample != sample_kinds(items, 4, seed=2)
+    assert [item.kind for item in sample] != sorted(item.kind for item in sample)
 
 
 @pytest.mark.parametrize("name", ["items.jsonl", "items.jsonl.gz"])

@@ -59,6 +59,20 @@ def shuffled(items: Iterable[Item], seed: int) -> list[Item]:
     return order
 
 
+def sample_kinds(items: Iterable[Item], number: int, seed: int) -> list[Item]:
+    """Return at most `number` items of each kind, chosen and ordered by `seed`."""
+    kinds: dict[str, list[Item]] = {}
+    for item in items:
+        kinds.setdefault(item.kind, []).append(item)
+    order = random.Random(seed)  # noqa: S311  # Repeatable, not secret.
+    chosen: list[Item] = []
+    for members in kinds.values():
+        order.shuffle(members)
+        chosen += members[:number]
+    order.shuffle(chosen)
+    return chosen
+
+
 def read_items(path: Path) -> list[Item]:
     """Read items from the JSON lines at `path`, compressed if the name ends in ``.gz``.
 
