@@ -26,7 +26,8 @@ HEALED_LIMIT = 64
 
 MIDDLE_LINES = 10
 """Fewest lines that begin the middle in the growing-middle order, the cursor's included. With
-three, answers were a little worse than with the whole prefix there; with ten, as good (`LOG.md`)."""
+three, answers were a little worse than with the whole prefix there; with ten, as good
+(`LOG.md`)."""
 
 MIDDLE_JUMP = 16
 """Lines by which the beginning of the growing middle moves. Each move evaluates the suffix

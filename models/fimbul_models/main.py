@@ -17,10 +17,11 @@ from fimbul_models.evaluation import report
 from fimbul_models.evaluation.cutting import CursorKind, cut_items, read_recipe, read_sources
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, evaluate
-from fimbul_models.evaluation.items import (, sample_kinds
+from fimbul_models.evaluation.items import (
     Item,
     read_humaneval,
     read_items,
+    sample_kinds,
     shuffled,
     write_items,
 )
