@@ -83,3 +83,18 @@ async def test_without_a_model_it_says_which_command_to_run() -> None:
         assert await session.reason() == "no-model"
         (message,) = session.messages
         assert "fimbul models pull" in message
+
+
+async def test_a_folder_that_joins_brings_its_settings(tmp_path: Path) -> None:
+    (tmp_path / ".fimbul.toml").write_text("[completion]\nenable = false\n")
+    folder = lsp.WorkspaceFolder(tmp_path.as_uri(), "joined")
+    async with editor() as session:
+        position = session.open("x = █")
+        assert await session.ask(position)
+        for added, removed, shown in (([folder], [], False), ([], [folder], True)):
+            session.client.workspace_did_change_workspace_folders(
+                lsp.DidChangeWorkspaceFoldersParams(
+                    lsp.WorkspaceFoldersChangeEvent(added=added, removed=removed)
+                )
+            )
+            assert bool(await session.ask(position)) is shown
