@@ -213,7 +213,7 @@ def _as_text(request: CompletionRequest, run: _Run) -> str:
     if isinstance(outcome, Rejection):
         lines.append(f"{cursor.line + 1:>5}  {begin}█{end}")
         lines += ["", f"Nothing: {outcome.reason.explanation} {outcome.detail}".rstrip()]
-        return "\n".join([*lines, _split(run), ""])
+        return "\n".join([*lines, f"{_split(run)}{_limits(run)}", ""])
     first, *rest = split_lines(outcome.text)
     lines.append(f"{cursor.line + 1:>5}  {begin}├{first.rstrip()}" + ("" if rest else f"┤{end}"))
     lines += [f"       {text.rstrip()}" for text in rest]

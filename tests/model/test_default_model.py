@@ -48,9 +48,11 @@ async def test_healing_finishes_the_word_that_raw_tokens_cannot(model_installed:
     for healing in ("on", "off"):
         options = {"prompt": {"healing": healing}}
         async with editor("--engine", "llama", options=options) as session:
-            items = await session.ask(session.open(f"{BEFORE}json.lo█\n    return settings\n"))
+            text = f"{BEFORE}json.load(fi█\n    return settings\n"
+            items = await session.ask(session.open(text))
             answers[healing] = str(items[0].insert_text) if items else ""
-    assert answers["on"].startswith("ad(")
+    assert answers["on"].startswith("le)")
+    assert not answers["off"].startswith("le")
 
 
 async def test_a_cancelled_prefill_ends_and_leaves_the_model_usable(model_installed: Path) -> None:
