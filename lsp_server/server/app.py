@@ -162,6 +162,12 @@ class FimbulServer(LanguageServer):
         self.pipeline.serve(None)
         try:
             await self._find_and_open()
+        except Exception as error:  # noqa: BLE001  # Nobody awaits this task but the user.
+            kind = type(error).__name__
+            _LOG.error("the model was not loaded: %s at %s", kind, _place(error))
+            message = f"The model could not be loaded ({kind}); run `fimbul doctor`."
+            self.tell(lsp.MessageType.Error, message)
+            self.report_status("failed", message)
         finally:
             self.pipeline.model_is_coming = asyncio.current_task() is not self._loading
 

@@ -75,9 +75,9 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def wire() -> AsyncIterator[Wire]:
+async def wire(*command: str) -> AsyncIterator[Wire]:
     process = await asyncio.create_subprocess_exec(
-        *COMMAND,
+        *(command or COMMAND),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -155,6 +155,29 @@ async def test_one_that_vanishes_leaves_nothing_running() -> None:
             await editor.process.wait()
             while any(child.is_running() and child.status() != "zombie" for child in children):
                 await asyncio.sleep(0.05)
+
+
+BROKEN = """
+from lsp_server.config.paths import Paths
+from lsp_server.server.app import create_server
+from lsp_server.server.stdio import run_on_stdio
+
+def choose(settings):
+    raise RuntimeError("text of a document")
+
+run_on_stdio(create_server("0", Paths.of_user(), choose, ("nothing",)))
+"""
+
+
+async def test_a_fault_of_our_own_while_loading_is_told() -> None:
+    async with wire(sys.executable, "-c", BROKEN) as editor:
+        await editor.start({})
+        message = await editor.until(method="window/showMessage")
+        assert "RuntimeError" in message["params"]["message"]
+        assert "text of a document" not in message["params"]["message"]
+        await editor.status("failed")
+        editor.open("x = ")
+        assert (await editor.ask(7, 4))["result"]["items"] == []
 
 
 async def test_one_that_leaves_politely_gets_status_zero() -> None:
