@@ -184,7 +184,9 @@ class WorkerClient:
             self._send(request)
             return await future
         except asyncio.CancelledError:
-            self._cancel(request.id)
+            # The answer may have come in the same moment; then there is nothing to cancel.
+            if future.cancelled() or not future.done():
+                self._cancel(request.id)
             raise
         finally:
             self._waiting.pop(request.id, None)

@@ -17,7 +17,7 @@ from typing import Protocol
 from lsp_server.errors import EngineBusy, EngineCrashed, EngineError, FimbulError
 from lsp_server.inference.client import OnText, WorkerClient
 from lsp_server.inference.inspection import description_of
-from lsp_server.inference.protocol import Counters, LoadOptions
+from lsp_server.inference.protocol import LoadOptions
 from lsp_server.inference.selftest import SETTINGS, SelfTestResult, selftest_once
 from lsp_server.types import Generation, ModelDescription, Prompt, StopRules
 
@@ -106,23 +106,11 @@ class LocalEngine:
         self._watcher: asyncio.Task[None] | None = None
         self.description: ModelDescription | None = None
         """What the loaded model says about itself."""
-        self.system = ""
-        """CPU features that the engine uses."""
 
     @property
     def state(self) -> EngineState:
         """See `Engine.state`."""
         return self._state
-
-    @property
-    def selftest(self) -> SelfTestResult:
-        """What held in the self-test of the loaded model."""
-        return self._result
-
-    @property
-    def worker_pid(self) -> int | None:
-        """Process id of the worker, if one runs."""
-        return self._worker.pid if self._worker else None
 
     async def open(self, model: ModelFile, options: LoadOptions) -> None:
         """Test `model` if it is new here, then load it.
@@ -170,10 +158,6 @@ class LocalEngine:
         """See `Engine.prefill`."""
         return await self._ready().prefill(prompt)
 
-    async def counters(self) -> Counters:
-        """Return what the worker has done since it was started."""
-        return await self._ready().counters()
-
     def _ready(self) -> WorkerClient:
         if self._state is EngineState.READY and self._worker is not None:
             return self._worker
@@ -190,7 +174,6 @@ class LocalEngine:
             await worker.close()
             raise
         self.description = description_of(loaded)
-        self.system = loaded.system
         self._worker = worker
         self._change(EngineState.READY)
 

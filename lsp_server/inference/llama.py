@@ -38,6 +38,8 @@ callback is polled between the nodes of one piece (measured in `LOG.md`)."""
 _KEPT_SEGMENTS = 256
 """Texts whose tokens are remembered; a prompt has about six, and most stay as they were."""
 
+_LINE_BREAKS = frozenset(b"\r\n")
+
 _FIM_ROLES = {
     "prefix": "llama_vocab_fim_pre",
     "suffix": "llama_vocab_fim_suf",
@@ -119,15 +121,15 @@ class Vocabulary:
     def fitting(self, wanted: bytes) -> npt.NDArray[np.int64]:
         """Return the tokens that begin with `wanted` or that `wanted` begins with.
 
-        Tokens that hold a line break are left out unless `wanted` holds one: a line must not
-        end inside the token that is healed (measured in `LOG.md`).
+        Tokens that hold a line break are left out: healing happens inside a line, and a token
+        such as ``(`` with a break behind it would end the suggestion before it began.
         """
         low = bisect.bisect_left(self._sorted_pieces, wanted)
         high = bisect.bisect_left(self._sorted_pieces, wanted + b"\xff" * 8)
         found = [
             int(self._sorted_ids[index])
             for index in range(low, high)
-            if b"\n" in wanted or b"\n" not in self._sorted_pieces[index]
+            if not _LINE_BREAKS.intersection(self._sorted_pieces[index])
         ]
         for length in range(1, len(wanted)):
             begin = wanted[:length]

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from lsp_server.errors import FimbulError
 from lsp_server.inference.backend import Backend, Cancelled
 from lsp_server.inference.protocol import (
+    Answer,
     AnyRequest,
     Cancel,
     Complete,
@@ -69,8 +70,12 @@ class Worker:
         with self._state_lock:
             if self._running == request_id:
                 self._backend.cancel()
-            elif self._running is None or self._running < request_id:
+                return
+            if self._running is None or self._running < request_id:
                 self._cancelled.add(request_id)
+        # What waits in the queue is answered now, however long that before it takes: whoever
+        # cancelled has to see that this process listens. What is long done is answered twice.
+        self._write(_cancelled(request_id))
 
     def _count(self, request: CountTokens) -> None:
         try:
@@ -86,16 +91,17 @@ class Worker:
             # Numbers only grow, so cancellations of earlier requests came too late.
             self._cancelled = {number for number in self._cancelled if number > request.id}
         try:
-            self._write(_cancelled(request) if dropped else self._answer(request))
+            if not dropped:
+                self._write(self._answer(request))
         except Cancelled:
-            self._write(_cancelled(request))
+            self._write(_cancelled(request.id))
         except FimbulError as error:
             self._write(Failed(request.id, str(error)))
         finally:
             with self._state_lock:
                 self._running = None
 
-    def _answer(self, request: AnyRequest) -> Finished | Failed | Counted | object:
+    def _answer(self, request: AnyRequest) -> Answer:
         match request:
             case Load():
                 return self._backend.load(request)
@@ -110,15 +116,15 @@ class Worker:
     def _piece(self, request_id: int, text: str) -> None:
         self._write(Piece(request_id, text))
 
-    def _write(self, message: object) -> None:
-        frame = encode(message)  # type: ignore[arg-type]  # Every caller passes an answer.
+    def _write(self, message: Answer) -> None:
+        frame = encode(message)
         with self._write_lock:
             self._sink.write(frame)
             self._sink.flush()
 
 
-def _cancelled(request: AnyRequest) -> Finished:
-    return Finished(request.id, "", StopReason.CANCELLED.value, [], 0, 0, 0.0, 0.0)
+def _cancelled(request_id: int) -> Finished:
+    return Finished(request_id, "", StopReason.CANCELLED.value, [], 0, 0, 0.0, 0.0)
 
 
 def _make_backend(name: str, script: str | None) -> Backend:

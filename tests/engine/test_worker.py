@@ -113,6 +113,31 @@ async def test_a_worker_deaf_to_cancelling_is_killed(
         assert "did not react" in str(await found.wait_for_death())
 
 
+async def test_cancelling_never_kills_a_worker_that_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "DEAF_SECONDS", 0.2)
+    long = {"after": "long", "answer": "a b c d e", "token_ms": 100}
+    async with worker(tmp_path, long, {"answer": "x"}) as found:
+        running = asyncio.create_task(complete(found, "long"))
+        await asyncio.sleep(0.05)
+        queued = asyncio.create_task(complete(found, "queued"))
+        await asyncio.sleep(0.05)
+        queued.cancel()
+        # Longer than the patience with a deaf worker, which waits behind the first request.
+        assert (await running).text == "a b c d e"
+        # Cancelled at every moment around its answer, one of them that in which it comes.
+        for turn in range(60):
+            task = asyncio.create_task(found.count_tokens(["a"]))
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0.5)
+        assert found.death is None
+        assert (await complete(found, "y")).text == "x"
+
+
 async def test_a_failure_is_an_error_and_the_worker_goes_on(tmp_path: Path) -> None:
     async with worker(tmp_path) as found:
         with pytest.raises(EngineRefused, match="script says"):
