@@ -135,6 +135,18 @@ _EXPLANATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Snippet:
+    """Whole lines of another file that the model sees."""
+
+    path: str
+    """File name relative to the workspace folder, ``/`` between parts."""
+    text: str
+    """The lines, each with an ending; composed ones, such as signatures without bodies, too."""
+    source: str
+    """Name of what found it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What the model may see of the code around the cursor."""
 

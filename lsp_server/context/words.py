@@ -1,0 +1,32 @@
+"""Split source text into the words that similarity is measured by.
+
+The same words go into the index and into a question to it. Pure; knows nothing about languages.
+"""
+
+from collections.abc import Iterator
+
+import regex
+
+_IDENTIFIER = regex.compile(r"[\p{L}_$][\p{L}\p{N}_$]*")
+_PART = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{Lo}+|\p{Lu}+")
+
+_SHORTEST = 3
+"""Code points of the shortest part that is a word of its own."""
+
+
+def identifiers(text: str) -> Iterator[str]:
+    """Yield every identifier of `text`, in order, as written."""
+    return (match.group() for match in _IDENTIFIER.finditer(text))
+
+
+def words(text: str) -> Iterator[str]:
+    """Yield every identifier of `text` in lower case, and behind it its parts if it has several.
+
+    ``parseHttpHeader`` gives ``parsehttpheader``, ``parse``, ``http`` and ``header``.
+    """
+    for identifier in identifiers(text):
+        whole = identifier.lower()
+        yield whole
+        parts = [part.lower() for part in _PART.findall(identifier)]
+        if len(parts) > 1:
+            yield from (part for part in parts if len(part) >= _SHORTEST and part != whole)
