@@ -4,6 +4,7 @@ The scripted engine needs no model, so it comes with one that is always there.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 
 from lsp_server.completion.serving import ChooseModel, ChosenModel, chooser
@@ -25,6 +26,12 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         help="scripted answers from a script instead of a model, for tests (default: llama)",
     )
     parser.add_argument("--script", type=Path, metavar="FILE", help="script of that engine (TOML)")
+    parser.add_argument(
+        "--worker",
+        type=shlex.split,
+        metavar="COMMAND",
+        help="start this as the engine's process, for tests and evaluations",
+    )
 
 
 def engine_of(arguments: argparse.Namespace, paths: Paths) -> tuple[tuple[str, ...], ChooseModel]:
@@ -32,12 +39,13 @@ def engine_of(arguments: argparse.Namespace, paths: Paths) -> tuple[tuple[str, .
 
     Raises SetupError if there is no engine.
     """
+    worker = tuple(arguments.worker or ())
     if arguments.engine == "scripted":
         script = str(arguments.script.resolve()) if arguments.script else None
-        return worker_command("scripted", script), _scripted_model
+        return worker or worker_command("scripted", script), _scripted_model
     if engine_version() is None:
         raise SetupError("The engine is not installed; run `fimbul setup`.")
-    return worker_command(), chooser(paths)
+    return worker or worker_command(), chooser(paths)
 
 
 def _scripted_model(_settings: Settings) -> ChosenModel:

@@ -10,6 +10,7 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from typing import BinaryIO
 
 from lsp_server.errors import FimbulError
@@ -127,7 +128,8 @@ def _cancelled(request_id: int) -> Finished:
     return Finished(request_id, "", StopReason.CANCELLED.value, [], 0, 0, 0.0, 0.0)
 
 
-def _make_backend(name: str, script: str | None) -> Backend:
+def make_backend(name: str, script: str | None = None) -> Backend:
+    """Return the backend called `name`; `script` is the scripted one's file."""
     if name == "scripted":
         from lsp_server.inference.scripted import ScriptedBackend
 
@@ -137,12 +139,8 @@ def _make_backend(name: str, script: str | None) -> Backend:
     return LlamaBackend()
 
 
-def main() -> None:
-    """Serve one backend on standard input and output."""
-    parser = argparse.ArgumentParser(description="The engine process of fimbul.")
-    parser.add_argument("--backend", choices=("llama", "scripted"), required=True)
-    parser.add_argument("--script", help="TOML file of the scripted backend")
-    arguments = parser.parse_args()
+def serve(make: Callable[[], Backend]) -> None:
+    """Serve the backend that `make` returns on standard input and output."""
     # Anything a native library prints would break the frames, so descriptor 1 is moved away
     # before such a library is loaded, and descriptor 0 as well for whatever reads from it.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -150,11 +148,20 @@ def main() -> None:
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # A descriptor is wanted, not a path.
         os.dup2(nothing.fileno(), 0)
     try:
-        backend = _make_backend(arguments.backend, arguments.script)
+        backend = make()
     except FimbulError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(3) from None
     Worker(backend, source, sink).run()
+
+
+def main() -> None:
+    """Serve one backend on standard input and output."""
+    parser = argparse.ArgumentParser(description="The engine process of fimbul.")
+    parser.add_argument("--backend", choices=("llama", "scripted"), required=True)
+    parser.add_argument("--script", help="TOML file of the scripted backend")
+    arguments = parser.parse_args()
+    serve(lambda: make_backend(arguments.backend, arguments.script))
 
 
 if __name__ == "__main__":
