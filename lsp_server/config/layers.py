@@ -30,7 +30,15 @@ class Layer:
     """Kinds of restriction this layer may make; None is a layer that sets freely."""
 
 
-WORKSPACE_MAY = frozenset({Tighten.FALSE, Tighten.LOWER, Tighten.UNION, Tighten.LATER_CHOICE})
+WORKSPACE_MAY = frozenset(
+    {
+        Tighten.FALSE,
+        Tighten.LOWER,
+        Tighten.UNION,
+        Tighten.INTERSECTION,
+        Tighten.LATER_CHOICE,
+    }
+)
 POLICY_MAY = WORKSPACE_MAY | {Tighten.POLICY}
 
 
@@ -99,9 +107,16 @@ def _parse(entry: Entry, raw: Any, current: Any) -> Any:
         if isinstance(raw, str) and raw:
             return raw
         raise ValueError(f"is {raw!r}, not a name{kept}")
-    if isinstance(raw, list | tuple) and all(isinstance(item, str) for item in raw):
-        return tuple(raw)
-    raise ValueError(f"is {raw!r}, not a list of names{kept}")
+    return _parse_list(entry, raw, kept)
+
+
+def _parse_list(entry: Entry, raw: Any, kept: str) -> tuple[str, ...]:
+    if not isinstance(raw, list | tuple) or not all(isinstance(item, str) for item in raw):
+        raise ValueError(f"is {raw!r}, not a list of names{kept}")
+    members = entry.option.members
+    if wrong := [item for item in raw if members and item not in members]:
+        raise ValueError(f"names {wrong[0]!r}, which is not one of {', '.join(members)}{kept}")
+    return tuple(raw)
 
 
 def _parse_int(entry: Entry, raw: Any, kept: str) -> int:
@@ -122,6 +137,8 @@ def _restrict(entry: Entry, value: Any, current: Any) -> Any:
             return min(limits, default=current)
         case Tighten.UNION:
             return (*current, *(item for item in value if item not in current))
+        case Tighten.INTERSECTION:
+            return tuple(item for item in current if item in value)
         case Tighten.LATER_CHOICE:
             return max(current, value, key=list(entry.type).index)
         case _:

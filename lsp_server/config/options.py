@@ -8,6 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+SOURCES = (
+    "members",
+    "imports",
+    "package",
+    "names",
+    "usages",
+    "shared-imports",
+    "same-folder",
+    "similar-names",
+    "twin",
+    "tabs",
+    "edits",
+    "similar",
+)
+"""Names of the sources of snippets, see `lsp_server.context.sources.table`."""
+
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
 
@@ -19,6 +35,7 @@ class Tighten(enum.Enum):
     FALSE = "may only switch off"
     LOWER = "may only lower"
     UNION = "may only add"
+    INTERSECTION = "may only remove"
     LATER_CHOICE = "may only choose a later value"
     """Choices are listed from the loosest to the strictest."""
     POLICY = "policy only"
@@ -53,6 +70,20 @@ class Order(enum.Enum):
     """Older lines are the prefix; the last lines and the typed text begin the middle."""
 
 
+class ContextForm(enum.Enum):
+    """Where pieces of other files stand in a prompt."""
+
+    AUTO = "auto"
+    """As the model's row says: in front where it was taught separators, else at the top."""
+    REPOSITORY = "repository"
+    """In front, each behind the model's separator and its own path."""
+    COMMENT_TOP = "comment-top"
+    """As comments at the top of the file."""
+    COMMENT_ABOVE = "comment-above"
+    """As comments above the cursor's line."""
+    NONE = "none"
+
+
 class LogLevel(enum.Enum):
     """How much the server writes to its error stream."""
 
@@ -74,6 +105,8 @@ class Option:
     maximum: int | None = None
     automatic: int | None = None
     """The value that means "as much as fits", which any other value restricts."""
+    members: tuple[str, ...] = ()
+    """What the items of a list may be; empty is anything."""
 
 
 def _option(default: Any, doc: str, **more: Any) -> Any:
@@ -105,7 +138,7 @@ class CompletionOptions:
 
 @dataclass(frozen=True)
 class ContextOptions:
-    """How much of the document the model sees."""
+    """What the model sees of the document and of other files."""
 
     prefix_tokens: int = _option(
         768,
@@ -123,6 +156,33 @@ class ContextOptions:
         minimum=0,
         maximum=32768,
     )
+    snippet_tokens: int = _option(
+        320,
+        "Most tokens from other files of the workspace; 0 shows none.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=32768,
+    )
+    hint_tokens: int = _option(
+        40,
+        "Most tokens of a comment above the current line that names what may come next; 0 is none.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=512,
+    )
+    sources: tuple[str, ...] = _option(
+        SOURCES,
+        "Where snippets of other files may come from.",
+        tighten=Tighten.INTERSECTION,
+        members=SOURCES,
+    )
+    index: bool = _option(
+        default=True,
+        doc="Keep an index of the workspace's files, on this machine.",
+        tighten=Tighten.FALSE,
+    )
 
 
 @dataclass(frozen=True)
@@ -132,6 +192,10 @@ class PromptOptions:
     order: Order = _option(Order.AUTO, "Order of the parts; auto is the best one measured.")
     healing: Healing = _option(
         Healing.AUTO, "Token healing; auto switches it on where the model's row does."
+    )
+    context_form: ContextForm = _option(
+        ContextForm.AUTO,
+        "Where pieces of other files stand; auto is as the model was taught.",
     )
 
 
@@ -236,4 +300,6 @@ def _shown(value: Any) -> str:
         return str(value.value)
     if isinstance(value, bool):
         return str(value).lower()
-    return "[]" if value == () else str(value)
+    if isinstance(value, tuple):
+        return str(list(value)).replace("'", '"')
+    return str(value)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
-from lsp_server.config.options import Settings, Trigger, as_markdown, entries
+from lsp_server.config.options import SOURCES, Settings, Trigger, as_markdown, entries
+from lsp_server.context.sources.table import SOURCES as SOURCE_TABLE
 
 USER = None
 
@@ -88,6 +89,7 @@ def test_the_policy_allows_models() -> None:
         ("completion", "trigger", ["manual"]),
         ("completion", "disabled_languages", "python"),
         ("completion", "disabled_languages", [1]),
+        ("context", "sources", ["imports", "cloud"]),
         ("engine", "model", ""),
         ("engine", "model", None),
         ("completion", "colour", "red"),
@@ -135,11 +137,23 @@ def test_every_default_can_be_written_as_toml() -> None:
     for entry in entries():
         shown = next(line for line in as_markdown().splitlines() if f"`{entry.key}`" in line)
         default = shown.split("|")[2].strip().strip("`")
-        text = (
-            default if default in ("true", "false", "[]") or default.isdecimal() else f"'{default}'"
-        )
+        bare = default in ("true", "false") or default.startswith("[") or default.isdecimal()
+        text = default if bare else f"'{default}'"
         values = {entry.section: {entry.name: tomllib.loads(f"x = {text}")["x"]}}
         found, messages = merge(
             [Layer("it", values, POLICY_MAY if entry.section == "policy" else None)]
         )
         assert (found, messages) == (Settings(), [])
+
+
+def test_a_workspace_may_only_remove_sources() -> None:
+    user = Layer("user", {"context": {"sources": ["imports", "tabs", "edits"]}})
+    workspace = Layer(
+        "workspace", {"context": {"sources": ["edits", "similar", "imports"]}}, WORKSPACE_MAY
+    )
+    found, messages = merge([user, workspace])
+    assert (found.context.sources, messages) == (("imports", "edits"), [])
+
+
+def test_the_option_names_every_source_there_is() -> None:
+    assert tuple(SOURCE_TABLE) == SOURCES
