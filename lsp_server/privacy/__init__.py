@@ -1,0 +1,1 @@
+"""What may be read, and what the model may see of it."""
