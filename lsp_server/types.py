@@ -150,17 +150,30 @@ class Snippet:
 class Context:
     """What the model may see of the code around the cursor."""
 
-    prefix: str
-    """Whole lines above the cursor, then the typed part of its line."""
+    older: str
+    """Lines that stand in for the file's skeleton, if any, then the whole lines of the window that
+    `recent` does not have."""
+    recent: str
+    """The whole lines just above the cursor that begin the growing middle, with the comments that
+    were put in between them, then the typed part of the cursor's line."""
     suffix: str
     """What follows, from the line below the cursor; on the middle surface from the cursor."""
     rest_of_line: str
     """Text right of the cursor in its line, without the ending."""
-    first_line: int
-    """Number, in the document, of the line that `prefix` begins with."""
     path: str = ""
-    """File name relative to its workspace folder."""
+    """File name relative to its workspace folder; empty if it has none."""
     surface: Surface = Surface.LINE
+    repository: str = ""
+    """Name of the workspace folder; empty if there is none."""
+    snippets: tuple[Snippet, ...] = ()
+    """What stands in front of the file, in the order of the prompt."""
+    comment: tuple[str, str] = ("# ", "")
+    """What begins and what ends a comment on one line in this language."""
+
+    @property
+    def prefix(self) -> str:
+        """All that stands before the cursor."""
+        return self.older + self.recent
 
 
 @dataclass(frozen=True, slots=True)

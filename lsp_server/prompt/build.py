@@ -4,13 +4,13 @@ Knows nothing about tokens' numbers, engines or documents: text in, text out.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
-from lsp_server.config.options import Healing, Order, PromptOptions
+from lsp_server.config.options import ContextForm, Healing, Order, PromptOptions
 from lsp_server.prompt.formats import FimFormat
-from lsp_server.text import split_lines, without_surrogates
+from lsp_server.text import split_lines, strip_ending, without_surrogates
 from lsp_server.types import Context, Prompt, Segment
 
 # The split that byte-pair vocabularies since GPT-4 make before they merge bytes. No token
@@ -24,21 +24,19 @@ _PRE_TOKEN = regex.compile(
 HEALED_LIMIT = 64
 """Longest text that is taken back, in code points; no ordinary token is longer."""
 
-MIDDLE_LINES = 10
-"""Fewest lines that begin the middle in the growing-middle order, the cursor's included. With
-three, answers were a little worse than with the whole prefix there; with ten, as good
-(`LOG.md`)."""
-
-MIDDLE_JUMP = 16
-"""Lines by which the beginning of the growing middle moves. Each move evaluates the suffix
-again, so it does not follow every Enter."""
+UNNAMED = "untitled"
+"""Stands for the path of a document that has none, since the form asks for one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    prefix: str
+    older: str
+    recent: str
     suffix: str
-    first_line: int
+
+    @property
+    def prefix(self) -> str:
+        return self.older + self.recent
 
 
 def build_prompt(context: Context, fim: FimFormat, options: PromptOptions) -> Prompt:
@@ -47,19 +45,85 @@ def build_prompt(context: Context, fim: FimFormat, options: PromptOptions) -> Pr
     Segments come most stable first, so that typing only appends at the end wherever the order
     allows it. The text taken back for healing is `Prompt.healed`.
     """
-    prefix = without_surrogates(context.prefix)
+    form = _form(context, fim, options)
     healing = fim.healing if options.healing is Healing.AUTO else options.healing is Healing.ON
-    healed = healable_end(prefix) if healing else ""
+    recent = without_surrogates(context.recent)
+    healed = healable_end(recent) if healing else ""
     parts = _Parts(
-        prefix=prefix[: len(prefix) - len(healed)],
+        older=without_surrogates(context.older),
+        recent=recent[: len(recent) - len(healed)],
         suffix=without_surrogates(context.suffix),
-        first_line=context.first_line,
     )
+    if form in (ContextForm.COMMENT_TOP, ContextForm.COMMENT_ABOVE):
+        parts = _with_comments(parts, _comments(context), form)
     if not fim.fills:
         return Prompt((Segment(parts.prefix),), healed)
     order = fim.order if options.order is Order.AUTO else options.order
     segments = _LAYOUTS[order](fim, parts)
+    if form is ContextForm.REPOSITORY:
+        segments = _in_repository(segments, context, fim)
     return Prompt(tuple(item for item in segments if item.special or item.text), healed)
+
+
+def _form(context: Context, fim: FimFormat, options: PromptOptions) -> ContextForm:
+    """Return the form that is left to choose: one that the model has the tokens for."""
+    if not context.snippets:
+        return ContextForm.NONE
+    form = options.context_form
+    if form is ContextForm.AUTO:
+        form = ContextForm.REPOSITORY
+    if form is ContextForm.REPOSITORY and not (fim.fills and fim.separator):
+        form = ContextForm.COMMENT_TOP
+    return form
+
+
+def _in_repository(
+    segments: tuple[Segment, ...], context: Context, fim: FimFormat
+) -> tuple[Segment, ...]:
+    """Put the snippets in front of `segments` as files of the same repository."""
+    front: list[Segment] = []
+    if fim.repository and context.repository:
+        name = _on_one_line(context.repository)
+        front += (_special(fim.repository), Segment(name + fim.repository_end))
+    for snippet in context.snippets:
+        text = f"{_on_one_line(snippet.path)}\n{without_surrogates(snippet.text)}"
+        front += (_special(fim.separator), Segment(text))
+    front.append(_special(fim.separator))
+    path = Segment(f"{_on_one_line(context.path) or UNNAMED}\n")
+    if not fim.path_inside:
+        return (*front, path, *segments)
+    begin = segments.index(_special(fim.prefix)) + 1
+    return (*front, *segments[:begin], path, *segments[begin:])
+
+
+def _with_comments(parts: _Parts, comments: str, form: ContextForm) -> _Parts:
+    if form is ContextForm.COMMENT_TOP:
+        return replace(parts, older=comments + parts.older)
+    typed = split_lines(parts.recent)[-1]
+    above = parts.recent[: len(parts.recent) - len(typed)]
+    return replace(parts, recent=above + comments + typed)
+
+
+def _comments(context: Context) -> str:
+    """Return the snippets as lines of comments, each snippet below its path."""
+    rows: list[str] = []
+    for snippet in context.snippets:
+        rows.append(f"path: {_on_one_line(snippet.path)}")
+        lines = split_lines(without_surrogates(snippet.text))
+        rows += [strip_ending(line) for line in lines[: -1 if not lines[-1] else None]]
+    return "".join(_comment(row, context.comment) for row in rows)
+
+
+def _comment(row: str, marks: tuple[str, str]) -> str:
+    begin, end = marks
+    if end.strip():
+        # A comment that a line closes early would make code of what follows.
+        row = row.replace(end.strip(), "")
+    return f"{begin}{row}{end}".rstrip() + "\n"
+
+
+def _on_one_line(name: str) -> str:
+    return " ".join(without_surrogates(name).splitlines())
 
 
 def healable_end(prefix: str) -> str:
@@ -110,17 +174,13 @@ def _suffix_first(fim: FimFormat, parts: _Parts) -> tuple[Segment, ...]:
 
 
 def _growing_middle(fim: FimFormat, parts: _Parts) -> tuple[Segment, ...]:
-    lines = split_lines(parts.prefix)
-    cursor_line = parts.first_line + len(lines) - 1
-    begin = (cursor_line - MIDDLE_LINES + 1) // MIDDLE_JUMP * MIDDLE_JUMP
-    older = max(0, begin - parts.first_line)
     return (
         _special(fim.prefix),
-        Segment("".join(lines[:older])),
+        Segment(parts.older),
         _special(fim.suffix),
         Segment(parts.suffix),
         _special(fim.middle),
-        Segment("".join(lines[older:])),
+        Segment(parts.recent),
     )
 
 

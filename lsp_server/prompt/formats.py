@@ -23,7 +23,12 @@ class FimFormat:
     repository: str = ""
     """Token before a repository's name; empty if the family has none."""
     separator: str = ""
-    """Token before a file's name."""
+    """Token before a file's name; empty if the family has none."""
+    repository_end: str = "\n"
+    """Text behind a repository's name."""
+    path_inside: bool = False
+    """Whether the current file's name stands behind the prefix token, not in front of the first
+    of the three."""
     order: Order = Order.GROWING_MIDDLE
     """The order that serves typing best with this family."""
     healing: bool = True
@@ -52,6 +57,10 @@ _STARCODER = FimFormat(
     middle="<fim_middle>",
     repository="<repo_name>",
     separator="<file_sep>",
+    # Its authors put the three tokens into the file, and the file begins with its name
+    # (arXiv 2402.19173, section 5).
+    repository_end="",
+    path_inside=True,
     recognised_by=frozenset({"<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<file_sep>"}),
 )
 
@@ -67,7 +76,10 @@ FORMATS: Mapping[str, FimFormat] = {
             _STARCODER,
             family="granite-code",
             repository="<reponame>",
-            separator="<filename>",
+            # Its newer vocabularies have no token for it, and no card shows files in a prompt.
+            separator="",
+            repository_end="\n",
+            path_inside=False,
             recognised_by=frozenset({"<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<reponame>"}),
         ),
         FimFormat(
@@ -82,7 +94,7 @@ FORMATS: Mapping[str, FimFormat] = {
             prefix="<fim_prefix>",
             suffix="<fim_suffix>",
             middle="<fim_middle>",
-            repository="<reponame>",
+            # The card shows files behind one another, without a repository's name.
             separator="<filename>",
             order=Order.SUFFIX_PREFIX_MIDDLE,
             recognised_by=frozenset({"<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<filename>"}),

@@ -1,14 +1,25 @@
 """Prompts as text, one row an order; `⟨ ⟩` stands around special tokens."""
 
+from dataclasses import replace
+
 import pytest
 
-from lsp_server.config.options import Healing, Order, PromptOptions
-from lsp_server.prompt.build import MIDDLE_JUMP, MIDDLE_LINES, build_prompt, healable_end
+from lsp_server.config.options import ContextForm, Healing, Order, PromptOptions
+from lsp_server.prompt.build import build_prompt, healable_end
 from lsp_server.prompt.formats import FORMATS, custom_format, family_of
-from lsp_server.types import Context, ModelDescription, Prompt
+from lsp_server.types import Context, ModelDescription, Prompt, Snippet
 
 QWEN = FORMATS["qwen2.5-coder"]
-CONTEXT = Context("import os\n\nx = os.pa", "print(x)\n", "", 0)
+CONTEXT = Context("import os\n", "\nx = os.pa", "print(x)\n", "")
+WITH_SNIPPETS = replace(
+    CONTEXT,
+    path="app/main.py",
+    repository="shop",
+    snippets=(
+        Snippet("app/one.py", "def one():\n\n    return 1\n", "definitions"),
+        Snippet("two.py", "TWO = 2\r\n", "similar"),
+    ),
+)
 
 
 def drawn(prompt: Prompt) -> str:
@@ -35,7 +46,7 @@ def drawn(prompt: Prompt) -> str:
         ),
         (
             Order.GROWING_MIDDLE,
-            "⟨fim_prefix⟩⟨fim_suffix⟩print(x)\n⟨fim_middle⟩import os\n\nx = os",
+            "⟨fim_prefix⟩import os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\nx = os",
         ),
     ],
 )
@@ -45,25 +56,96 @@ def test_orders(order: Order, expected: str) -> None:
     assert prompt.healed == ".pa"
 
 
-def test_the_growing_middle_moves_older_lines_to_the_prefix_in_jumps() -> None:
-    begins = []
-    for lines in range(16, 80):
-        prefix = "".join(f"line {number}\n" for number in range(lines)) + "x"
-        text = drawn(
-            build_prompt(Context(prefix, "", "", 0), QWEN, PromptOptions(Order("growing-middle")))
-        )
-        begins.append(text.index("⟨fim_suffix⟩"))
-        middle = text.partition("⟨fim_middle⟩")[2]
-        assert MIDDLE_LINES <= middle.count("\n") + 1 < MIDDLE_LINES + MIDDLE_JUMP
-    assert len(set(begins)) == 64 // MIDDLE_JUMP + 1
+@pytest.mark.parametrize("form", ContextForm)
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("family", FORMATS)
+def test_without_snippets_every_form_is_the_same(
+    family: str, order: Order, form: ContextForm
+) -> None:
+    named = replace(CONTEXT, path="app/main.py", repository="shop")
+    fim = FORMATS[family]
+    bare = build_prompt(CONTEXT, fim, PromptOptions(order))
+    assert build_prompt(named, fim, PromptOptions(order, context_form=form)) == bare
 
 
-def test_a_window_that_begins_later_splits_at_the_same_line() -> None:
-    lines = [f"line {number}\n" for number in range(60)]
-    options = PromptOptions(Order.GROWING_MIDDLE)
-    whole = drawn(build_prompt(Context("".join(lines), "", "", 0), QWEN, options))
-    later = drawn(build_prompt(Context("".join(lines[9:]), "", "", 9), QWEN, options))
-    assert whole.partition("⟨fim_middle⟩")[2] == later.partition("⟨fim_middle⟩")[2]
+QWEN_FRONT = (
+    "⟨repo_name⟩shop\n⟨file_sep⟩app/one.py\ndef one():\n\n    return 1\n"
+    "⟨file_sep⟩two.py\nTWO = 2\r\n⟨file_sep⟩app/main.py\n"
+)
+STARCODER_FRONT = QWEN_FRONT.replace("shop\n", "shop").replace("app/main.py\n", "")
+COMMENTS = "# path: app/one.py\n# def one():\n#\n#     return 1\n# path: two.py\n# TWO = 2\n"
+
+
+@pytest.mark.parametrize(
+    ("family", "order", "form", "expected"),
+    [
+        (
+            "qwen2.5-coder", "growing-middle", "auto",
+            QWEN_FRONT + "⟨fim_prefix⟩import os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\nx = os",
+        ),
+        (
+            "qwen2.5-coder", "suffix-first", "repository",
+            QWEN_FRONT + "⟨fim_prefix⟩⟨fim_suffix⟩print(x)\n⟨fim_middle⟩import os\n\nx = os",
+        ),
+        (
+            "starcoder2", "growing-middle", "auto",
+            STARCODER_FRONT
+            + "⟨fim_prefix⟩app/main.py\nimport os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\nx = os",
+        ),
+        (
+            "starcoder2", "suffix-first", "auto",
+            STARCODER_FRONT
+            + "⟨fim_prefix⟩app/main.py\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩import os\n\nx = os",
+        ),
+        (
+            "mellum", "auto", "auto",
+            QWEN_FRONT.removeprefix("⟨repo_name⟩shop\n").replace("file_sep", "filename")
+            + "⟨fim_suffix⟩print(x)\n⟨fim_prefix⟩import os\n\nx = os⟨fim_middle⟩",
+        ),
+        (
+            "granite-code", "growing-middle", "repository",
+            f"⟨fim_prefix⟩{COMMENTS}import os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\nx = os",
+        ),
+        (
+            "qwen2.5-coder", "growing-middle", "comment-top",
+            f"⟨fim_prefix⟩{COMMENTS}import os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\nx = os",
+        ),
+        (
+            "qwen2.5-coder", "growing-middle", "comment-above",
+            f"⟨fim_prefix⟩import os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\n{COMMENTS}x = os",
+        ),
+        (
+            "qwen2.5-coder", "growing-middle", "none",
+            "⟨fim_prefix⟩import os\n⟨fim_suffix⟩print(x)\n⟨fim_middle⟩\nx = os",
+        ),
+        ("none", "auto", "auto", f"{COMMENTS}import os\n\nx = os"),
+    ],
+)  # fmt: skip
+def test_where_snippets_stand(family: str, order: str, form: str, expected: str) -> None:
+    options = PromptOptions(Order(order), context_form=ContextForm(form))
+    prompt = build_prompt(WITH_SNIPPETS, FORMATS[family], options)
+    assert drawn(prompt) == expected
+    assert prompt.healed == ".pa"
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        (("// ", ""), "// path: a\n// x */ y --> z\n"),
+        (("/* ", " */"), "/* path: a */\n/* x  y --> z */\n"),
+        (("<!-- ", " -->"), "<!-- path: a -->\n<!-- x */ y  z -->\n"),
+    ],
+)
+def test_comments_of_a_language(marks: tuple[str, str], expected: str) -> None:
+    snippet = Snippet("a", "x */ y --> z", "similar")
+    context = Context("", "", "", "", comment=marks, snippets=(snippet,))
+    assert drawn(build_prompt(context, FORMATS["none"], PromptOptions())) == expected
+
+
+def test_names_that_are_odd_or_missing() -> None:
+    context = replace(WITH_SNIPPETS, path="", repository="", snippets=(Snippet("a\nb", "", ""),))
+    text = drawn(build_prompt(context, QWEN, PromptOptions()))
+    assert text.startswith("⟨file_sep⟩a b\n⟨file_sep⟩untitled\n⟨fim_prefix⟩")
 
 
 @pytest.mark.parametrize("healing", [Healing.ON, Healing.AUTO, Healing.OFF])
@@ -103,10 +185,14 @@ def test_what_is_taken_back(prefix: str, end: str) -> None:
 
 
 def test_special_tokens_in_a_file_stay_text() -> None:
-    context = Context("<|fim_middle|>\nx", "<|fim_prefix|>", "", 0)
+    snippet = Snippet("<|file_sep|>", "<|fim_suffix|>\n", "similar")
+    context = Context(
+        "<|fim_middle|>\n", "x", "<|fim_prefix|>", "", "<|repo_name|>", snippets=(snippet,)
+    )
     prompt = build_prompt(context, QWEN, PromptOptions())
     special = [segment.text for segment in prompt.segments if segment.special]
-    assert special == ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]
+    separators = ["<|file_sep|>", "<|file_sep|>"]
+    assert special == [*separators, "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]
 
 
 def test_a_model_without_fim_sees_the_prefix_only() -> None:
