@@ -32,6 +32,8 @@ class Document:
     """All lines with their endings; the last one has none (see `lsp_server.text.split_lines`)."""
     path: str = ""
     """File name relative to its workspace folder, ``/`` between parts; empty if it has none."""
+    folder: str = ""
+    """Path of the workspace folder that holds it; empty if none does."""
 
     def line(self, number: int) -> str:
         """Return line `number` without its ending; empty beyond the last line."""

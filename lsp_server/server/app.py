@@ -20,7 +20,7 @@ from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
 from lsp_server.server.configuration import SECTION, gather, plain, section_of
-from lsp_server.server.documents import Documents, relative_path
+from lsp_server.server.documents import Documents, locate
 from lsp_server.server.logs import set_level
 from lsp_server.server.protocol import FimbulProtocol
 from lsp_server.types import (
@@ -251,7 +251,7 @@ class FimbulServer(LanguageServer):
         document = self.documents.get(uri)
         if document is None:
             return None
-        return document.snapshot(relative_path(uri, list(self.workspace.folders)))
+        return document.snapshot(*locate(uri, list(self.workspace.folders)))
 
     def request_from(self, params: lsp.InlineCompletionParams) -> CompletionRequest | None:
         """Return the question in `params`; None if the document is not open."""

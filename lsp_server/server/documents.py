@@ -25,9 +25,10 @@ class OpenDocument:
         self.version = item.version
         self._lines = split_lines(item.text)
 
-    def snapshot(self, path: str = "") -> Document:
-        """Return the document as it stands."""
-        return Document(self.uri, self.language, self.version, tuple(self._lines), path)
+    def snapshot(self, folder: str = "", path: str = "") -> Document:
+        """Return the document as it stands, at `path` below the workspace `folder`."""
+        lines = tuple(self._lines)
+        return Document(self.uri, self.language, self.version, lines, path, folder)
 
     def change(self, change: lsp.TextDocumentContentChangeEvent, encoding: str) -> None:
         """Apply one change."""
@@ -106,17 +107,19 @@ class Documents:
         return lsp.Position(place.line, units_from_column(line, place.column, self.encoding))
 
 
-def relative_path(uri: str, folders: Sequence[str]) -> str:
-    """Return the path of `uri` below the first of the workspace `folders` (URIs) that holds it.
+def locate(uri: str, folders: Sequence[str]) -> tuple[str, str]:
+    """Return the innermost of the workspace `folders` (URIs) that holds `uri`, and the path there.
 
-    Outside of all it is the bare file name; empty if the document is no file.
+    The folder is a path of this file system. Outside of all of them it is empty and the path is
+    the bare file name; both are empty if the document is no file.
     """
     path = to_fs_path(uri)
     if path is None or not uri.startswith("file:"):
-        return ""
+        return "", ""
     path = path.replace("\\", "/")
-    for folder in folders:
-        root = (to_fs_path(folder) or "").replace("\\", "/").rstrip("/")
-        if root and path.startswith(f"{root}/"):
-            return path[len(root) + 1 :]
-    return path.rpartition("/")[2]
+    roots = ((to_fs_path(folder) or "").replace("\\", "/").rstrip("/") for folder in folders)
+    holding = [root for root in roots if root and path.startswith(f"{root}/")]
+    if not holding:
+        return "", path.rpartition("/")[2]
+    root = max(holding, key=len)
+    return root, path[len(root) + 1 :]

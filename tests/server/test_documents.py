@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types as lsp
 
-from lsp_server.server.documents import Documents, relative_path
+from lsp_server.server.documents import Documents, locate
 from lsp_server.server.positions import column_from_units, units_from_column
 from lsp_server.text import split_lines, strip_ending
 
@@ -126,13 +126,15 @@ def test_changes_to_an_unknown_document_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "expected"),
+    ("uri", "folder", "path"),
     [
-        ("file:///w/src/a.py", "src/a.py"),
-        ("file:///w/sp%20ace.py", "sp ace.py"),
-        ("file:///other/b.py", "b.py"),
-        ("untitled:Untitled-1", ""),
+        ("file:///w/src/a.py", "/w", "src/a.py"),
+        ("file:///w/sp%20ace.py", "/w", "sp ace.py"),
+        ("file:///w/inner/src/a.py", "/w/inner", "src/a.py"),
+        ("file:///wide/b.py", "", "b.py"),
+        ("file:///other/b.py", "", "b.py"),
+        ("untitled:Untitled-1", "", ""),
     ],
 )
-def test_paths_are_relative_to_the_workspace(uri: str, expected: str) -> None:
-    assert relative_path(uri, ["file:///w"]) == expected
+def test_documents_are_placed_in_the_innermost_folder(uri: str, folder: str, path: str) -> None:
+    assert locate(uri, ["file:///w", "file:///w/inner/"]) == (folder, path)
