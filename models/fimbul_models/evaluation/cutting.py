@@ -20,7 +20,9 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from fimbul_models.corpus.sources import fetch_wheel, read_members
+from fimbul_models.corpus.archives import read_members
+from fimbul_models.corpus.packages import Package
+from fimbul_models.corpus.sources import fetch
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.items import Item
 from lsp_server.text import split_lines
@@ -57,19 +59,6 @@ class CursorKind(enum.Enum):
     """In an identifier, at least two of its characters typed and two missing."""
     IN_STRING = "in-string"
     IN_COMMENT = "in-comment"
-
-
-class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One pinned package of a recipe."""
-
-    name: str
-    version: str
-    licence: str
-    """SPDX identifier."""
-    sha256: str
-    """Of the wheel."""
-    skip: tuple[str, ...] = ()
-    """Globs of files that are not the package's own hand-written code."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +125,7 @@ def read_sources(package: Package, folder: Path) -> list[Source]:
     Tests, generated and vendored files are left out, and files that are not plain UTF-8 text
     with nothing but line feeds at the line ends.
     """
-    wheel = fetch_wheel(package.name, package.version, folder, sha256=package.sha256)
+    wheel = fetch(package, folder)
     sources = []
     for path, content in read_members(wheel, "*.py"):
         text = _decoded(content)
