@@ -1,0 +1,340 @@
+"""Turns what the queries found into definitions: what holds what, headers, first sentences.
+
+Matches come in, values go out. A pattern marks a whole definition with its kind (``@class``,
+``@namespace``, ``@function``, ``@method``, ``@field``, ``@variable``, ``@type``, ``@section``,
+``@attribute`` for what a constructor assigns) and parts of it with ``@name``, ``@body``, ``@head``
+(the header ends behind it), ``@bases`` and ``@container``. On their own stand ``@local`` (what is
+inside is nobody else's business), ``@outer`` (the lines around a definition that belong to it),
+``@doc``, ``@skip`` (never part of a header) and ``@import``. Knows no language.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import tree_sitter
+
+from lsp_server.syntax import headers
+from lsp_server.syntax.imports import read_imports
+from lsp_server.syntax.languages import Language
+from lsp_server.syntax.outline import Definition, DefinitionKind, Import, Outline
+from lsp_server.syntax.source import Point, Source
+
+Match = Mapping[str, Sequence[tree_sitter.Node]]
+"""The nodes of one match by the names of their marks."""
+
+_KINDS: Mapping[str, DefinitionKind] = MappingProxyType(
+    {
+        "class": DefinitionKind.CLASS,
+        "namespace": DefinitionKind.CLASS,
+        "function": DefinitionKind.FUNCTION,
+        "method": DefinitionKind.METHOD,
+        "section": DefinitionKind.SECTION,
+        "type": DefinitionKind.TYPE,
+        "attribute": DefinitionKind.FIELD,
+        "field": DefinitionKind.FIELD,
+        "variable": DefinitionKind.VARIABLE,
+    }
+)
+"""Kinds by mark; where two patterns find the same thing the earlier one wins."""
+_RANK = MappingProxyType({mark: rank for rank, mark in enumerate(_KINDS)})
+_CALLABLE = frozenset({"function", "method"})
+_VALUES = frozenset({"attribute", "field", "variable"})
+_INITIALIZERS = frozenset({"__init__", "__post_init__", "constructor", "initialize", "init"})
+"""Functions whose assignments to the object itself declare its fields."""
+_SELF = frozenset({"self", "this"})
+_NOT_CONTAINERS = frozenset({"module.exports", "exports", "window", "globalThis", "self", "this"})
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A definition, wherever it is, and its exact range."""
+
+    definition: Definition
+    start: Point
+    """Where the definition itself begins, behind decorators."""
+    end: Point
+    is_local: bool
+    """Inside of a function's body."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """A definition on its way through the stages below."""
+
+    mark: str
+    name: str
+    start: Point
+    end: Point
+    match: Match
+    first_line: int = 0
+    container: str = ""
+    is_local: bool = False
+
+    def one(self, mark: str) -> tree_sitter.Node | None:
+        nodes = self.match.get(mark)
+        return nodes[0] if nodes else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    """What stands on its own: ranges and texts that definitions are completed with."""
+
+    outers: tuple[tuple[Point, Point], ...]
+    locals: tuple[tuple[Point, Point], ...]
+    skips: tuple[tuple[Point, Point], ...]
+    docs: Mapping[Point, str]
+    imports: Mapping[tuple[Point, Point], tuple[Import, ...]]
+
+
+def definitions_in(
+    source: Source, language: Language, matches: Iterable[Match]
+) -> tuple[tuple[Placed, ...], tuple[Import, ...]]:
+    """Return all definitions, local ones too, and all imports, in the order of the text."""
+    matches = list(matches)
+    loose = _loose(source, language.name, matches)
+    found = _distinct(_found(source, matches), loose)
+    _nest(found, loose)
+    placed = tuple(_placed(source, language, one, loose) for one in found if one.name)
+    return placed, tuple(item for key in sorted(loose.imports) for item in loose.imports[key])
+
+
+def outline_from(placed: Iterable[Placed], imports: tuple[Import, ...]) -> Outline:
+    """Return what is visible from outside; of fields that are named twice the first."""
+    definitions: list[Definition] = []
+    fields: set[tuple[str, str]] = set()
+    for one in placed:
+        definition = one.definition
+        key = (definition.container, definition.name)
+        if one.is_local or (definition.kind is DefinitionKind.FIELD and key in fields):
+            continue
+        if definition.kind is DefinitionKind.FIELD:
+            fields.add(key)
+        definitions.append(definition)
+    return Outline(tuple(definitions), imports)
+
+
+def _range(node: tree_sitter.Node) -> tuple[Point, Point]:
+    return node.start_point, node.end_point
+
+
+def _text(source: Source, node: tree_sitter.Node) -> str:
+    return source.text(node.start_point, node.end_point)
+
+
+def _loose(source: Source, language: str, matches: Iterable[Match]) -> _Loose:
+    ranges: dict[str, list[tuple[Point, Point]]] = {"outer": [], "local": [], "skip": []}
+    docs: dict[Point, str] = {}
+    imports: dict[tuple[Point, Point], tuple[Import, ...]] = {}
+    for match in matches:
+        for mark, spans in ranges.items():
+            spans.extend(_range(node) for node in match.get(mark, ()))
+        for node in match.get("doc", ()):
+            docs[node.start_point] = headers.doc_of_string(_text(source, node))
+        for node in match.get("import", ()):
+            if read := _imports(source, language, node):
+                imports[_range(node)] = read
+    outers, local, skips = (tuple(sorted(set(spans))) for spans in ranges.values())
+    return _Loose(outers, local, skips, docs, imports)
+
+
+def _imports(source: Source, language: str, node: tree_sitter.Node) -> tuple[Import, ...]:
+    (first, _), end = _range(node)
+    last = end[0] + (1 if end[1] else 0)
+    return tuple(
+        Import(module, names, first, max(last, first + 1), alias)
+        for module, names, alias in read_imports(language, _text(source, node))
+    )
+
+
+def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
+    for match in matches:
+        mark = next((mark for mark in match if mark in _KINDS), None)
+        names = match.get("name")
+        if mark is None or not names:
+            continue
+        node = match[mark][0]
+        if any(_text(source, target) not in _SELF for target in match.get("self", ())):
+            continue
+        yield _Found(
+            mark,
+            headers.plain_name(_text(source, names[0])),
+            node.start_point,
+            node.end_point,
+            match,
+            first_line=node.start_point[0],
+            container=_explicit_container(source, match),
+        )
+
+
+def _explicit_container(source: Source, match: Match) -> str:
+    nodes = match.get("container", ())
+    names = (headers.plain_name(_text(source, node)) for node in nodes)
+    name = ".".join(name for name in names if name)
+    return "" if name in _NOT_CONTAINERS else name.removesuffix(".prototype")
+
+
+def _distinct(found: Iterable[_Found], loose: _Loose) -> list[_Found]:
+    """Return each thing once, outer before inner, without variables that hold an import."""
+    best: dict[tuple[Point, Point, str], _Found] = {}
+    for one in found:
+        key = (one.start, one.end, one.name)
+        if one.mark == "variable" and key[:2] in loose.imports:
+            continue
+        if key not in best or _RANK[one.mark] < _RANK[best[key].mark]:
+            best[key] = one
+    return sorted(best.values(), key=_outer_first)
+
+
+def _outer_first(one: _Found) -> tuple[Point, int, int, Point]:
+    return one.start, -one.end[0], -one.end[1], _name_start(one)
+
+
+def _name_start(one: _Found) -> Point:
+    return one.match["name"][0].start_point
+
+
+@dataclass(slots=True)
+class _Open:
+    """A range that the sweep is inside of."""
+
+    start: Point
+    end: Point
+    found: _Found | None
+    """The definition; None for a stretch that only hides what is in it."""
+
+
+def _nest(found: list[_Found], loose: _Loose) -> None:
+    """Sweep over the text once and note for every definition what it is in."""
+    events: list[tuple[Point, int, int, int, _Found | tuple[Point, Point]]] = []
+    for rank, spans in ((0, loose.outers), (1, loose.locals)):
+        events += [(start, -end[0], -end[1], rank * 2, (start, end)) for start, end in spans]
+    events += [(one.start, -one.end[0], -one.end[1], 1, one) for one in found]
+    events.sort(key=lambda event: event[:4])
+    sweep = _Sweep(outers=set(loose.outers))
+    for start, _, _, rank, item in events:
+        sweep.leave(start)
+        if isinstance(item, _Found):
+            sweep.define(item)
+        elif rank == 0:
+            sweep.outer = item
+        else:
+            sweep.stack.append(_Open(item[0], item[1], None))
+
+
+class _Sweep:
+    """Where a pass over a text is: the ranges it is in."""
+
+    def __init__(self, outers: set[tuple[Point, Point]]) -> None:
+        self.stack: list[_Open] = []
+        self.outer: tuple[Point, Point] | None = None
+        self.outers = outers
+
+    def leave(self, start: Point) -> None:
+        while self.stack and self.stack[-1].end <= start:
+            self.stack.pop()
+
+    def define(self, one: _Found) -> None:
+        """Complete `one` by what it is in, and enter it."""
+        around = [open_ for open_ in self.stack if (open_.start, open_.end) != (one.start, one.end)]
+        if one.mark == "attribute":
+            self._attribute(one, around)
+            return
+        holders = [open_.found for open_ in around if open_.found]
+        one.is_local = any(_hides(open_, one.start) for open_ in around)
+        self._take_container(one, holders)
+        if self.outer and self.outer[1] >= one.end:
+            one.first_line = self.outer[0][0]
+            self.outer = None
+        if one.mark not in ("field", "type") and not (one.mark == "variable" and one.is_local):
+            self.stack.append(_Open(one.start, one.end, one))
+
+    @staticmethod
+    def _take_container(one: _Found, holders: Sequence[_Found]) -> None:
+        names = [holder.name for holder in holders if holder.name]
+        inner = holders[-1].mark if holders else ""
+        if one.mark == "function" and (inner == "class" or one.container):
+            one.mark = "method"
+        elif one.mark == "variable" and inner == "class":
+            one.mark = "field"
+        one.container = ".".join([*names, one.container] if one.container else names)
+
+    @staticmethod
+    def _attribute(one: _Found, around: Sequence[_Open]) -> None:
+        """Make an assignment in a constructor a field of the class; drop it elsewhere."""
+        holders = [open_.found for open_ in around if open_.found]
+        if len(holders) < 2 or holders[-1].name not in _INITIALIZERS:
+            one.name = ""
+            return
+        outside = [open_ for open_ in around if open_.found is not holders[-1]]
+        one.is_local = any(_hides(open_, one.start) for open_ in outside)
+        one.container = ".".join(holder.name for holder in holders[:-1] if holder.name)
+
+
+def _hides(open_: _Open, start: Point) -> bool:
+    """Tell whether something that begins at `start` is local to `open_`."""
+    if open_.found is None:
+        return True
+    if open_.found.mark not in _CALLABLE:
+        return False
+    body = open_.found.one("body")
+    return body is None or start >= body.start_point
+
+
+def _placed(source: Source, language: Language, one: _Found, loose: _Loose) -> Placed:
+    body = one.one("body")
+    end_line = one.end[0] + (1 if one.end[1] else 0)
+    end_line = max(end_line, one.start[0] + 1)
+    first_line = one.first_line
+    if language.line_comment != "#":
+        first_line = headers.attributes_above(source.lines, first_line)
+    bases = one.one("bases")
+    marks = (language.line_comment, language.block_comment)
+    definition = Definition(
+        name=one.name,
+        kind=_KINDS[one.mark],
+        container=one.container,
+        first_line=first_line,
+        end_line=end_line,
+        signature=_signature(source, one, loose),
+        doc=_docstring(one, loose) or headers.doc_above(source.lines, first_line, marks),
+        bases=headers.base_names(_text(source, bases)) if bases else (),
+        body_line=body.start_point[0] if body else end_line,
+    )
+    return Placed(definition, one.start, one.end, one.is_local)
+
+
+def _signature(source: Source, one: _Found, loose: _Loose) -> str:
+    """Return the header: up to the body, or up to the end of what is marked as header."""
+    heads, body = one.match.get("head"), one.one("body")
+    if heads:
+        end = max(node.end_point for node in heads)
+    elif body and body.start_point > _name_start(one):
+        end = body.start_point
+    else:
+        end = one.end
+    text = _without(source, one.start, end, loose.skips)
+    if one.mark in _VALUES:
+        return headers.one_line(text.rstrip(" \t\r\n;,"), headers.VALUE_LIMIT)
+    return headers.signature(text)
+
+
+def _without(source: Source, start: Point, end: Point, skips: Sequence[tuple[Point, Point]]) -> str:
+    """Return the text of a range without the parts of it that are to be skipped."""
+    parts: list[str] = []
+    place: Point = start
+    for index in range(bisect_left(skips, (start, start)), len(skips)):
+        skip_start, skip_end = skips[index]
+        if skip_start >= end:
+            break
+        if skip_start >= place:
+            parts.append(source.text(place, skip_start))
+            place = min(skip_end, end)
+    parts.append(source.text(place, end))
+    return "".join(parts)
+
+
+def _docstring(one: _Found, loose: _Loose) -> str:
+    body = one.one("body")
+    return loose.docs.get(body.start_point, "") if body else ""

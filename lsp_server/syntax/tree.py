@@ -1,0 +1,135 @@
+"""Trees of open documents: parsed once, then only where the text has changed.
+
+A tree never changes: `updated` gives a new one and leaves the old one to those who hold it.
+Parsing hands the text over in small pieces, so that it may run in a thread beside the event
+loop. Knows nothing about LSP or files.
+"""
+
+from collections.abc import Sequence
+
+import tree_sitter
+
+from lsp_server.syntax import definitions, enclosing, grammars, places
+from lsp_server.syntax.languages import Language
+from lsp_server.syntax.outline import Definition, Outline
+from lsp_server.syntax.places import PlaceKind
+from lsp_server.syntax.source import Change, Source
+from lsp_server.types import Position
+
+MAX_SIZE = 1_000_000
+"""Code points of the longest text that is parsed; a full parse of it takes 0.3 s."""
+
+
+def _is_small(lines: Sequence[str]) -> bool:
+    return sum(map(len, lines)) <= MAX_SIZE
+
+
+class SyntaxTree:
+    """What a parser knows about one state of a document."""
+
+    __slots__ = ("_analysis", "_source", "_tree", "language")
+
+    def __init__(self, language: Language, source: Source, tree: tree_sitter.Tree) -> None:
+        self.language = language
+        self._source = source
+        self._tree = tree
+        self._analysis: tuple[Outline, tuple[definitions.Placed, ...]] | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that were parsed."""
+        return self._source.lines
+
+    @property
+    def has_error(self) -> bool:
+        """Whether some of the text does not follow the grammar."""
+        return self._tree.root_node.has_error
+
+    @property
+    def expression(self) -> str:
+        """The tree as an S-expression."""
+        return str(self._tree.root_node)
+
+    def updated(self, lines: Sequence[str]) -> "SyntaxTree | None":
+        """Return the tree of the same document in a later state; None if it became too long."""
+        if not _is_small(lines):
+            return None
+        change = Change(self._source, lines)
+        old = self._tree.copy()
+        old.edit(
+            change.start,
+            change.old_end,
+            change.new_end,
+            change.start_point,
+            change.old_end_point,
+            change.new_end_point,
+        )
+        return _parsed(self.language, change.source, old)
+
+    def outline(self) -> Outline:
+        """Return what the document defines and imports."""
+        return self._analysed()[0]
+
+    def enclosing(self, position: Position) -> tuple[Definition, ...]:
+        """Return the classes and functions that hold a place, outermost first."""
+        point = self._source.point(position.line, position.column)
+        placed = self._analysed()[1]
+        if self.language.indented:
+            return enclosing.by_indentation(self._source, placed, point)
+        return enclosing.by_range(self._source, placed, point)
+
+    def place_at(self, position: Position) -> PlaceKind:
+        """Return whether a place is in code, a comment or a string."""
+        point = row, column = self._source.point(position.line, position.column)
+        captures = self._near("places", (row, max(0, column - 1)), (row, column + 1))
+        kind = places.place_at(self._source, self.language, captures, point)
+        if kind is PlaceKind.CODE and self.has_error:
+            errors = self._near("errors", (max(0, row - places.REACH), 0), (row + 1, 0))
+            return places.unfinished_at(self._source, self.language, errors.get("error", ()), point)
+        return kind
+
+    def language_at(self, position: Position) -> Language:
+        """Return the language of a place: another one than the document's in embedded code."""
+        return self.language
+
+    def _near(self, part: str, start: tuple[int, int], end: tuple[int, int]) -> places.Captures:
+        """Return what a part of the language's queries finds between two places."""
+        query = grammars.query(self.language.name, part)
+        if query is None:
+            return {}
+        cursor = tree_sitter.QueryCursor(query)
+        cursor.set_point_range(start, end)
+        return cursor.captures(self._tree.root_node)
+
+    def _analysed(self) -> tuple[Outline, tuple[definitions.Placed, ...]]:
+        if self._analysis is None:
+            query = grammars.query(self.language.name, "outline")
+            cursor = tree_sitter.QueryCursor(query) if query else None
+            found = cursor.matches(self._tree.root_node) if cursor else ()
+            placed, imports = definitions.definitions_in(
+                self._source, self.language, [captures for _, captures in found]
+            )
+            self._analysis = definitions.outline_from(placed, imports), placed
+        return self._analysis
+
+
+def _parsed(
+    language: Language, source: Source, old: tree_sitter.Tree | None = None
+) -> SyntaxTree | None:
+    grammar = grammars.grammar(language.name)
+    if grammar is None:
+        return None
+    parser = tree_sitter.Parser(grammar)
+    tree = parser.parse(source.read, old) if old else parser.parse(source.read)
+    return SyntaxTree(language, source, tree)
+
+
+def parse(language: Language, lines: Sequence[str]) -> SyntaxTree | None:
+    """Parse a document; None if it is too long or its grammar is not installed."""
+    return _parsed(language, Source(lines)) if _is_small(lines) else None
+
+
+def outline_of(language: Language, lines: Sequence[str]) -> Outline:
+    """Return what a text defines and imports; an empty outline if it cannot be parsed."""
+    tree = parse(language, lines)
+    return tree.outline() if tree else Outline()
