@@ -18,7 +18,7 @@ from fimbul_models.errors import RecipeError
 _Row = TypeVar("_Row")
 
 
-class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One question with its known answer."""
 
     task_id: str
@@ -35,6 +35,14 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stood between them."""
     kind: str
     """What kind of place it is; results are reported by kind."""
+    project: str = ""
+    """Name of the project that `path` is in; empty if the text stands alone."""
+    definition: str = ""
+    """The code of another file that defines `identifier`; empty if nothing does."""
+    definition_path: str = ""
+    """Name of that file in the same project."""
+    identifier: str = ""
+    """What the answer needs from that file."""
 
     def digest(self) -> str:
         """Return a short name of the whole content; another content has another one."""
