@@ -253,6 +253,18 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextUse:
+    """What of other files the model saw; never their text."""
+
+    tokens: int = 0
+    """Of the snippets in front of the file."""
+    sources: tuple[str, ...] = ()
+    """Name of the source of each snippet, in the order of the prompt."""
+    hint: bool = False
+    """Whether a comment stood above the current line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A suggestion."""
 
@@ -263,6 +275,7 @@ class Completion:
     surface: Surface
     generation: Generation
     timings: Timings = field(default_factory=Timings)
+    used: ContextUse = field(default_factory=ContextUse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +286,7 @@ class Rejection:
     detail: str = ""
     """More about this case; never text of the document."""
     timings: Timings = field(default_factory=Timings)
+    used: ContextUse = field(default_factory=ContextUse)
 
 
 @dataclass(frozen=True, slots=True)

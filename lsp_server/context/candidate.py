@@ -10,7 +10,7 @@ from functools import cached_property
 from lsp_server.context.history import Past
 from lsp_server.context.place import Place
 from lsp_server.context.repository import Repository
-from lsp_server.context.resolve import FileNames
+from lsp_server.context.filenames import FileNames
 from lsp_server.context.words import identifiers, words
 
 QUESTION_LINES = 12

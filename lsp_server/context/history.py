@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lsp_server.context.changes import common_head
 from lsp_server.types import Document, Position
 
 EDITS = 16
@@ -127,13 +128,8 @@ class History:
 
 def changed_range(before: Sequence[str], after: Sequence[str]) -> tuple[int, int, int]:
     """Return first line, end line in `before` and end line in `after` of what differs."""
-    shortest = min(len(before), len(after))
-    first = 0
-    while first < shortest and before[first] == after[first]:
-        first += 1
-    same = 0
-    while same < shortest - first and before[-1 - same] == after[-1 - same]:
-        same += 1
+    first = common_head(before, after)
+    same = common_head(before[first:][::-1], after[first:][::-1])
     return first, len(before) - same, len(after) - same
 
 
