@@ -1,18 +1,21 @@
 """Find which lines of a document an edit has changed, and where the others went.
 
-Lines are compared from both ends, and an insertion or deletion above the place that is typed at,
-such as an import that came with an accepted name, is found as a change of its own. Pure; knows
-nothing about windows, editors or how many edits there were.
+Lines are compared from both ends, and a small change above the place that is typed at, such as an
+import that came with an accepted name, is found as a change of its own. Pure; knows nothing about
+windows, editors or how many edits there were.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _BLOCK = 256
 """Lines that are compared at once; equal blocks of a long document cost next to nothing."""
 
-_SHIFT = 16
-"""Most lines of an insertion or deletion that is told apart from a later change."""
+_NEAR = 16
+"""Most lines of a change that is told apart from a later one."""
+
+_PAIRS = tuple(sorted(itertools.product(range(_NEAR + 1), repeat=2), key=sum))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +34,22 @@ class Change:
 
 
 def changes(old: Sequence[str], new: Sequence[str]) -> tuple[Change, ...]:
-    """Return at most two changes that turn `old` into `new`, from top to bottom."""
-    head = common_head(old, new)
-    old_rest, new_rest = old[head:], new[head:]
-    tail = common_head(old_rest[::-1], new_rest[::-1])
-    old_rest = old_rest[: len(old_rest) - tail]
-    new_rest = new_rest[: len(new_rest) - tail]
-    inserted, deleted, same = _shift(old_rest, new_rest)
-    upper = Change(head, head + deleted, head, head + inserted)
-    lower = Change(
-        head + deleted + same, head + len(old_rest), head + inserted + same, head + len(new_rest)
-    )
-    return tuple(
-        change
-        for change in (upper, lower)
-        if change.start < change.end or change.new_start < change.new_end
-    )
+    """Return the changes that turn `old` into `new`, from top to bottom."""
+    found: list[Change] = []
+    tail = _common_tail(old, new, common_head(old, new))
+    end, new_end = len(old) - tail, len(new) - tail
+    start = new_start = common_head(old[:end], new[:new_end])
+    while start < end or new_start < new_end:
+        gone, come, same = _first_change(old[start:end], new[new_start:new_end])
+        found.append(Change(start, start + gone, new_start, new_start + come))
+        start += gone + same
+        new_start += come + same
+    return tuple(found)
+
+
+def _common_tail(old: Sequence[str], new: Sequence[str], head: int) -> int:
+    """Return how many lines both end with, those of their common head left out."""
+    return common_head(old[head:][::-1], new[head:][::-1])
 
 
 def common_head(old: Sequence[str], new: Sequence[str]) -> int:
@@ -61,16 +64,19 @@ def common_head(old: Sequence[str], new: Sequence[str]) -> int:
     return size
 
 
-def _shift(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, int]:
-    """Return how many lines came and went at the top, and how many are the same below them."""
-    for distance in range(1, _SHIFT + 1):
-        same = common_head(old, new[distance:])
-        if same and 2 * same >= len(old):
-            return distance, 0, same
-        same = common_head(old[distance:], new)
-        if same and 2 * same >= len(new):
-            return 0, distance, same
-    return 0, 0, 0
+def _first_change(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, int]:
+    """Return how many lines went and came at the top, and how many are the same below them.
+
+    The first few lines are told apart from what follows if at least half of that is the same;
+    else everything has changed.
+    """
+    for gone, come in _PAIRS:
+        if gone >= len(old) or come >= len(new) or old[gone] != new[come]:
+            continue
+        same = common_head(old[gone:], new[come:])
+        if 2 * same >= min(len(old) - gone, len(new) - come):
+            return gone, come, same
+    return len(old), len(new), 0
 
 
 def moved_begin(line: int, changed: Sequence[Change], *, behind: bool) -> int | None:

@@ -100,9 +100,12 @@ def _pieces(window: Window, outline: Outline, comment: tuple[str, str]) -> list[
         inner = depth > 0 and depth == max(1, len(levels) - 1)
         pieces += _members(window, level, _MEMBER if inner else _OTHER)
         if level.enclosing is not None:
-            pieces.append(_Piece(_header(window, level.enclosing), _HEADER, -depth))
-    if levels and levels[-1].enclosing is not None:
-        pieces.append(_Piece(_gap(window, levels[-1].enclosing, comment), _GAP, 0))
+            header = _lines(
+                window, level.enclosing.first_line, _header_end(window, level.enclosing)
+            )
+            pieces.append(_Piece(header, _HEADER, -depth))
+            if depth == len(levels) - 1 and _header_end(window, level.enclosing) < window.first:
+                pieces.append(_Piece(_gap(window, header, comment), _GAP, 0))
     useful = sorted(_by_use(pieces)[:MOST_PIECES])
     return [pieces[number] for number in useful]
 
@@ -160,7 +163,7 @@ def _members(window: Window, level: _Level, rank: int) -> Iterator[_Piece]:
 
 
 def _signature(window: Window, definition: Definition) -> str:
-    header = _header(window, definition)
+    header = _lines(window, definition.first_line, _header_end(window, definition))
     indentation = header[: len(header) - len(header.lstrip(" \t"))]
     signature = " ".join(definition.signature.split())
     if definition.kind in _WITHOUT_BODY:
@@ -172,25 +175,34 @@ def _signature(window: Window, definition: Definition) -> str:
     return f"{indentation}{signature}\n"
 
 
-def _header(window: Window, definition: Definition) -> str:
-    """Return the lines of `definition` up to its body, a brace that opens it included."""
+def _header_end(window: Window, definition: Definition) -> int:
+    """Return the line after the header of `definition`, a brace that opens its body included.
+
+    A header that the window cuts through ends where the window begins.
+    """
     lines = window.document.lines
     end = max(definition.body_line, definition.first_line + 1)
-    if end < len(lines) and strip_ending(lines[end]).rstrip().endswith("{"):
-        end += end == definition.body_line
-    shown = lines[definition.first_line : min(end, definition.first_line + HEADER_LINES)]
-    return _closed("".join(line for line in shown if not _too_long(line)))
+    opens = end < len(lines) and strip_ending(lines[end]).rstrip().endswith("{")
+    if opens and end == definition.body_line:
+        end += 1
+    if definition.first_line < window.first:
+        end = min(end, window.first)
+    return min(end, definition.first_line + HEADER_LINES, len(lines))
 
 
-def _gap(window: Window, enclosing: Definition, comment: tuple[str, str]) -> str:
+def _lines(window: Window, first: int, end: int) -> str:
+    lines = window.document.lines[first:end]
+    return _closed("".join(line for line in lines if not _too_long(line)))
+
+
+def _gap(window: Window, header: str, comment: tuple[str, str]) -> str:
     """Return the line that stands for what is missing between a header and the window."""
     line = window.document.lines[window.first]
-    blank = not line.strip()
-    around = _header(window, enclosing) if blank else line
-    indentation = around[: len(around) - len(around.lstrip(" \t"))][:MAX_LINE]
-    if _header(window, enclosing).rstrip().endswith(":"):
-        return f"{indentation}{'    ' if blank else ''}...\n"
+    indented = line if line.strip() else header
+    indentation = indented[: len(indented) - len(indented.lstrip(" \t"))][:MAX_LINE]
     begin, end = comment
+    if header.rstrip().endswith(":"):
+        begin, end = "", ""
     return f"{indentation}{begin}...{end}".rstrip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The window: within budget, stable while one types, never raising."""
+"""A window placed without a past: within budget, the same for the same text, never raising."""
 
 import itertools
 import re
@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.config.options import ContextOptions
-from lsp_server.context.window import MAX_LINE, build_context, lines_to_count, surface_of
+from lsp_server.context.window import (
+    MAX_LINE,
+    MIDDLE_JUMP,
+    MIDDLE_LINES,
+    build_context,
+    context_of,
+    lines_to_count,
+    place_window,
+    surface_of,
+)
 from lsp_server.text import split_lines
 from lsp_server.types import CompletionRequest, Context, Document, Position, Surface
 
@@ -25,7 +34,7 @@ def request(text: str) -> CompletionRequest:
     return CompletionRequest(document, Position(len(lines) - 1, len(lines[-1])))
 
 
-def window(text: str, prefix: int = 100, suffix: int = 50) -> Context:
+def context(text: str, prefix: int = 100, suffix: int = 50) -> Context:
     return build_context(request(text), ContextOptions(prefix, suffix), count)
 
 
@@ -41,48 +50,57 @@ def window(text: str, prefix: int = 100, suffix: int = 50) -> Context:
     ],
 )
 def test_what_is_seen(text: str, prefix: str, suffix: str, rest: str, surface: Surface) -> None:
-    found = window(text)
+    found = context(text)
     assert (found.prefix, found.suffix) == (prefix, suffix)
     assert (found.rest_of_line, found.surface) == (rest, surface)
 
 
 def test_budgets_end_the_window_at_lines() -> None:
     text = "".join(f"x{number} = {number}\n" for number in range(100))
-    found = window(text + "y = █\n" + text, prefix=60, suffix=21)
+    found = context(text + "y = █\n" + text, prefix=60, suffix=21)
     assert count(found.prefix) <= 60
     assert count(found.suffix) <= 21
     assert found.prefix.startswith("x")
     assert found.suffix == "x0 = 0\nx1 = 1\nx2 = 2\n"
-    assert found.first_line == 100 - found.prefix.count("\n")
 
 
-def test_the_begin_moves_in_jumps_while_lines_are_added() -> None:
+def test_the_begin_is_on_a_grid_that_neighbouring_places_share() -> None:
     text = "".join(f"x{number:03} = {number:03}\n" for number in range(200))
     begins = []
     for extra in range(64):
-        found = window(text + "more = 1\n" * extra + "y = █\n", prefix=400)
-        assert count(found.prefix) <= 400
-        begins.append(found.first_line)
+        asked = request(text + "more = 1\n" * extra + "y = █\n")
+        window = place_window(asked, ContextOptions(400), count)
+        assert count(context_of(window).prefix) <= 400
+        begins.append(window.first)
     assert begins == sorted(begins)
     assert len(set(begins)) <= 5
 
 
-def test_typing_only_appends() -> None:
+def test_the_middle_begins_on_a_grid_too() -> None:
+    begins = []
+    for lines in range(16, 80):
+        found = context("".join(f"line {number}\n" for number in range(lines)) + "x█", 1000)
+        begins.append(len(found.older))
+        assert MIDDLE_LINES <= found.recent.count("\n") + 1 < MIDDLE_LINES + MIDDLE_JUMP
+    assert len(set(begins)) == 64 // MIDDLE_JUMP + 1
+
+
+def test_typing_only_appends_even_without_a_past() -> None:
     text = "".join(f"x{number:03} = {number:03}\n" for number in range(200))
     line = "result = compute(value)"
-    prefixes = [window(f"{text}{line[:end]}█\nend\n").prefix for end in range(len(line) + 1)]
+    prefixes = [context(f"{text}{line[:end]}█\nend\n").prefix for end in range(len(line) + 1)]
     assert all(b.startswith(a) for a, b in itertools.pairwise(prefixes))
 
 
 def test_a_long_line_ends_the_window() -> None:
     data = "x" * (MAX_LINE + 1)
-    found = window(f"a\n{data}\nb\nc█\nd\n{data}\ne\n")
+    found = context(f"a\n{data}\nb\nc█\nd\n{data}\ne\n")
     assert (found.prefix, found.suffix) == ("b\nc", "d\n")
 
 
 def test_a_huge_current_line_is_cut_in_jumps() -> None:
     lengths = {
-        len("x" * 5000 + "y" * more) - len(window("x" * 5000 + "y" * more + "█").prefix)
+        len("x" * 5000 + "y" * more) - len(context("x" * 5000 + "y" * more + "█").prefix)
         for more in range(0, 500, 50)
     }
     assert len(lengths) <= 2
@@ -109,8 +127,9 @@ def test_surfaces(rest: str, surface: Surface) -> None:
     st.integers(0, 300),
     st.integers(16, 80),
     st.integers(0, 40),
+    st.integers(0, 20),
 )
-def test_any_text_any_place(text: str, at: int, prefix: int, suffix: int) -> None:
+def test_any_text_any_place(text: str, at: int, prefix: int, suffix: int, skeleton: int) -> None:
     at = min(at, len(text))
     if text[at - 1 : at + 1] == "\r\n":
         at -= 1
@@ -126,6 +145,9 @@ def test_any_text_any_place(text: str, at: int, prefix: int, suffix: int) -> Non
     document = "".join(asked.document.lines)
     assert first.prefix in document
     assert below in document
+    window = place_window(asked, options, known.__getitem__, skeleton_tokens=skeleton)
+    free = prefix - count("".join(asked.document.lines[window.first : asked.position.line]) + typed)
+    assert not window.wants_skeleton or free >= skeleton > 0
 
 
 def test_a_snapshot_is_enough() -> None:
