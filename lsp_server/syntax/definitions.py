@@ -2,15 +2,17 @@
 
 Matches come in, values go out. A pattern marks a whole definition with its kind (``@class``,
 ``@namespace``, ``@function``, ``@method``, ``@field``, ``@variable``, ``@type``, ``@section``,
-``@attribute`` for what a constructor assigns) and parts of it with ``@name``, ``@body``, ``@head``
-(the header ends behind it), ``@bases`` and ``@container``. On their own stand ``@local`` (what is
-inside is nobody else's business), ``@outer`` (the lines around a definition that belong to it),
-``@doc``, ``@skip`` (never part of a header) and ``@import``. Knows no language.
+``@attribute`` for what a constructor assigns to ``@self``) and parts of it with ``@name``,
+``@body``, ``@head`` (the header ends behind it), ``@bases`` and ``@container``; ``@declared`` is
+what a declarator of the C family makes it, with ``@declarator`` in place of a name. On their own
+stand ``@local`` (what is inside is nobody else's business), ``@outer`` (the lines around a
+definition that belong to it), ``@extends`` (a base, inside of the class), ``@doc``, ``@skip``
+(never part of a header) and ``@import``. Knows no language.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import tree_sitter
@@ -32,6 +34,7 @@ _KINDS: Mapping[str, DefinitionKind] = MappingProxyType(
         "method": DefinitionKind.METHOD,
         "section": DefinitionKind.SECTION,
         "type": DefinitionKind.TYPE,
+        "declared": DefinitionKind.VARIABLE,
         "attribute": DefinitionKind.FIELD,
         "field": DefinitionKind.FIELD,
         "variable": DefinitionKind.VARIABLE,
@@ -39,10 +42,14 @@ _KINDS: Mapping[str, DefinitionKind] = MappingProxyType(
 )
 """Kinds by mark; where two patterns find the same thing the earlier one wins."""
 _RANK = MappingProxyType({mark: rank for rank, mark in enumerate(_KINDS)})
+_TYPES = frozenset({"class", "namespace", "type"})
 _CALLABLE = frozenset({"function", "method"})
 _VALUES = frozenset({"attribute", "field", "variable"})
 _INITIALIZERS = frozenset({"__init__", "__post_init__", "constructor", "initialize", "init"})
 """Functions whose assignments to the object itself declare its fields."""
+_UNNAMED_DECLARATORS = frozenset({"reference_declarator", "parenthesized_declarator"})
+"""Declarators whose inner one has no field name."""
+_DEEPEST_DECLARATOR = 12
 _SELF = frozenset({"self", "this"})
 _NOT_CONTAINERS = frozenset({"module.exports", "exports", "window", "globalThis", "self", "this"})
 
@@ -71,6 +78,7 @@ class _Found:
     first_line: int = 0
     container: str = ""
     is_local: bool = False
+    bases: list[str] = field(default_factory=list)
 
     def one(self, mark: str) -> tree_sitter.Node | None:
         nodes = self.match.get(mark)
@@ -81,9 +89,10 @@ class _Found:
 class _Loose:
     """What stands on its own: ranges and texts that definitions are completed with."""
 
-    outers: tuple[tuple[Point, Point], ...]
-    locals: tuple[tuple[Point, Point], ...]
-    skips: tuple[tuple[Point, Point], ...]
+    outers: Sequence[tuple[Point, Point]]
+    locals: Sequence[tuple[Point, Point]]
+    skips: Sequence[tuple[Point, Point]]
+    extends: Sequence[tuple[Point, Point]]
     docs: Mapping[Point, str]
     imports: Mapping[tuple[Point, Point], tuple[Import, ...]]
 
@@ -95,7 +104,7 @@ def definitions_in(
     matches = list(matches)
     loose = _loose(source, language.name, matches)
     found = _distinct(_found(source, matches), loose)
-    _nest(found, loose)
+    _nest(source, found, loose)
     placed = tuple(_placed(source, language, one, loose) for one in found if one.name)
     return placed, tuple(item for key in sorted(loose.imports) for item in loose.imports[key])
 
@@ -124,7 +133,12 @@ def _text(source: Source, node: tree_sitter.Node) -> str:
 
 
 def _loose(source: Source, language: str, matches: Iterable[Match]) -> _Loose:
-    ranges: dict[str, list[tuple[Point, Point]]] = {"outer": [], "local": [], "skip": []}
+    ranges: dict[str, list[tuple[Point, Point]]] = {
+        "outer": [],
+        "local": [],
+        "skip": [],
+        "extends": [],
+    }
     docs: dict[Point, str] = {}
     imports: dict[tuple[Point, Point], tuple[Import, ...]] = {}
     for match in matches:
@@ -135,8 +149,8 @@ def _loose(source: Source, language: str, matches: Iterable[Match]) -> _Loose:
         for node in match.get("import", ()):
             if read := _imports(source, language, node):
                 imports[_range(node)] = read
-    outers, local, skips = (tuple(sorted(set(spans))) for spans in ranges.values())
-    return _Loose(outers, local, skips, docs, imports)
+    outers, local, skips, extends = (sorted(set(spans)) for spans in ranges.values())
+    return _Loose(outers, local, skips, extends, docs, imports)
 
 
 def _imports(source: Source, language: str, node: tree_sitter.Node) -> tuple[Import, ...]:
@@ -151,40 +165,68 @@ def _imports(source: Source, language: str, node: tree_sitter.Node) -> tuple[Imp
 def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
     for match in matches:
         mark = next((mark for mark in match if mark in _KINDS), None)
-        names = match.get("name")
-        if mark is None or not names:
+        if mark is None or not (match.get("name") or match.get("declarator")):
             continue
-        node = match[mark][0]
         if any(_text(source, target) not in _SELF for target in match.get("self", ())):
             continue
+        node, (mark, name, container) = match[mark][0], _named(source, mark, match)
         yield _Found(
             mark,
-            headers.plain_name(_text(source, names[0])),
+            headers.class_name(name) if mark in _TYPES else headers.plain_name(name),
             node.start_point,
             node.end_point,
             match,
             first_line=node.start_point[0],
-            container=_explicit_container(source, match),
+            container="" if container in _NOT_CONTAINERS else container,
         )
 
 
-def _explicit_container(source: Source, match: Match) -> str:
-    nodes = match.get("container", ())
-    names = (headers.plain_name(_text(source, node)) for node in nodes)
-    name = ".".join(name for name in names if name)
-    return "" if name in _NOT_CONTAINERS else name.removesuffix(".prototype")
+def _named(source: Source, mark: str, match: Match) -> tuple[str, str, str]:
+    """Return mark, name and the container that is written with the name."""
+    if declarators := match.get("declarator"):
+        named, is_function = _innermost(declarators[0])
+        container, name = headers.qualified_name(_text(source, named))
+        if mark == "declared":
+            mark = "function" if is_function else "variable"
+        return mark, name, container
+    containers = (headers.plain_name(_text(source, node)) for node in match.get("container", ()))
+    container = headers.without_arguments(".".join(containers)).removesuffix(".prototype")
+    return mark, _text(source, match["name"][0]), container
+
+
+def _innermost(declarator: tree_sitter.Node) -> tuple[tree_sitter.Node, bool]:
+    """Return what a declarator names, and whether that is a function."""
+    is_function = False
+    for _ in range(_DEEPEST_DECLARATOR):
+        inner = declarator.child_by_field_name("declarator")
+        if inner is None and declarator.type in _UNNAMED_DECLARATORS:
+            inner = declarator.named_child(0) if declarator.named_child_count else None
+        if inner is None:
+            break
+        if declarator.type == "function_declarator":
+            is_function = inner.type != "parenthesized_declarator"
+        declarator = inner
+    return declarator, is_function
 
 
 def _distinct(found: Iterable[_Found], loose: _Loose) -> list[_Found]:
-    """Return each thing once, outer before inner, without variables that hold an import."""
-    best: dict[tuple[Point, Point, str], _Found] = {}
+    """Return each thing once, outer before inner, without variables that hold an import.
+
+    Of two findings with the same name in the same place the more telling kind wins, then the
+    smaller range (one of several in a group, not the group).
+    """
+    best: dict[Point, _Found] = {}
     for one in found:
-        key = (one.start, one.end, one.name)
-        if one.mark == "variable" and key[:2] in loose.imports:
+        if one.mark == "variable" and (one.start, one.end) in loose.imports:
             continue
-        if key not in best or _RANK[one.mark] < _RANK[best[key].mark]:
+        key = _name_start(one)
+        if key not in best or _telling(one) < _telling(best[key]):
             best[key] = one
     return sorted(best.values(), key=_outer_first)
+
+
+def _telling(one: _Found) -> tuple[int, int, Point]:
+    return _RANK[one.mark], -one.start[0], one.end
 
 
 def _outer_first(one: _Found) -> tuple[Point, int, int, Point]:
@@ -192,7 +234,7 @@ def _outer_first(one: _Found) -> tuple[Point, int, int, Point]:
 
 
 def _name_start(one: _Found) -> Point:
-    return one.match["name"][0].start_point
+    return (one.match.get("name") or one.match["declarator"])[0].start_point
 
 
 @dataclass(slots=True)
@@ -205,35 +247,42 @@ class _Open:
     """The definition; None for a stretch that only hides what is in it."""
 
 
-def _nest(found: list[_Found], loose: _Loose) -> None:
+def _nest(source: Source, found: list[_Found], loose: _Loose) -> None:
     """Sweep over the text once and note for every definition what it is in."""
     events: list[tuple[Point, int, int, int, _Found | tuple[Point, Point]]] = []
-    for rank, spans in ((0, loose.outers), (1, loose.locals)):
-        events += [(start, -end[0], -end[1], rank * 2, (start, end)) for start, end in spans]
+    for rank, spans in ((0, loose.outers), (2, loose.locals), (3, loose.extends)):
+        events += [(start, -end[0], -end[1], rank, (start, end)) for start, end in spans]
     events += [(one.start, -one.end[0], -one.end[1], 1, one) for one in found]
     events.sort(key=lambda event: event[:4])
-    sweep = _Sweep(outers=set(loose.outers))
+    sweep = _Sweep()
     for start, _, _, rank, item in events:
         sweep.leave(start)
         if isinstance(item, _Found):
             sweep.define(item)
         elif rank == 0:
             sweep.outer = item
-        else:
+        elif rank == 2:
             sweep.stack.append(_Open(item[0], item[1], None))
+        else:
+            sweep.extend(source.text(*item))
 
 
 class _Sweep:
     """Where a pass over a text is: the ranges it is in."""
 
-    def __init__(self, outers: set[tuple[Point, Point]]) -> None:
+    def __init__(self) -> None:
         self.stack: list[_Open] = []
         self.outer: tuple[Point, Point] | None = None
-        self.outers = outers
 
     def leave(self, start: Point) -> None:
         while self.stack and self.stack[-1].end <= start:
             self.stack.pop()
+
+    def extend(self, base: str) -> None:
+        """Note a base of the class that the sweep is in."""
+        holder = self.stack[-1].found if self.stack else None
+        if holder and holder.mark == "class":
+            holder.bases += headers.base_names(base)
 
     def define(self, one: _Found) -> None:
         """Complete `one` by what it is in, and enter it."""
@@ -289,7 +338,7 @@ def _placed(source: Source, language: Language, one: _Found, loose: _Loose) -> P
     first_line = one.first_line
     if language.line_comment != "#":
         first_line = headers.attributes_above(source.lines, first_line)
-    bases = one.one("bases")
+    bases = [name for node in one.match.get("bases", ()) for name in _bases(source, node)]
     marks = (language.line_comment, language.block_comment)
     definition = Definition(
         name=one.name,
@@ -299,17 +348,21 @@ def _placed(source: Source, language: Language, one: _Found, loose: _Loose) -> P
         end_line=end_line,
         signature=_signature(source, one, loose),
         doc=_docstring(one, loose) or headers.doc_above(source.lines, first_line, marks),
-        bases=headers.base_names(_text(source, bases)) if bases else (),
+        bases=tuple(dict.fromkeys([*bases, *one.bases])),
         body_line=body.start_point[0] if body else end_line,
     )
     return Placed(definition, one.start, one.end, one.is_local)
+
+
+def _bases(source: Source, node: tree_sitter.Node) -> tuple[str, ...]:
+    return headers.base_names(_text(source, node))
 
 
 def _signature(source: Source, one: _Found, loose: _Loose) -> str:
     """Return the header: up to the body, or up to the end of what is marked as header."""
     heads, body = one.match.get("head"), one.one("body")
     if heads:
-        end = max(node.end_point for node in heads)
+        end: Point = max(node.end_point for node in heads)
     elif body and body.start_point > _name_start(one):
         end = body.start_point
     else:

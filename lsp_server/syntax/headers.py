@@ -20,7 +20,7 @@ _COMMENT_LINES = 60
 
 _BLANKS = re.compile(r"\s+")
 _AFTER_OPENING = re.compile(r"(?<=[(\[]) | (?=[)\],])|,(?= ?[)\]])")
-_BODY_MARK = re.compile(r"\s*(?:\{|:|;|(?<![<>=!])=)?\s*$")
+_BODY_MARK = re.compile(r"\s*(?:\{|:|;|,|(?<![<>=!])=)?\s*$")
 _SENTENCE = re.compile(r"(?<=[.!?])\s")
 _STRING_MARKS = re.compile(r"^[rRbBuUfF]{0,2}(\"\"\"|'''|\"|')|(\"\"\"|'''|\"|')$")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
@@ -75,7 +75,7 @@ def doc_above(lines: Sequence[str], line: int, marks: Marks) -> str:
     while first > max(0, line - _COMMENT_LINES) and lines[first - 1].lstrip().startswith(line_mark):
         first -= 1
     removed = line_mark[0] + "! \t"
-    return first_sentence("\n".join(above.lstrip().lstrip(removed) for above in lines[first:line]))
+    return first_sentence("\n".join(above.strip().lstrip(removed) for above in lines[first:line]))
 
 
 def _block_comment(lines: Sequence[str], last: int, marks: tuple[str, str]) -> list[str]:
@@ -137,3 +137,32 @@ def plain_name(text: str) -> str:
     """Return a name as others would write it: no quotes, blanks, type arguments or pointers."""
     name = text.strip().strip("\"'`*&").replace("::", ".")
     return _BLANKS.sub(" ", name)
+
+
+_ARGUMENTS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]")
+_QUALIFIED = re.compile(r"(?:(.*)::)?\s*(~?\w+|operator.*)$", re.DOTALL)
+
+
+def without_arguments(name: str) -> str:
+    """Return a type's name without its type arguments, at the front without pointer marks."""
+    shorter = _ARGUMENTS.sub("", name)
+    while shorter != name:
+        name, shorter = shorter, _ARGUMENTS.sub("", shorter)
+    return name.strip(" *&")
+
+
+def class_name(text: str) -> str:
+    """Return a type's name as others would write it, without its type arguments."""
+    return plain_name(without_arguments(text))
+
+
+def qualified_name(text: str) -> tuple[str, str]:
+    """Split ``shop::Basket<T>::add`` into ``shop.Basket`` and ``add``."""
+    head, operator, tail = text.partition("operator")
+    if operator and not head.strip().endswith(("::", "")):
+        operator, tail = "", ""
+    plain = without_arguments(head) if operator else without_arguments(text)
+    match = _QUALIFIED.match(plain + operator + tail)
+    if match is None:
+        return "", plain
+    return plain_name(match[1] or ""), match[2]
