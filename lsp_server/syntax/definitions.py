@@ -2,7 +2,7 @@
 
 Matches come in, values go out. A pattern marks a whole definition with its kind (``@class``,
 ``@namespace``, ``@function``, ``@method``, ``@field``, ``@variable``, ``@type``, ``@section``,
-``@attribute`` for what a constructor assigns to ``@self``) and parts of it with ``@name``,
+``@attribute`` for what a constructor assigns to ``@self``, ``@field`` with ``@accessor``) and parts of it with ``@name``,
 ``@body``, ``@head`` (the header ends behind it), ``@bases`` and ``@container``; ``@declared`` is
 what a declarator of the C family makes it, with ``@declarator`` in place of a name. On their own
 stand ``@local`` (what is inside is nobody else's business), ``@outer`` (the lines around a
@@ -45,11 +45,13 @@ _RANK = MappingProxyType({mark: rank for rank, mark in enumerate(_KINDS)})
 _TYPES = frozenset({"class", "namespace", "type"})
 _CALLABLE = frozenset({"function", "method"})
 _VALUES = frozenset({"attribute", "field", "variable"})
-_INITIALIZERS = frozenset({"__init__", "__post_init__", "constructor", "initialize", "init"})
+_INITIALIZERS = frozenset({"__init__", "__post_init__", "__construct", "constructor", "initialize"})
 """Functions whose assignments to the object itself declare its fields."""
 _UNNAMED_DECLARATORS = frozenset({"reference_declarator", "parenthesized_declarator"})
 """Declarators whose inner one has no field name."""
 _DEEPEST_DECLARATOR = 12
+_ACCESSORS = frozenset({"attr_reader", "attr_writer", "attr_accessor", "attr"})
+"""Calls that declare fields."""
 _SELF = frozenset({"self", "this"})
 _NOT_CONTAINERS = frozenset({"module.exports", "exports", "window", "globalThis", "self", "this"})
 
@@ -167,7 +169,7 @@ def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
         mark = next((mark for mark in match if mark in _KINDS), None)
         if mark is None or not (match.get("name") or match.get("declarator")):
             continue
-        if any(_text(source, target) not in _SELF for target in match.get("self", ())):
+        if not _is_said(source, match):
             continue
         node, (mark, name, container) = match[mark][0], _named(source, mark, match)
         yield _Found(
@@ -179,6 +181,15 @@ def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
             first_line=node.start_point[0],
             container="" if container in _NOT_CONTAINERS else container,
         )
+
+
+def _is_said(source: Source, match: Match) -> bool:
+    """Tell whether the words of a match that a query cannot compare are the right ones."""
+    return all(
+        _text(source, node) in words
+        for mark, words in (("self", _SELF), ("accessor", _ACCESSORS))
+        for node in match.get(mark, ())
+    )
 
 
 def _named(source: Source, mark: str, match: Match) -> tuple[str, str, str]:
@@ -225,8 +236,8 @@ def _distinct(found: Iterable[_Found], loose: _Loose) -> list[_Found]:
     return sorted(best.values(), key=_outer_first)
 
 
-def _telling(one: _Found) -> tuple[int, int, Point]:
-    return _RANK[one.mark], -one.start[0], one.end
+def _telling(one: _Found) -> tuple[int, int, Point, int]:
+    return _RANK[one.mark], -one.start[0], one.end, -len(one.match)
 
 
 def _outer_first(one: _Found) -> tuple[Point, int, int, Point]:

@@ -82,8 +82,11 @@ def _block_comment(lines: Sequence[str], last: int, marks: tuple[str, str]) -> l
     """Return the lines of the block comment that ends on line `last`, without its marks."""
     opening, closing = marks
     for first in range(last, max(-1, last - _COMMENT_LINES), -1):
-        if lines[first].lstrip().startswith(opening):
+        text = lines[first]
+        if text.lstrip().startswith(opening):
             break
+        if opening in text or (first < last and closing in text):
+            return []
     else:
         return []
     texts = [text.strip() for text in lines[first : last + 1]]
@@ -135,7 +138,7 @@ def _outermost(text: str) -> str:
 
 def plain_name(text: str) -> str:
     """Return a name as others would write it: no quotes, blanks, type arguments or pointers."""
-    name = text.strip().strip("\"'`*&").replace("::", ".")
+    name = text.strip().strip("\"'`*&").lstrip(":@").replace("::", ".")
     return _BLANKS.sub(" ", name)
 
 

@@ -146,7 +146,7 @@ def _sharp(text: str) -> Iterator[Reference]:
         yield match[3], (_EVERYTHING,) if match[1] else (), match[2] or ""
 
 
-_SCALA_GROUP = re.compile(r"([\w.]+)\.\{([^}]*)\}\s*,?|([\w.]+(?:\.\*)?)(?:\s+as\s+(\w+))?\s*,?")
+_SCALA_GROUP = re.compile(r"([\w.]+)\.\{([^}]*)\}\s*,?|([\w.]+\*?)(?:\s+as\s+(\w+))?\s*,?")
 
 
 def _scala(text: str) -> Iterator[Reference]:

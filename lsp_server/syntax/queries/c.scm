@@ -8,6 +8,10 @@
          (enum_specifier !name body: (_) @body)]
   declarator: (type_identifier) @name) @class
 (type_definition declarator: (_) @declarator) @type
+(type_definition type: [
+  (struct_specifier name: (_) body: (_) @skip)
+  (union_specifier name: (_) body: (_) @skip)
+  (enum_specifier name: (_) body: (_) @skip)])
 
 (field_declaration declarator: (_) @declarator) @declared
 (enumerator name: (_) @name) @field
