@@ -2,7 +2,8 @@
 
 Matches come in, values go out. A pattern marks a whole definition with its kind (``@class``,
 ``@namespace``, ``@function``, ``@method``, ``@field``, ``@variable``, ``@type``, ``@section``,
-``@attribute`` for what a constructor assigns to ``@self``, ``@field`` with ``@accessor``) and parts of it with ``@name``,
+``@attribute`` for what a constructor assigns to ``@self``, ``@field`` with
+``@accessor``) and parts of it with ``@name``,
 ``@body``, ``@head`` (the header ends behind it), ``@bases`` and ``@container``; ``@declared`` is
 what a declarator of the C family makes it, with ``@declarator`` in place of a name. On their own
 stand ``@local`` (what is inside is nobody else's business), ``@outer`` (the lines around a
@@ -10,11 +11,13 @@ definition that belong to it), ``@extends`` (a base, inside of the class), ``@do
 (never part of a header) and ``@import``. Knows no language.
 """
 
+import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import msgspec
 import tree_sitter
 
 from lsp_server.syntax import headers
@@ -42,7 +45,13 @@ _KINDS: Mapping[str, DefinitionKind] = MappingProxyType(
 )
 """Kinds by mark; where two patterns find the same thing the earlier one wins."""
 _RANK = MappingProxyType({mark: rank for rank, mark in enumerate(_KINDS)})
-_TYPES = frozenset({"class", "namespace", "type"})
+_NAMES: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("class", "namespace", "type"), headers.class_name),
+        "section": headers.section_name,
+    }
+)
+"""How a name is read, by mark."""
 _CALLABLE = frozenset({"function", "method"})
 _VALUES = frozenset({"attribute", "field", "variable"})
 _INITIALIZERS = frozenset({"__init__", "__post_init__", "__construct", "constructor", "initialize"})
@@ -50,9 +59,17 @@ _INITIALIZERS = frozenset({"__init__", "__post_init__", "__construct", "construc
 _UNNAMED_DECLARATORS = frozenset({"reference_declarator", "parenthesized_declarator"})
 """Declarators whose inner one has no field name."""
 _DEEPEST_DECLARATOR = 12
-_ACCESSORS = frozenset({"attr_reader", "attr_writer", "attr_accessor", "attr"})
-"""Calls that declare fields."""
-_SELF = frozenset({"self", "this"})
+_WORDS = MappingProxyType(
+    {
+        "self": re.compile(r"self|this"),
+        "accessor": re.compile(r"attr(?:_reader|_writer|_accessor)?"),
+        "identifier": re.compile(r"id", re.IGNORECASE),
+        "custom": re.compile(r"--.*"),
+    }
+)
+"""What the text of a node has to be for its match to count, by mark."""
+_MOST = 5_000
+"""Definitions of one file that are kept; only generated files have more."""
 _NOT_CONTAINERS = frozenset({"module.exports", "exports", "window", "globalThis", "self", "this"})
 
 
@@ -117,6 +134,8 @@ def outline_from(placed: Iterable[Placed], imports: tuple[Import, ...]) -> Outli
     fields: set[tuple[str, str]] = set()
     for one in placed:
         definition = one.definition
+        if len(definitions) == _MOST:
+            break
         key = (definition.container, definition.name)
         if one.is_local or (definition.kind is DefinitionKind.FIELD and key in fields):
             continue
@@ -124,6 +143,16 @@ def outline_from(placed: Iterable[Placed], imports: tuple[Import, ...]) -> Outli
             fields.add(key)
         definitions.append(definition)
     return Outline(tuple(definitions), imports)
+
+
+def moved(definition: Definition, lines: int) -> Definition:
+    """Return a definition of an embedded text as one of the text around it."""
+    return msgspec.structs.replace(
+        definition,
+        first_line=definition.first_line + lines,
+        end_line=definition.end_line + lines,
+        body_line=definition.body_line + lines,
+    )
 
 
 def _range(node: tree_sitter.Node) -> tuple[Point, Point]:
@@ -174,7 +203,7 @@ def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
         node, (mark, name, container) = match[mark][0], _named(source, mark, match)
         yield _Found(
             mark,
-            headers.class_name(name) if mark in _TYPES else headers.plain_name(name),
+            _NAMES.get(mark, headers.plain_name)(name),
             node.start_point,
             node.end_point,
             match,
@@ -186,8 +215,8 @@ def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
 def _is_said(source: Source, match: Match) -> bool:
     """Tell whether the words of a match that a query cannot compare are the right ones."""
     return all(
-        _text(source, node) in words
-        for mark, words in (("self", _SELF), ("accessor", _ACCESSORS))
+        pattern.fullmatch(_text(source, node))
+        for mark, pattern in _WORDS.items()
         for node in match.get(mark, ())
     )
 
@@ -379,6 +408,8 @@ def _signature(source: Source, one: _Found, loose: _Loose) -> str:
     else:
         end = one.end
     text = _without(source, one.start, end, loose.skips)
+    if one.mark == "section":
+        return headers.signature(text.lstrip().split("\n", 1)[0])
     if one.mark in _VALUES:
         return headers.one_line(text.rstrip(" \t\r\n;,"), headers.VALUE_LIMIT)
     return headers.signature(text)

@@ -159,6 +159,13 @@ def class_name(text: str) -> str:
     return plain_name(without_arguments(text))
 
 
+def section_name(text: str) -> str:
+    """Return a heading or key without the quotes around it."""
+    name = one_line(text, VALUE_LIMIT)
+    quoted = len(name) > 1 and name[0] == name[-1] and name[0] in "\"'"
+    return name[1:-1] if quoted else name
+
+
 def qualified_name(text: str) -> tuple[str, str]:
     """Split ``shop::Basket<T>::add`` into ``shop.Basket`` and ``add``."""
     head, operator, tail = text.partition("operator")

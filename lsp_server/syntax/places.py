@@ -22,8 +22,9 @@ class PlaceKind(enum.Enum):
 
 
 Captures = Mapping[str, Sequence[tree_sitter.Node]]
-"""Nodes near the place by what a query calls them: ``comment``, ``string``, ``text`` (inside of a
-string, both ends included) and ``code`` (code inside of a string)."""
+"""Nodes near the place by what a query calls them: ``comment``, ``string``, ``literal`` (a string
+if it begins with a quote), ``text`` (inside of a string, both ends included) and ``code`` (code
+inside of a string)."""
 
 REACH = 400
 """Lines above a place in which the opening of an unfinished comment or string is looked for."""
@@ -45,9 +46,20 @@ def _comments(
 ) -> Iterator[_Span]:
     for node in captures.get("comment", ()):
         start, end = node.start_point, node.end_point
+        if not _is_comment(source, language, start):
+            continue
         at_end = point == end and end[1] > 0 and _is_open_comment(source, language, start, end)
         if start < point < end or at_end:
             yield start, end, PlaceKind.COMMENT
+
+
+def _is_comment(source: Source, language: Language, start: Point) -> bool:
+    """Tell whether a node that may be one begins like a comment."""
+    if language.line_comment or not language.block_comment:
+        return True
+    opening = language.block_comment[0]
+    row, column = start
+    return source.text(start, (row, column + len(opening))) == opening
 
 
 def _is_open_comment(source: Source, language: Language, start: Point, end: Point) -> bool:
@@ -60,7 +72,12 @@ def _is_open_comment(source: Source, language: Language, start: Point, end: Poin
 
 
 def _strings(source: Source, captures: Captures, point: Point) -> Iterator[_Span]:
-    for node in captures.get("string", ()):
+    literals = (
+        node
+        for node in captures.get("literal", ())
+        if source.text(node.start_point, node.end_point)[:1] in ("'", '"')
+    )
+    for node in (*captures.get("string", ()), *literals):
         start, end = node.start_point, node.end_point
         at_end = point == end and _is_open_string(source.text(start, end))
         if start < point < end or at_end:

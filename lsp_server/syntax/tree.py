@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import tree_sitter
 
 from lsp_server.syntax import definitions, enclosing, grammars, places
+from lsp_server.syntax.embedded import Embedded, embedded_in
 from lsp_server.syntax.languages import Language
 from lsp_server.syntax.outline import Definition, Outline
 from lsp_server.syntax.places import PlaceKind
@@ -27,13 +28,14 @@ def _is_small(lines: Sequence[str]) -> bool:
 class SyntaxTree:
     """What a parser knows about one state of a document."""
 
-    __slots__ = ("_analysis", "_source", "_tree", "language")
+    __slots__ = ("_analysis", "_embedded", "_source", "_tree", "language")
 
     def __init__(self, language: Language, source: Source, tree: tree_sitter.Tree) -> None:
         self.language = language
         self._source = source
         self._tree = tree
         self._analysis: tuple[Outline, tuple[definitions.Placed, ...]] | None = None
+        self._embedded: tuple[tuple[Embedded, SyntaxTree], ...] | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -72,6 +74,10 @@ class SyntaxTree:
 
     def enclosing(self, position: Position) -> tuple[Definition, ...]:
         """Return the classes and functions that hold a place, outermost first."""
+        if inner := self._embedded_at(position):
+            stretch, tree = inner
+            found = tree.enclosing(stretch.inner(position))
+            return tuple(definitions.moved(one, stretch.start.line) for one in found)
         point = self._source.point(position.line, position.column)
         placed = self._analysed()[1]
         if self.language.indented:
@@ -80,6 +86,9 @@ class SyntaxTree:
 
     def place_at(self, position: Position) -> PlaceKind:
         """Return whether a place is in code, a comment or a string."""
+        if inner := self._embedded_at(position):
+            stretch, tree = inner
+            return tree.place_at(stretch.inner(position))
         point = row, column = self._source.point(position.line, position.column)
         captures = self._near("places", (row, max(0, column - 1)), (row, column + 1))
         kind = places.place_at(self._source, self.language, captures, point)
@@ -90,7 +99,26 @@ class SyntaxTree:
 
     def language_at(self, position: Position) -> Language:
         """Return the language of a place: another one than the document's in embedded code."""
-        return self.language
+        inner = self._embedded_at(position)
+        return inner[0].language if inner else self.language
+
+    def _embedded_at(self, position: Position) -> "tuple[Embedded, SyntaxTree] | None":
+        return next((inner for inner in self._inner() if inner[0].holds(position)), None)
+
+    def _inner(self) -> "tuple[tuple[Embedded, SyntaxTree], ...]":
+        """Return the embedded code with trees of its own, parsed when first asked for."""
+        if self._embedded is None:
+            stretches = embedded_in(self._source, self._matches("embedded"))
+            parsed = ((one, parse(one.language, one.lines(self._source))) for one in stretches)
+            self._embedded = tuple((one, tree) for one, tree in parsed if tree)
+        return self._embedded
+
+    def _matches(self, part: str) -> list[definitions.Match]:
+        query = grammars.query(self.language.name, part)
+        if query is None:
+            return []
+        cursor = tree_sitter.QueryCursor(query)
+        return [captures for _, captures in cursor.matches(self._tree.root_node)]
 
     def _near(self, part: str, start: tuple[int, int], end: tuple[int, int]) -> places.Captures:
         """Return what a part of the language's queries finds between two places."""
@@ -103,11 +131,8 @@ class SyntaxTree:
 
     def _analysed(self) -> tuple[Outline, tuple[definitions.Placed, ...]]:
         if self._analysis is None:
-            query = grammars.query(self.language.name, "outline")
-            cursor = tree_sitter.QueryCursor(query) if query else None
-            found = cursor.matches(self._tree.root_node) if cursor else ()
             placed, imports = definitions.definitions_in(
-                self._source, self.language, [captures for _, captures in found]
+                self._source, self.language, self._matches("outline")
             )
             self._analysis = definitions.outline_from(placed, imports), placed
         return self._analysis
