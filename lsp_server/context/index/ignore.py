@@ -108,7 +108,7 @@ def rules_above(root: Path) -> Rules:
 
     A folder that is ignored itself was opened on purpose; what ignores it does not count then.
     """
-    files = tuple(_from_outside(root))
+    files = tuple(_from_outside(root.resolve()))
     if any(_hides(file.rules, file.above) for file in files):
         files = tuple(_read(_user_file(), ""))
     return Rules(git=files)
