@@ -6,7 +6,7 @@ what an engine that holds the last prompt has to evaluate before it can answer. 
 evaluated; only the vocabulary of the default model is read. Says the same for windows that are
 placed anew at every request. Prints a table of both and, last, one line of JSON.
 
-    python -m benchmarks.typing [--hint-every N] [FILE ...]
+    python -m benchmarks.typing [--blocks N] [--hint-every N] [FILE ...]
 """
 
 import argparse
@@ -162,10 +162,12 @@ def main() -> None:
     """Replay and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--blocks", type=int, default=6, help="most blocks, spread over the files")
     parser.add_argument("--hint-every", type=int, default=3, help="dots to a hint; 0 is none")
     arguments = parser.parse_args()
     own = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
     typed = read_blocks([path.resolve() for path in arguments.files] or own)
+    typed = typed[:: -(-len(typed) // arguments.blocks) or 1]
     chosen = chooser(Paths.of_user())(Settings())
     vocabulary = read_vocabulary(chosen.file.path)
     description = ModelDescription(

@@ -70,6 +70,8 @@ def _first_change(old: Sequence[str], new: Sequence[str]) -> tuple[int, int, int
     The first few lines are told apart from what follows if at least half of that is the same;
     else everything has changed.
     """
+    if max(len(old), len(new)) == 1:
+        return len(old), len(new), 0
     for gone, come in _PAIRS:
         if gone >= len(old) or come >= len(new) or old[gone] != new[come]:
             continue

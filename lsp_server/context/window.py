@@ -63,7 +63,11 @@ FEWEST_MIDDLE_LINES = 6
 """Lines that are left of the middle when its beginning moves up again, because lines were deleted.
 Fewer than MIDDLE_LINES, or an Enter taken back right after a jump would cost another one."""
 
-GROWTH = 2 * (MIDDLE_LINES + MIDDLE_JUMP)
+GROWTH_SHARE = 8
+"""A window that begins inside a file leaves this part of the prefix's budget to what is typed next.
+Without it the first Enter could make the window jump."""
+
+FAR_LINES = 2 * (MIDDLE_LINES + MIDDLE_JUMP)
 """Lines between the beginning of the middle and the cursor from which on the cursor is far away:
 it went there or much was pasted, so that hardly anything of the old window is worth keeping."""
 
@@ -197,7 +201,7 @@ def place_window(
     window = _followed(room, previous, changed, (first, middle))
     if _fits(room, window):
         return window
-    near = middle is not None and 0 <= request.position.line - middle < GROWTH
+    near = middle is not None and 0 <= request.position.line - middle < FAR_LINES
     return _jumped(room, window) if near else _fresh(room)
 
 
@@ -257,15 +261,15 @@ def _recent(window: Window) -> Iterator[str]:
 def _fresh(room: _Room) -> Window:
     """Place a window without regard to any earlier one."""
     line = room.position.line
-    first = _first_line(room, room.options.prefix_tokens)
-    if first > 0 and room.skeleton_tokens:
-        first = _first_line(room, room.options.prefix_tokens - room.skeleton_tokens)
-    middle = (line - MIDDLE_LINES + 1) // MIDDLE_JUMP * MIDDLE_JUMP
+    budget = room.options.prefix_tokens
+    first = _first_line(room, budget)
+    if first > 0:
+        first = _first_line(room, budget - budget // GROWTH_SHARE - room.skeleton_tokens)
     return Window(
         room.document,
         room.position,
         first=first,
-        middle=max(first, middle),
+        middle=max(first, line - MIDDLE_LINES + 1),
         suffix=_suffix(room),
         below=line + 1,
         wants_skeleton=_has_room_above(room, first),
@@ -273,8 +277,9 @@ def _fresh(room: _Room) -> Window:
 
 
 def _jumped(room: _Room, window: Window) -> Window:
-    """Let the window begin so that half of the budget is free, and show all that is hidden."""
-    first = room.position.line - len(_affordable(room, room.options.prefix_tokens // 2))
+    """Let the window begin so that half of the lines' budget is free; show all that is hidden."""
+    budget = room.options.prefix_tokens - room.skeleton_tokens
+    first = room.position.line - len(_affordable(room, budget // 2))
     window = replace(
         _begun(room, replace(window, first=first)),
         hidden=(),
@@ -319,10 +324,13 @@ def _followed(
         hidden=_hidden(previous, changed, window),
         hints=_hints(previous, changed, window),
     )
-    below = moved_begin(previous.below, changed, behind=True)
-    if not usable or _stale(window) or below is None or not _keeps(room, window, below):
+    if not usable or _stale(window):
         return _begun(room, window)
-    return replace(window, below=below)
+    # Among equal lines, such as blank ones, nobody can tell which one Enter has put in.
+    for below in (moved_begin(previous.below, changed, behind=True), line + 1):
+        if below is not None and _keeps(room, window, below):
+            return replace(window, below=below)
+    return _begun(room, window)
 
 
 def _stale(window: Window) -> bool:
@@ -382,7 +390,8 @@ def _keeps(room: _Room, window: Window, begin: int) -> bool:
     if begin <= line or len(between) > CLOSER_LINES or any(map(_has_words, between)):
         return False
     now = lines[begin : begin + len(window.suffix) + _RESYNC]
-    if len(_suffix(room)) > 2 * (len(window.suffix) + _RESYNC):
+    fresh = _suffix(room)
+    if len(fresh) > 2 * (len(window.suffix) + _RESYNC) or (now and fresh and not window.suffix):
         return False
     above = {text.strip() for text in lines[window.first : line + 1]}
     return _little_edited(window.suffix, now, above)

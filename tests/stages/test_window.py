@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from lsp_server.config.options import ContextOptions
 from lsp_server.context.window import (
     MAX_LINE,
-    MIDDLE_JUMP,
     MIDDLE_LINES,
     build_context,
     context_of,
@@ -76,13 +75,11 @@ def test_the_begin_is_on_a_grid_that_neighbouring_places_share() -> None:
     assert len(set(begins)) <= 5
 
 
-def test_the_middle_begins_on_a_grid_too() -> None:
-    begins = []
-    for lines in range(16, 80):
-        found = context("".join(f"line {number}\n" for number in range(lines)) + "x█", 1000)
-        begins.append(len(found.older))
-        assert MIDDLE_LINES <= found.recent.count("\n") + 1 < MIDDLE_LINES + MIDDLE_JUMP
-    assert len(set(begins)) == 64 // MIDDLE_JUMP + 1
+@pytest.mark.parametrize("lines", [0, 1, 9, 10, 40])
+def test_the_middle_begins_ten_lines_up(lines: int) -> None:
+    found = context("".join(f"line {number}\n" for number in range(lines)) + "x█", 1000)
+    assert found.recent.count("\n") == min(lines, MIDDLE_LINES - 1)
+    assert found.older.count("\n") == max(0, lines - MIDDLE_LINES + 1)
 
 
 def test_typing_only_appends_even_without_a_past() -> None:
