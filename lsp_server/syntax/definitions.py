@@ -1,14 +1,15 @@
 """Turns what the queries found into definitions: what holds what, headers, first sentences.
 
-Matches come in, values go out. A pattern marks a whole definition with its kind (``@class``,
-``@namespace``, ``@function``, ``@method``, ``@field``, ``@variable``, ``@type``, ``@section``,
-``@attribute`` for what a constructor assigns to ``@self``, ``@field`` with
-``@accessor``) and parts of it with ``@name``,
-``@body``, ``@head`` (the header ends behind it), ``@bases`` and ``@container``; ``@declared`` is
-what a declarator of the C family makes it, with ``@declarator`` in place of a name. On their own
-stand ``@local`` (what is inside is nobody else's business), ``@outer`` (the lines around a
-definition that belong to it), ``@extends`` (a base, inside of the class), ``@doc``, ``@skip``
-(never part of a header) and ``@import``. Knows no language.
+Matches come in, values go out. A pattern marks a whole definition with its kind: ``@class``,
+``@namespace``, ``@function``, ``@method``, ``@field`` (with ``@accessor`` if a call declares it),
+``@variable``, ``@type``, ``@section``, ``@attribute`` for what a constructor assigns to ``@self``.
+Parts of it are ``@name``, ``@body``, ``@head`` (the header ends behind it), ``@bases``,
+``@container`` and ``@below`` (the docstring behind it). ``@declared`` is what a declarator of the C
+family makes it, with ``@declarator`` in place of a name. A match without either takes the fields
+``name`` and ``body`` of its node.
+On their own stand ``@local`` (what is inside is nobody else's business), ``@outer`` (the lines
+around a definition that belong to it), ``@extends`` (a base, inside of the class), ``@doc``,
+``@skip`` (never part of a header) and ``@import``. Knows no language.
 """
 
 import re
@@ -196,9 +197,10 @@ def _imports(source: Source, language: str, node: tree_sitter.Node) -> tuple[Imp
 def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
     for match in matches:
         mark = next((mark for mark in match if mark in _KINDS), None)
-        if mark is None or not (match.get("name") or match.get("declarator")):
+        if mark is None or not _is_said(source, match):
             continue
-        if not _is_said(source, match):
+        match = _with_fields(match, mark)
+        if not (match.get("name") or match.get("declarator")):
             continue
         node, (mark, name, container) = match[mark][0], _named(source, mark, match)
         yield _Found(
@@ -210,6 +212,18 @@ def _found(source: Source, matches: Iterable[Match]) -> Iterator[_Found]:
             first_line=node.start_point[0],
             container="" if container in _NOT_CONTAINERS else container,
         )
+
+
+def _with_fields(match: Match, mark: str) -> Match:
+    """Return a match that marks no name with what the grammar calls name and body.
+
+    Some grammars are so large that a query for these takes most of a second to prepare.
+    """
+    if match.get("name") or match.get("declarator"):
+        return match
+    node = match[mark][0]
+    parts = {field_: node.child_by_field_name(field_) for field_ in ("name", "body")}
+    return {**match, **{field_: [part] for field_, part in parts.items() if part}}
 
 
 def _is_said(source: Source, match: Match) -> bool:
@@ -345,6 +359,8 @@ class _Sweep:
         inner = holders[-1].mark if holders else ""
         if one.mark == "function" and (inner == "class" or one.container):
             one.mark = "method"
+        elif one.mark == "method" and not names and not one.container:
+            one.mark = "function"
         elif one.mark == "variable" and inner == "class":
             one.mark = "field"
         one.container = ".".join([*names, one.container] if one.container else names)
@@ -387,7 +403,7 @@ def _placed(source: Source, language: Language, one: _Found, loose: _Loose) -> P
         first_line=first_line,
         end_line=end_line,
         signature=_signature(source, one, loose),
-        doc=_docstring(one, loose) or headers.doc_above(source.lines, first_line, marks),
+        doc=_docstring(source, one, loose) or headers.doc_above(source.lines, first_line, marks),
         bases=tuple(dict.fromkeys([*bases, *one.bases])),
         body_line=body.start_point[0] if body else end_line,
     )
@@ -430,6 +446,9 @@ def _without(source: Source, start: Point, end: Point, skips: Sequence[tuple[Poi
     return "".join(parts)
 
 
-def _docstring(one: _Found, loose: _Loose) -> str:
+def _docstring(source: Source, one: _Found, loose: _Loose) -> str:
+    """Return the first sentence of the string at the top of the body or below the statement."""
+    if below := one.one("below"):
+        return headers.doc_of_string(_text(source, below))
     body = one.one("body")
     return loose.docs.get(body.start_point, "") if body else ""

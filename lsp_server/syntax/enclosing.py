@@ -7,11 +7,15 @@ cursor. Knows nothing about trees, only the ranges that were found in them.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
 
 from lsp_server.syntax import headers
 from lsp_server.syntax.definitions import Placed
 from lsp_server.syntax.outline import Definition, DefinitionKind
 from lsp_server.syntax.source import Point, Source
+from lsp_server.types import Position
 
 _HOLDERS = frozenset({DefinitionKind.CLASS, DefinitionKind.FUNCTION, DefinitionKind.METHOD})
 _CLOSED = re.compile(r"(?:[})\];]|\bend)$")
@@ -21,6 +25,55 @@ _HEADER_LINES = 20
 """Longest header that is read from lines."""
 _REACH = 3_000
 """Lines above the place in which headers are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """The headers around a place, closed again: whole text even where the original is not."""
+
+    lines: tuple[str, ...]
+    rows: tuple[int, ...]
+    """Line of the document that each line was."""
+    place: Position
+    """Inside of the innermost one."""
+
+    def original(self, definition: Definition, line: int) -> Definition:
+        """Return a definition of the skeleton as one of the document, read up to `line`."""
+        return msgspec.structs.replace(
+            definition,
+            first_line=self.rows[definition.first_line],
+            end_line=line + 1,
+            body_line=self.rows[min(definition.body_line, len(self.rows) - 1)],
+        )
+
+
+def skeleton(lines: Sequence[str], line: int, column: int) -> Skeleton | None:
+    """Return the headers that end in a brace and, by indentation, hold a place."""
+    rows = sorted(_brace_headers(lines, line, column))
+    opened = sum(lines[row].rstrip().endswith("{") for row in rows)
+    if not opened:
+        return None
+    kept = [lines[row].rstrip() + "\n" for row in rows]
+    return Skeleton((*kept, "\n", "}" * opened), tuple(rows), Position(len(kept), 0))
+
+
+def _brace_headers(lines: Sequence[str], line: int, column: int) -> Iterator[int]:
+    """Yield the lines of the headers around a place, those of long ones too."""
+    limit = _indentation_at(lines, line, column)
+    inside = False
+    for row in range(line - 1, max(-1, line - _REACH), -1):
+        text = lines[row].strip()
+        if not text or (limit == 0 and not inside):
+            continue
+        depth = _indentation(lines[row])
+        if inside:
+            yield row
+            inside = depth > limit
+        elif depth < limit:
+            limit = depth
+            if text.endswith("{") and not text.startswith("}"):
+                yield row
+                inside = text.startswith(")")
 
 
 def by_range(source: Source, placed: Sequence[Placed], point: Point) -> tuple[Definition, ...]:
@@ -61,10 +114,15 @@ def _indentation(line: str) -> int:
     return _width(line[: len(line) - len(line.lstrip(" \t"))])
 
 
+def _indentation_at(lines: Sequence[str], line: int, column: int) -> int:
+    """Return the indentation of a line, of an empty one that of the place."""
+    text = lines[line].rstrip("\r\n")
+    return _indentation(text) if text.strip() else _width(text[:column])
+
+
 def _headers_around(lines: Sequence[str], line: int, column: int) -> Iterator[int]:
     """Yield the lines of the headers around a place, the innermost first."""
-    text = lines[line].rstrip("\r\n")
-    limit = _indentation(text) if text.strip() else _width(text[:column])
+    limit = _indentation_at(lines, line, column)
     for row in range(line - 1, max(-1, line - _REACH), -1):
         above = lines[row]
         if limit == 0:

@@ -60,8 +60,7 @@ _SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?<![:\w])//[^\n]*", re.DOTALL)
 _SCRIPT_FROM = re.compile(rf"(import|export)\s+(?:type\s+)?(.*?)\s*\bfrom\s*{_QUOTED}", re.DOTALL)
 _SCRIPT_BARE = re.compile(rf"import\s*{_QUOTED}")
 _SCRIPT_REQUIRE = re.compile(
-    rf"(?:import|(?:export\s+)?(?:const|let|var))\s+(\w+|\{{[^}}]*\}})\s*=\s*require\(\s*{_QUOTED}",
-    re.DOTALL,
+    rf"(?:import|const|let|var|,)\s+(\w+|\{{[^}}]*\}})\s*=\s*require\(\s*{_QUOTED}", re.DOTALL
 )
 _SCRIPT_CALL = re.compile(rf"\s*require\(\s*{_QUOTED}")
 _BRACES = re.compile(r"\{(.*?)\}", re.DOTALL)

@@ -23,8 +23,8 @@ class PlaceKind(enum.Enum):
 
 Captures = Mapping[str, Sequence[tree_sitter.Node]]
 """Nodes near the place by what a query calls them: ``comment``, ``string``, ``literal`` (a string
-if it begins with a quote), ``text`` (inside of a string, both ends included) and ``code`` (code
-inside of a string)."""
+if it begins with a quote), ``text`` (inside of a string, both ends included), ``code`` (code
+in a string, with its marks) and ``inside`` (code in a string, without its marks)."""
 
 REACH = 400
 """Lines above a place in which the opening of an unfinished comment or string is looked for."""
@@ -87,6 +87,9 @@ def _strings(source: Source, captures: Captures, point: Point) -> Iterator[_Span
             yield node.start_point, node.end_point, PlaceKind.STRING
     for node in captures.get("code", ()):
         if node.start_point < point < node.end_point:
+            yield node.start_point, node.end_point, PlaceKind.CODE
+    for node in captures.get("inside", ()):
+        if node.start_point <= point <= node.end_point:
             yield node.start_point, node.end_point, PlaceKind.CODE
 
 

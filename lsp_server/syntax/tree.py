@@ -20,6 +20,10 @@ from lsp_server.types import Position
 MAX_SIZE = 1_000_000
 """Code points of the longest text that is parsed; a full parse of it takes 0.3 s."""
 
+FRESH_SIZE = 60_000
+"""Code points up to which a text with errors is parsed anew after an edit, in at most 20 ms. How a
+parser steps over an error depends on what it knew before; so the same text gives the same tree."""
+
 
 def _is_small(lines: Sequence[str]) -> bool:
     return sum(map(len, lines)) <= MAX_SIZE
@@ -66,7 +70,10 @@ class SyntaxTree:
             change.old_end_point,
             change.new_end_point,
         )
-        return _parsed(self.language, change.source, old)
+        tree = _parsed(self.language, change.source, old)
+        if tree and tree.has_error and sum(map(len, lines)) <= FRESH_SIZE:
+            return _parsed(self.language, change.source)
+        return tree
 
     def outline(self) -> Outline:
         """Return what the document defines and imports."""
@@ -82,7 +89,20 @@ class SyntaxTree:
         placed = self._analysed()[1]
         if self.language.indented:
             return enclosing.by_indentation(self._source, placed, point)
-        return enclosing.by_range(self._source, placed, point)
+        found = enclosing.by_range(self._source, placed, point)
+        by_lines = self._enclosing_by_lines(position) if self.has_error else ()
+        return max(found, by_lines, key=len)
+
+    def _enclosing_by_lines(self, position: Position) -> tuple[Definition, ...]:
+        """Return what seems to hold a place where braces are missing: by the lines' indentation."""
+        line = min(position.line, len(self.lines) - 1)
+        skeleton = enclosing.skeleton(self.lines, line, position.column)
+        tree = parse(self.language, skeleton.lines) if skeleton else None
+        if skeleton is None or tree is None:
+            return ()
+        inner = (skeleton.place.line, skeleton.place.column)
+        found = enclosing.by_range(tree._source, tree._analysed()[1], inner)
+        return tuple(skeleton.original(one, line) for one in found)
 
     def place_at(self, position: Position) -> PlaceKind:
         """Return whether a place is in code, a comment or a string."""

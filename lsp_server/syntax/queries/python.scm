@@ -18,14 +18,28 @@
 (class_definition
   body: (block (expression_statement (assignment left: (identifier) @name) @field)))
 (class_definition
+  body: (block
+    (expression_statement (assignment left: (identifier) @name) @field)
+    . (expression_statement (string) @below)))
+(class_definition
   body: (block (expression_statement
     (assignment left: (identifier) right: (assignment left: (identifier) @name) @field))))
 (function_definition
   body: (block (expression_statement
     (assignment left: (attribute object: (identifier) @self attribute: (identifier) @name))
     @attribute)))
+(function_definition
+  body: (block (expression_statement
+    (assignment left: (pattern_list
+      (attribute object: (identifier) @self attribute: (identifier) @name)))
+    @attribute)))
 
 (module (expression_statement (assignment left: (identifier) @name) @variable))
+(module (expression_statement
+  (assignment left: (pattern_list (identifier) @name)) @variable))
+(module
+  (expression_statement (assignment left: (identifier) @name) @variable)
+  . (expression_statement (string) @below))
 (module (if_statement
   (block (expression_statement (assignment left: (identifier) @name) @variable))))
 (module (try_statement

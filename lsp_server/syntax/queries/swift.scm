@@ -3,7 +3,7 @@
 (protocol_declaration name: (_) @name body: (_) @body) @class
 (inheritance_specifier inherits_from: (_) @extends)
 
-(function_declaration name: (simple_identifier) @name body: (_)? @body) @function
+(function_declaration) @function
 (protocol_function_declaration name: (simple_identifier) @name) @method
 (init_declaration "init" @name body: (_)? @body) @method
 (deinit_declaration "deinit" @name body: (_) @body) @method
@@ -22,7 +22,7 @@
 (computed_property) @local
 (willset_didset_block) @local
 (modifiers (attribute) @skip)
-(function_declaration (comment) @skip)
+(comment) @skip
 
 (import_declaration) @import
 
@@ -34,4 +34,4 @@
 (raw_string_literal) @string
 (line_str_text) @text
 (multi_line_str_text) @text
-(interpolated_expression) @code
+(interpolated_expression) @inside
