@@ -236,6 +236,7 @@ def left_out_file(
         (stat.S_ISLNK(status.st_mode), LeftOut.LINK),
         (not stat.S_ISREG(status.st_mode), LeftOut.SPECIAL),
         (not _is_unicode(path), LeftOut.NAME),
+        (name in _TOOL_FOLDERS, LeftOut.TOOL_FOLDER),
         (name.endswith(_DATA_SUFFIXES) or name in _DATA_NAMES, LeftOut.DATA),
         (status.st_size > limits.file_bytes, LeftOut.LARGE),
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -64,6 +64,9 @@ SELECT path, record, definitions.id FROM definitions JOIN files ON files.id = de
 WHERE owner = ? AND owner != '' ORDER BY place, definitions.id LIMIT ?
 """
 
+_POSTINGS = "SELECT doc FROM postings WHERE term = ?"
+
+_Row = TypeVar("_Row")
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -153,7 +156,7 @@ class IndexReader:
         with self._lock:
             self._refresh()
             if self._paths is None:
-                rows = self._rows("SELECT path FROM files ORDER BY path")
+                rows = self._rows(tuple[str], "SELECT path FROM files ORDER BY path")
                 self._paths = tuple(path for (path,) in rows)
             return self._paths
 
@@ -202,7 +205,9 @@ class IndexReader:
         file = self._root / path
         with self._lock:
             self._refresh()
-            rows = self._rows("SELECT size, mtime_ns FROM files WHERE path = ?", path)
+            rows = self._rows(
+                tuple[int, int], "SELECT size, mtime_ns FROM files WHERE path = ?", path
+            )
         if not rows or not self._may_read(file):
             return None
         stamp = Stamp(*rows[0])
@@ -228,15 +233,15 @@ class IndexReader:
             self._forget()
             self._inode = inode
             self._connection = _connect(self._file)
-        version = self._ask("PRAGMA data_version")
+        version = self._ask(tuple[int], "PRAGMA data_version")
         if version and (version[0][0] != self._version or self._generation == 0):
             self._version = version[0][0]
             self._renew()
 
     def _renew(self) -> None:
         # The version is zero while the writer is still making the tables.
-        ready = self._ask("PRAGMA user_version") == [(FORMAT,)]
-        rows = self._ask("SELECT generation FROM state") if ready else []
+        ready = self._ask(tuple[int], "PRAGMA user_version") == [(FORMAT,)]
+        rows = self._ask(tuple[int], "SELECT generation FROM state") if ready else []
         generation = rows[0][0] if rows else 0
         if generation != self._generation:
             self._generation = generation
@@ -254,15 +259,17 @@ class IndexReader:
         self._outlines.clear()
         self._importers.clear()
 
-    def _rows(self, question: str, *values: object) -> list[Any]:
-        return self._ask(question, *values) if self._generation else []
+    def _rows(self, shape: type[_Row], question: str, *values: object) -> list[_Row]:
+        return self._ask(shape, question, *values) if self._generation else []
 
-    def _ask(self, question: str, *values: object) -> list[Any]:
+    def _ask(self, shape: type[_Row], question: str, *values: object) -> list[_Row]:
         if self._connection is None:
             return []
         try:
-            return self._connection.execute(question, values).fetchall()
-        except sqlite3.Error as error:
+            rows = self._connection.execute(question, values).fetchall()
+            # A damaged file may hold anything anywhere.
+            return msgspec.convert(rows, list[shape])  # type: ignore[valid-type]
+        except (sqlite3.Error, UnicodeDecodeError, msgspec.ValidationError) as error:
             # Locked for a moment, half made, or damaged: then the writer will make it anew.
             _LOG.debug("the index %s cannot be read: %s", self._file.name, error)
             return []
@@ -270,18 +277,22 @@ class IndexReader:
     # Outlines
 
     def _outline(self, path: str) -> Outline:
-        rows = self._rows("SELECT id, imports FROM files WHERE path = ?", path)
+        rows = self._rows(tuple[int, bytes], "SELECT id, imports FROM files WHERE path = ?", path)
         if not rows:
             return Outline()
         number, imports = rows[0]
         first = number << BLOCK_BITS
         records = self._rows(
+            tuple[bytes],
             "SELECT record FROM definitions WHERE id BETWEEN ? AND ? ORDER BY id",
             first,
             first | _INDEX_MASK,
         )
-        definitions = tuple(decode_definition(record) for (record,) in records)
-        return Outline(definitions, decode_imports(imports))
+        try:
+            definitions = tuple(decode_definition(record) for (record,) in records)
+            return Outline(definitions, decode_imports(imports))
+        except msgspec.DecodeError:
+            return Outline()
 
     def _definitions(
         self, question: str, names: Collection[str], limit: int
@@ -292,17 +303,20 @@ class IndexReader:
             for name in sorted(set(names))[:_MOST_ASKED]:
                 if (room := limit - len(found)) <= 0:
                     break
-                found.extend(self._rows(question, name, room))
+                found.extend(self._rows(tuple[str, bytes, int], question, name, room))
         # Within a file the number of a definition follows the text.
         found.sort(key=lambda row: (row[0], row[2]))
-        return [FoundDefinition(path, decode_definition(record)) for path, record, _ in found]
+        try:
+            return [FoundDefinition(path, decode_definition(record)) for path, record, _ in found]
+        except msgspec.DecodeError:
+            return []
 
     def _count_importers(self, modules: Collection[str]) -> Mapping[str, int]:
         question = "SELECT file FROM modules WHERE module IN (SELECT value FROM json_each(?))"
-        counts = Counter(number for (number,) in self._rows(question, _json(modules)))
+        counts = Counter(number for (number,) in self._rows(tuple[int], question, _json(modules)))
         self._know_files()
-        found = ((self._files[number].path, count) for number, count in counts.items())
-        return dict(sorted(found))
+        files = ((self._files.get(number), count) for number, count in counts.items())
+        return dict(sorted((file.path, count) for file, count in files if file is not None))
 
     # Similar lines
 
@@ -312,7 +326,7 @@ class IndexReader:
         scores: defaultdict[int, float] = defaultdict(float)
         for word, weight in self._weights(words):
             before = -1
-            for (block,) in self._rows("SELECT doc FROM postings WHERE term = ?", word):
+            for (block,) in self._rows(tuple[int], _POSTINGS, word):
                 # A block is in the window it begins and in the one it ends; blocks come sorted.
                 if before != block - 1 and block & _INDEX_MASK:
                     scores[block - 1] += weight
@@ -325,7 +339,7 @@ class IndexReader:
     def _weights(self, words: Sequence[str]) -> list[tuple[str, float]]:
         """Return the rarest of `words` and how much each tells, as far as the bounds go."""
         question = "SELECT blocks, word FROM counts WHERE word IN (SELECT value FROM json_each(?))"
-        counted = self._rows(question, _json(words))
+        counted = self._rows(tuple[int, str], question, _json(words))
         total, _ = self._totals()
         taken: list[tuple[str, float]] = []
         spent = 0
@@ -333,12 +347,13 @@ class IndexReader:
             spent += count
             if spent > MOST_POSTINGS:
                 break
-            taken.append((word, math.log(1.0 + (total - count + 0.5) / (count + 0.5))))
+            others = max(0, total - count)
+            taken.append((word, math.log(1.0 + (others + 0.5) / (count + 0.5))))
         return taken
 
     def _totals(self) -> tuple[int, int]:
         """Return how many blocks there are and how many words all of them hold."""
-        rows = self._rows("SELECT blocks, words FROM state")
+        rows = self._rows(tuple[int, int], "SELECT blocks, words FROM state")
         return rows[0] if rows else (0, 0)
 
     def _know_files(self) -> None:
@@ -346,7 +361,10 @@ class IndexReader:
         question = "SELECT id, path, lines, lengths FROM files WHERE id > ? ORDER BY id"
         if len(self._files) > _MOST_STALE + 2 * len(self._paths or ()):
             self._files.clear()
-        for number, path, lines, lengths in self._rows(question, max(self._files, default=0)):
+        newest = max(self._files, default=0)
+        for number, path, lines, lengths in self._rows(
+            tuple[int, str, int, bytes], question, newest
+        ):
             self._files[number] = _File(path, lines, lengths)
 
     def _best(
@@ -354,7 +372,7 @@ class IndexReader:
     ) -> list[FoundLines]:
         """Return the `number` best windows and their equals, lengths counted in."""
         blocks, words = self._totals()
-        mean = 2.0 * words / max(1, blocks)
+        mean = max(1.0, 2.0 * words / max(1, blocks))
         found: list[tuple[float, int, _File]] = []
         best: list[float] = []
         for window, score in sorted(scores.items(), key=itemgetter(1), reverse=True):

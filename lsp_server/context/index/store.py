@@ -7,12 +7,14 @@ The file is `<cache>/index/<xxh3 of the folder's path>.sqlite`. It holds, and no
 - of every definition its name, kind, lines, header, base names and the first line of its
   documentation; of every import the module and the names;
 - which words (identifiers and their parts, in lower case, each once) occur in which ten lines of
-  which file, and how many such blocks hold each word.
+  which file, and how many such blocks hold each word. Words of strings and comments are among
+  them; long ones with several digits, such as keys and hashes, are not.
 
-So it holds no line of source but headers and imports, no strings, numbers or operators, and
-comments only as such words and first lines. Deleting it loses nothing: it is built anew, and so
-is one of another version or a damaged one. Errors of the database (`sqlite3.Error`) pass through
-to the one process that writes. Knows nothing about how files are found or read.
+So it holds no line of source but headers, imports and first lines of documentation, no numbers
+and no operators, and the text of no string or comment beyond its single words. Deleting it loses
+nothing: it is built anew, and so is one of another version or a damaged one. Errors of the
+database (`sqlite3.Error`) pass through to the one process that writes. Knows nothing about how
+files are found or read.
 """
 
 import contextlib
@@ -45,6 +47,10 @@ BLOCK_BITS = 16
 
 LONGEST_WORD = 64
 """Code points of the longest word that is indexed; longer ones are data."""
+
+_LONGEST_WITH_DIGITS = 19
+_MOST_DIGITS = 3
+"""Words that are longer than the one and have more digits than the other are keys and hashes."""
 
 _MOST_PER_FILE = 1 << BLOCK_BITS
 
@@ -343,10 +349,16 @@ def _distinct(text: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     found: set[str] = set()
     for identifier in set(identifiers(text)):
         if (parts := known.get(identifier)) is None:
-            parts = tuple(word for word in words(identifier) if len(word) <= LONGEST_WORD)
+            parts = () if _is_data(identifier) else tuple(words(identifier))
             known[identifier] = parts
         found.update(parts)
     return tuple(sorted(found))
+
+
+def _is_data(word: str) -> bool:
+    if len(word) <= _LONGEST_WITH_DIGITS:
+        return False
+    return len(word) > LONGEST_WORD or sum(map(str.isdigit, word)) > _MOST_DIGITS
 
 
 def _open(file: Path) -> sqlite3.Connection:
