@@ -37,7 +37,7 @@ STEPS = 3
 """Re-exports that are followed one after the other."""
 
 _FILES = 40
-"""Most files of one import whose outlines are asked for."""
+"""Most files of one import of everything."""
 
 _SCRIPT = frozenset({"javascript", "typescript", "tsx"})
 _ALL_VISIBLE = frozenset({"c", "cpp", "csharp", "ruby", "bash", "css"})
@@ -45,6 +45,12 @@ _ALL_VISIBLE = frozenset({"c", "cpp", "csharp", "ruby", "bash", "css"})
 
 _LAST_IS_ITEM = frozenset({"rust", "java", "kotlin", "scala", "php"})
 """Languages in which the last part of a module may be a definition in it."""
+
+_FILE_PER_CLASS = frozenset({"java", "kotlin", "scala", "php"})
+"""Languages in which a definition is looked for in the file of its own name first."""
+
+_FEW = 3
+"""Files whose outlines are read one by one; with more, the index is asked for the name."""
 
 _MEMBERS = frozenset({DefinitionKind.METHOD, DefinitionKind.FIELD})
 
@@ -124,6 +130,13 @@ class Resolver:
         """Return the files that `module`, imported in the file `path`, stands for itself."""
         return resolve_text(path, module.module, self.language, self.files)
 
+    def below(self, path: str, name: str) -> tuple[str, ...]:
+        """Return the files of the module `name` inside of the module that `path` is."""
+        inside = f".{name}" if self.language == "python" else f"self::{name}"
+        if self.language not in ("python", "rust") or path.endswith((".pyi", "main.py")):
+            return ()
+        return resolve_text(path, inside, self.language, self.files)[:1]
+
     def imported(self, path: str, module: Import) -> Iterator[Imported]:
         """Yield everything that one import of the file `path` brings in."""
         if not module.names:
@@ -139,16 +152,15 @@ class Resolver:
         self, path: str, module: Import, name: ImportedName, steps: int = STEPS
     ) -> Iterator[Imported]:
         """Yield what one name of an import means: a definition, else the files of a module."""
-        found = self.definition(self.modules(path, module), name.name, name.alias, steps)
-        if found:
-            yield Imported(name.alias, found.path, found)
-            return
         below = submodule(path, module.module, name.name, self.language, self.files)
+        places = [self.modules(path, module)]
         if self.language in _LAST_IS_ITEM:
-            found = self.definition(below, name.name, name.alias, steps)
-        if found:
-            yield Imported(name.alias, found.path, found)
-            return
+            places.insert(0 if self.language in _FILE_PER_CLASS else 1, below)
+        for paths in places:
+            found = self.definition(paths, name.name, name.alias, steps)
+            if found:
+                yield Imported(name.alias, found.path, found)
+                return
         for other in below[:1] if self.language == "python" else below:
             yield Imported(name.alias, other, None)
 
@@ -156,7 +168,9 @@ class Resolver:
         self, paths: Sequence[str], name: str, alias: str = "", steps: int = STEPS
     ) -> FoundDefinition | None:
         """Return what `name` means in one of `paths`, re-exports included."""
-        for path in paths[:_FILES]:
+        if len(paths) > _FEW:
+            return self._in_package(paths, name)
+        for path in paths:
             outline = self.outline(path)
             definition = top_level(outline, name)
             if definition is None and name == "default":
@@ -164,10 +178,18 @@ class Resolver:
             if definition is not None:
                 return FoundDefinition(path, definition)
         if steps > 0:
-            for path in paths[:_FILES]:
+            for path in paths:
                 found = self._re_exported(path, name, steps - 1)
                 if found:
                     return found
+        return None
+
+    def _in_package(self, paths: Sequence[str], name: str) -> FoundDefinition | None:
+        """Return what `name` means in one of many files, with a single question."""
+        wanted = frozenset(paths)
+        for found in self.repository.definitions_named([name]):
+            if found.path in wanted and not found.definition.container:
+                return found
         return None
 
     def _re_exported(self, path: str, name: str, steps: int) -> FoundDefinition | None:

@@ -1,0 +1,211 @@
+"""The late tier of context: what the cursor needs right now, in one comment of a few tokens.
+
+Behind a dot the members of what stands before it; inside of a call the parameters of what is
+called. Nothing where the definition is in view already, or where nothing is known for certain.
+Pure over the repository; knows nothing about prompts.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lsp_server.context.declarations import Parameter, parameters, result_type
+from lsp_server.context.expressions import Receiver
+from lsp_server.context.filenames import FileNames
+from lsp_server.context.meanings import Module, Named
+from lsp_server.context.names import CALLABLE, TYPES
+from lsp_server.context.place import Place
+from lsp_server.context.receiver import Types
+from lsp_server.context.repository import FoundDefinition, Repository
+from lsp_server.syntax.outline import DefinitionKind
+
+MOST = 40
+"""Most parts of a hint."""
+
+LONGEST = 48
+"""Code points of the longest part that is written in full."""
+
+NOTHING_VISIBLE = range(0)
+
+_CONSTRUCTORS = ("__init__", "constructor", "__construct", "initialize", "init", "__new__")
+_UNSPOKEN = frozenset({*_CONSTRUCTORS, "__post_init__"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One member or parameter."""
+
+    short: str
+    """The least that is said about it."""
+    full: str
+    """What is said where there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What stands above the current line."""
+
+    head: str
+    """What the parts belong to, such as ``Client: `` or ``connect(``."""
+    parts: tuple[Part, ...]
+    """Those worth most first; of a call in their order."""
+    tail: str = ""
+    """What follows when all parts are there."""
+
+
+def hint_at(
+    place: Place,
+    repository: Repository,
+    files: FileNames,
+    visible: range = NOTHING_VISIBLE,
+) -> Hint | None:
+    """Return what the cursor needs, if it is known and not in view.
+
+    `visible` are the lines of the document that the model sees anyway.
+    """
+    types = Types(place, repository, files)
+    at = types.receiver_text()
+    if at is not None:
+        hint = _members_hint(types, at, visible)
+        if hint is not None or at.partial == "":
+            return hint
+    return _call_hint(types, visible)
+
+
+def _members_hint(types: Types, at: Receiver, visible: range) -> Hint | None:
+    meaning = types.left_of(at)
+    if meaning is None:
+        return None
+    if isinstance(meaning, Module):
+        return _listed(types, f"{meaning.name}: ", types.exported(meaning), at.partial)
+    owner = types.class_of(meaning, at.operator)
+    if owner is None:
+        return None
+    shown = [item for item in types.members(owner) if not _in_view(types, item, visible)]
+    kept = [item for item in shown if _fits(types, item, isinstance(meaning, Named))]
+    return _listed(types, f"{owner.definition.name}: ", kept, at.partial)
+
+
+def _in_view(types: Types, found: FoundDefinition, visible: range) -> bool:
+    return found.path == types.path and found.definition.first_line in visible
+
+
+def _fits(types: Types, member: FoundDefinition, is_static: bool) -> bool:  # noqa: FBT001
+    """Return whether a member may stand behind a dot."""
+    definition = member.definition
+    if definition.name in _UNSPOKEN or definition.name.startswith("__"):
+        return False
+    if types.language != "rust" or definition.kind is not DefinitionKind.METHOD:
+        return definition.name != definition.container.rpartition(".")[2]
+    takes_self = "self" in definition.signature.partition("(")[2].partition(")")[0]
+    return is_static or takes_self
+
+
+def _listed(types: Types, head: str, found: Sequence[FoundDefinition], partial: str) -> Hint | None:
+    """Return a hint of members: those that continue what is typed, own, public ones first."""
+    own = found[0].definition.container if found else ""
+
+    def worth(number: int) -> tuple[bool, bool, bool, int]:
+        definition = found[number].definition
+        typed = definition.name.lower().startswith(partial.lower())
+        private = definition.name.startswith(("_", "#", "@"))
+        return not typed, definition.container != own, private, number
+
+    order = sorted(range(len(found)), key=worth)[:MOST]
+    parts = tuple(_member_part(types, found[number]) for number in order)
+    return Hint(head, parts) if parts else None
+
+
+def _member_part(types: Types, member: FoundDefinition) -> Part:
+    definition = member.definition
+    if definition.kind not in CALLABLE:
+        return Part(definition.name, definition.name)
+    read = parameters(definition.signature, definition.name, types.language)
+    names = ", ".join(item.name or item.type for item in read)
+    full = f"{definition.name}({names})"
+    short = f"{definition.name}()"
+    return Part(short, full if len(full) <= LONGEST else short)
+
+
+def _call_hint(types: Types, visible: range) -> Hint | None:
+    call = types.call_text()
+    found = types.called(call) if call else None
+    if found is None or _in_view(types, found, visible):
+        return None
+    if found.definition.kind in TYPES:
+        return _construction(types, found, visible)
+    definition = found.definition
+    result = result_type(definition.signature, definition.name, types.language)
+    tail = f") -> {result}" if result and len(result) <= LONGEST else ")"
+    parts = _parameter_parts(parameters(definition.signature, definition.name, types.language))
+    owner = definition.container.rpartition(".")[2]
+    head = f"{owner}.{definition.name}(" if owner else f"{definition.name}("
+    return Hint(head, parts, tail) if parts or result else None
+
+
+def _construction(types: Types, found: FoundDefinition, visible: range) -> Hint | None:
+    """Return what making an object of a class takes."""
+    name = found.definition.name
+    head = f"{name}("
+    for member in types.members(found):
+        if member.definition.name in (*_CONSTRUCTORS, name) and member.definition.kind in CALLABLE:
+            if _in_view(types, member, visible):
+                return None
+            read = parameters(member.definition.signature, member.definition.name, types.language)
+            return Hint(head, _parameter_parts(read), ")") if read else None
+    read = parameters(found.definition.signature, name, types.language)
+    if types.language == "python":
+        read = _fields(types, found)
+    return Hint(head, _parameter_parts(read), ")") if read else None
+
+
+def _fields(types: Types, found: FoundDefinition) -> tuple[Parameter, ...]:
+    """Return the annotated fields of a class that has no constructor of its own."""
+    members = types.members(found)
+    return tuple(
+        Parameter(item.definition.name, "", item.definition.signature)
+        for item in members
+        if item.definition.kind is DefinitionKind.FIELD and ":" in item.definition.signature
+    )
+
+
+def _parameter_parts(read: Sequence[Parameter]) -> tuple[Part, ...]:
+    return tuple(
+        Part(item.name or item.type, item.text if len(item.text) <= LONGEST else item.name)
+        for item in read[:MOST]
+    )
+
+
+def texts_to_count(hint: Hint, marks: tuple[str, str]) -> list[str]:
+    """Return the texts whose token counts `render` may ask for."""
+    parts = [f", {text}" for part in hint.parts for text in (part.short, part.full)]
+    return list(dict.fromkeys((marks[0] + hint.head, hint.tail + marks[1], *parts)))
+
+
+def render(
+    hint: Hint, marks: tuple[str, str], count_tokens: Callable[[str], int], budget: int
+) -> str:
+    """Return the hint as a comment of one line, without indentation and line ending.
+
+    As many parts as fit in short, then as many of them in full. Empty if not even one fits.
+    """
+    room = budget - count_tokens(marks[0] + hint.head) - count_tokens(hint.tail + marks[1])
+    texts: list[str] = []
+    for part in hint.parts:
+        cost = count_tokens(f", {part.short}")
+        if cost > room:
+            break
+        room -= cost
+        texts.append(part.short)
+    if room < 0 or (hint.parts and not texts):
+        return ""
+    for number, part in enumerate(hint.parts[: len(texts)]):
+        more = count_tokens(f", {part.full}") - count_tokens(f", {part.short}")
+        if more <= room:
+            room -= more
+            texts[number] = part.full
+    tail = hint.tail if len(texts) == len(hint.parts) else ""
+    return _one_line(f"{marks[0]}{hint.head}{', '.join(texts)}{tail}{marks[1]}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
