@@ -7,9 +7,11 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Settings
-from lsp_server.context.window import build_context, lines_to_count
+from lsp_server.context.window import build_context
 from lsp_server.errors import EngineBusy, EngineError
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
@@ -21,6 +23,7 @@ from lsp_server.types import (
     Completion,
     CompletionRequest,
     Context,
+    ContextUse,
     Generation,
     Position,
     Prompt,
@@ -53,7 +56,7 @@ def build_prompt(
     fim: FimFormat,
     count_tokens: Callable[[str], int],
 ) -> Prompt:
-    """Return the prompt that `request` leads to; the evaluation reads it too."""
+    """Return the prompt for a document that stands alone, without regard to other files."""
     asked = with_selection(request)
     context = build_context(asked, settings.context, count_tokens)
     return lay_out(context, fim, settings.prompt)
@@ -72,12 +75,25 @@ def with_selection(request: CompletionRequest) -> CompletionRequest:
     return replace(request, document=replace(document, lines=lines), position=cursor)
 
 
+class Contexts(Protocol):
+    """Decides what the model sees. `Workspace` does; an evaluation may put something else here."""
+
+    async def assemble(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Assembled:
+        """Return the context of one request."""
+
+
 class Pipeline:
     """The stages around one engine, and what came out of them so far."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, settings: Settings, contexts: Contexts | None = None
+    ) -> None:
         self._engine = engine
-        self._counter = TokenCounter(engine)
+        self._contexts = contexts or Workspace()
+        self.counter = TokenCounter(engine)
+        """Counts tokens as the model does."""
         self._last: OrderedDict[str, Outcome] = OrderedDict()
         self.settings = settings
         self.model: ServedModel | None = None
@@ -92,7 +108,7 @@ class Pipeline:
     def serve(self, model: ServedModel | None) -> None:
         """Answer with `model` from now on."""
         self.model = model
-        self._counter.forget()
+        self.counter.forget()
 
     def last_outcome(self, uri: str) -> Outcome | None:
         """Return what the last request for a document led to."""
@@ -146,9 +162,8 @@ class Pipeline:
         fim = self.model.fim
         started = time.perf_counter()
         asked = with_selection(request)
-        counts = await self._counter.counts(lines_to_count(asked, self.settings.context))
-        context = build_context(asked, self.settings.context, counts.__getitem__)
-        prompt = lay_out(context, fim, self.settings.prompt)
+        assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
+        prompt = lay_out(assembled.context, fim, self.settings.prompt)
         context_ms = _milliseconds(started)
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         generation = await self._engine.complete(
@@ -156,7 +171,8 @@ class Pipeline:
             StopRules(self.settings.completion.max_tokens),
             line_has_text=bool(typed.strip()),
         )
-        return _outcome(request, asked, context, generation, context_ms)
+        outcome = _outcome(request, asked, assembled.context, generation, context_ms)
+        return replace(outcome, used=_use(assembled))
 
 
 def _outcome(
@@ -190,6 +206,12 @@ def _outcome(
         generation=generation,
         timings=timings,
     )
+
+
+def _use(assembled: Assembled) -> ContextUse:
+    selection = assembled.selection
+    sources = tuple(snippet.source for snippet in selection.snippets)
+    return ContextUse(selection.tokens, sources, bool(assembled.hint))
 
 
 def _refusal(generation: Generation) -> RejectionReason | None:

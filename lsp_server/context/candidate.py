@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lsp_server.context.filenames import FileNames
 from lsp_server.context.history import Past
 from lsp_server.context.place import Place
 from lsp_server.context.repository import Repository
-from lsp_server.context.filenames import FileNames
 from lsp_server.context.words import identifiers, words
 
 QUESTION_LINES = 12
@@ -31,7 +31,9 @@ class Candidate:
     end_line: int
     """Line after the last of them."""
     why: str
-    """What speaks for it, for a person: ``imported as Client``. Never text of the document."""
+    """What speaks for it, for a person: ``imported as Client``."""
+    brief: str = ""
+    """A shorter text, for where `text` does not fit; empty if there is none."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ as a function.
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import xxhash
 
@@ -23,7 +23,14 @@ SHOWN_SHARE = 0.7
 """Share of a candidate's lines that the window shows already, above which it adds nothing."""
 
 SNIPPET_OVERHEAD = 12
-"""Tokens that a snippet costs beside its text: a separator and its file's name."""
+"""Tokens that the first snippet of a file costs beside its text: a separator and the name."""
+
+LARGEST_SHARE = 3
+"""A candidate with a shorter form takes at most this part of the budget; otherwise one long class
+would keep out everything else."""
+
+RECEIVER = "members"
+"""The source that knows what stands left of the dot; its candidates may take the whole budget."""
 
 WEIGHTS: Mapping[str, float] = {"members": 3.0, "imports": 2.0, "package": 1.5, "edits": 0.7}
 """How much a source's ranks count; 1 where none is given."""
@@ -74,7 +81,8 @@ class _Fused:
 
 def texts_to_count(found: Mapping[str, Sequence[Candidate]]) -> list[str]:
     """Return the texts whose token counts `select` may ask for."""
-    return list(dict.fromkeys(item.text for rows in found.values() for item in rows))
+    texts = (text for rows in found.values() for item in rows for text in (item.text, item.brief))
+    return list(dict.fromkeys(text for text in texts if text))
 
 
 def select(
@@ -94,17 +102,35 @@ def select(
     taken: list[Judged] = []
     spent = 0
     for item in _fuse(found):
-        tokens = count_tokens(item.candidate.text) + SNIPPET_OVERHEAD
         verdict = _verdict(item.candidate, shown, taken)
+        paths = {row.candidate.path for row in taken}
+        overhead = 0 if item.candidate.path in paths else SNIPPET_OVERHEAD
+        share = budget if item.candidate.source == RECEIVER else budget // LARGEST_SHARE
+        room = min(budget - spent, share) - overhead
+        candidate, tokens = _fitting(item.candidate, room, count_tokens)
+        tokens += overhead
         if verdict is Verdict.TAKEN and spent + tokens > budget:
             verdict = Verdict.NO_ROOM
-        row = Judged(item.candidate, item.score, item.sources, tokens, verdict)
+        row = Judged(candidate, item.score, item.sources, tokens, verdict)
         judged.append(row)
         if verdict is Verdict.TAKEN:
             taken.append(row)
             spent += tokens
     snippets = _arrange([row.candidate for row in taken], previous)
     return Selection(snippets, tuple(judged), spent)
+
+
+def _fitting(
+    candidate: Candidate, room: int, count_tokens: Callable[[str], int]
+) -> tuple[Candidate, int]:
+    """Return the candidate, or its shorter form if only that fits, and what it costs."""
+    tokens = count_tokens(candidate.text)
+    if tokens <= room or not candidate.brief:
+        return candidate, tokens
+    brief = count_tokens(candidate.brief)
+    if brief > room:
+        return candidate, tokens
+    return replace(candidate, text=candidate.brief, brief=""), brief
 
 
 def digest(text: str) -> int:
@@ -147,8 +173,11 @@ def _arrange(taken: Sequence[Candidate], previous: Sequence[Snippet]) -> tuple[S
     wanted = {(candidate.path, candidate.text) for candidate in taken}
     kept = [snippet for snippet in previous if (snippet.path, snippet.text) in wanted]
     there = {(snippet.path, snippet.text) for snippet in kept}
-    fresh = [item for item in reversed(taken) if (item.path, item.text) not in there]
-    return (*kept, *(_snippet(candidate) for candidate in fresh))
+    fresh = [item for item in taken if (item.path, item.text) not in there]
+    # Those of one file stand together, so that its name is said once.
+    paths = list(dict.fromkeys(item.path for item in fresh))
+    order = sorted(range(len(fresh)), key=lambda at: (-paths.index(fresh[at].path), -at))
+    return (*kept, *(_snippet(fresh[at]) for at in order))
 
 
 def _snippet(candidate: Candidate) -> Snippet:

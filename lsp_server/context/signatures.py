@@ -5,20 +5,23 @@ first line of documentation and, if it is short, its body. Pure; knows nothing a
 """
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from lsp_server.context.repository import FoundDefinition
 from lsp_server.syntax.outline import Definition, DefinitionKind
 from lsp_server.text import strip_ending
 
-SHORT_FUNCTION = 8
+SHORT_FUNCTION = 6
 """Lines of a function that is shown whole."""
 
-SHORT_CLASS = 14
+SHORT_CLASS = 6
 """Lines of a class that is shown whole."""
 
-MEMBERS = 16
+MEMBERS = 12
 """Most members of a class that are shown."""
+
+BRIEF_MEMBERS = 4
+"""Most members of a class that are shown where there is little room."""
 
 WIDTH = 160
 """Most code points of one line."""
@@ -31,28 +34,40 @@ def render(
     members: Sequence[Definition],
     lines: Sequence[str] | None,
     mentions: Collection[str] = (),
+    limit: int = MEMBERS,
 ) -> str:
     """Return a definition as lines of its own language.
 
-    `members` are those of a class, in the order of the file; where there are too many, those
-    named in `mentions` come first. `lines` are the lines of its file, None if it cannot be read.
+    `members` are those of a class, in the order of the file; where there are more than `limit`,
+    those named in `mentions` come first. `lines` are those of its file, None if it cannot be read.
     """
     definition = found.definition
-    if lines is not None and (whole := _whole(definition, lines)):
-        return whole
+    whole = _whole(definition, lines) if lines is not None else ""
     if definition.kind is not DefinitionKind.CLASS:
-        return _function(found)
-    chosen = _chosen(members, mentions)
-    python = _indents(found.path)
-    rows = [_header(found, definition) + ("" if python or not chosen else " {")]
-    if python and definition.doc:
-        rows.append(f'    """{definition.doc}"""')
-    rows += [_member(found, member) for member in chosen]
-    if len(chosen) < len(members):
-        rows.append("    ...")
-    if not python and chosen:
-        rows.append("}")
+        return whole or _function(found)
+    # Methods of Go and Rust stand outside of the type they belong to.
+    within = range(definition.first_line, definition.end_line)
+    outside = [member for member in members if member.first_line not in within]
+    if whole:
+        rows = [_member(found, member) for member in _chosen(outside, mentions, limit)]
+        return whole + "".join(f"{row[:WIDTH]}\n" for row in rows)
+    chosen = _chosen(members, mentions, limit)
+    rows = list(_class(found, chosen, complete=len(chosen) == len(members)))
     return "".join(f"{row[:WIDTH]}\n" for row in rows)
+
+
+def _class(
+    found: FoundDefinition, chosen: Sequence[Definition], *, complete: bool
+) -> Iterator[str]:
+    python = _indents(found.path)
+    yield _header(found, found.definition) + ("" if python or not chosen else " {")
+    if python and found.definition.doc:
+        yield f'    """{found.definition.doc}"""'
+    yield from (_member(found, member) for member in chosen)
+    if not complete:
+        yield "    ..."
+    if not python and chosen:
+        yield "}"
 
 
 def render_member(found: FoundDefinition, lines: Sequence[str] | None) -> str:
@@ -105,8 +120,10 @@ def _whole(definition: Definition, lines: Sequence[str]) -> str:
     return textwrap.dedent("".join(f"{row}\n" for row in kept))
 
 
-def _chosen(members: Sequence[Definition], mentions: Collection[str]) -> list[Definition]:
-    """Return at most MEMBERS members in file order: constructor, mentioned, public, private."""
+def _chosen(
+    members: Sequence[Definition], mentions: Collection[str], limit: int
+) -> list[Definition]:
+    """Return at most `limit` members in file order: constructor, mentioned, public, private."""
 
     def worth(member: Definition) -> int:
         if member.name in ("__init__", "constructor", "new"):
@@ -116,4 +133,4 @@ def _chosen(members: Sequence[Definition], mentions: Collection[str]) -> list[De
         return 3 if member.name.startswith(("_", "#")) else 2
 
     best = sorted(range(len(members)), key=lambda number: (worth(members[number]), number))
-    return [members[number] for number in sorted(best[:MEMBERS])]
+    return [members[number] for number in sorted(best[:limit])]

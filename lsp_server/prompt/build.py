@@ -85,15 +85,21 @@ def _in_repository(
     if fim.repository and context.repository:
         name = _on_one_line(context.repository)
         front += (_special(fim.repository), Segment(name + fim.repository_end))
+    path: str | None = None
     for snippet in context.snippets:
-        text = f"{_on_one_line(snippet.path)}\n{without_surrogates(snippet.text)}"
-        front += (_special(fim.separator), Segment(text))
+        text = without_surrogates(snippet.text)
+        # Snippets of one file stand together below its name.
+        if snippet.path != path:
+            front.append(_special(fim.separator))
+            text = f"{_on_one_line(snippet.path)}\n{text}"
+        path = snippet.path
+        front.append(Segment(text))
     front.append(_special(fim.separator))
-    path = Segment(f"{_on_one_line(context.path) or UNNAMED}\n")
+    own = Segment(f"{_on_one_line(context.path) or UNNAMED}\n")
     if not fim.path_inside:
-        return (*front, path, *segments)
+        return (*front, own, *segments)
     begin = segments.index(_special(fim.prefix)) + 1
-    return (*front, *segments[:begin], path, *segments[begin:])
+    return (*front, *segments[:begin], own, *segments[begin:])
 
 
 def _with_comments(parts: _Parts, comments: str, form: ContextForm) -> _Parts:
@@ -107,8 +113,11 @@ def _with_comments(parts: _Parts, comments: str, form: ContextForm) -> _Parts:
 def _comments(context: Context) -> str:
     """Return the snippets as lines of comments, each snippet below its path."""
     rows: list[str] = []
+    path = None
     for snippet in context.snippets:
-        rows.append(f"path: {_on_one_line(snippet.path)}")
+        if snippet.path != path:
+            rows.append(f"path: {_on_one_line(snippet.path)}")
+        path = snippet.path
         lines = split_lines(without_surrogates(snippet.text))
         rows += [strip_ending(line) for line in lines[: -1 if not lines[-1] else None]]
     return "".join(_comment(row, context.comment) for row in rows)

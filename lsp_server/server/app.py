@@ -6,15 +6,18 @@ before the first await, because the editor goes on changing it while the model t
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
+from pygls.uris import to_fs_path
 
+from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Outcome, Pipeline, ServedModel
 from lsp_server.completion.serving import ChooseModel, load_options
+from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
@@ -84,9 +87,13 @@ class FimbulServer(LanguageServer):
         self._loading: asyncio.Task[None] | None = None
         self._model_name = ""
         self._next_item = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._status = ("loading", "")
         self.settings = Settings()
         self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
-        self.pipeline = Pipeline(self.engine, self.settings)
+        self.indexes = Indexes(paths, self._on_index)
+        self.files = Workspace(self.indexes)
+        self.pipeline = Pipeline(self.engine, self.settings, self.files)
         self.pipeline.model_is_coming = True
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
@@ -116,6 +123,7 @@ class FimbulServer(LanguageServer):
         before, self.settings = self.settings, settings
         self.pipeline.settings = settings
         set_level(settings.log.level)
+        self.watch_folders()
         changed = (before.engine, before.policy) != (settings.engine, settings.policy)
         if changed or self._loading is None:
             self.load_model()
@@ -132,6 +140,41 @@ class FimbulServer(LanguageServer):
             self._take_answer(asked)
         else:
             asked.add_done_callback(self._take_late_answer)
+
+    def watch_folders(self) -> None:
+        """Keep an index of each workspace folder, or of none where that is switched off."""
+        folders = [to_fs_path(uri) for uri in self.workspace.folders]
+        wanted = [folder for folder in folders if folder and self.settings.context.index]
+        self._background(self.indexes.watch(wanted))
+
+    async def watch_files(self) -> None:
+        """Ask the editor to tell of files that other programs change, if it can."""
+        workspace = self.client_capabilities.workspace
+        watching = workspace.did_change_watched_files if workspace else None
+        if watching is None or not watching.dynamic_registration:
+            return
+        options = lsp.DidChangeWatchedFilesRegistrationOptions(
+            [lsp.FileSystemWatcher(glob_pattern="**/*")]
+        )
+        registration = lsp.Registration(
+            "fimbul-files", lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES, options
+        )
+        asked = asyncio.ensure_future(
+            self.client_register_capability_async(lsp.RegistrationParams([registration]))
+        )
+        await asyncio.wait({asked}, timeout=_PATIENCE)
+        # An editor that refuses costs nothing but freshness: saves and rescans still come.
+        asked.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.error("background work failed: %s at %s", type(error).__name__, _place(error))
 
     def _take_answer(self, asked: "asyncio.Future[Sequence[Any]]") -> None:
         if asked.cancelled() or (error := asked.exception()) is not None:
@@ -239,10 +282,22 @@ class FimbulServer(LanguageServer):
 
     def report_status(self, state: str, message: str = "") -> None:
         """Send the editor the state it may show."""
+        self._status = (state, message)
         self.protocol.notify(
             STATUS,
-            {"state": state, "message": message, "model": self._model_name},
+            {
+                "state": state,
+                "message": message,
+                "model": self._model_name,
+                "index": self.indexes.status(),
+            },
         )
+
+    def _on_index(self, message: str) -> None:
+        """Say how the index is, as part of the status, and to the user what went wrong."""
+        if message:
+            self.tell(lsp.MessageType.Warning, message)
+        self.report_status(*self._status)
 
     # Completion
 
@@ -318,6 +373,10 @@ class FimbulServer(LanguageServer):
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.indexes.close()
         await self.engine.close()
 
 
@@ -342,6 +401,7 @@ def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
 async def _initialized(server: FimbulServer, _params: lsp.InitializedParams) -> None:
     await server.pull_options()
     server.apply_settings()
+    await server.watch_files()
 
 
 async def _did_change_configuration(
@@ -358,8 +418,32 @@ def _did_change_folders(server: FimbulServer, _params: lsp.DidChangeWorkspaceFol
     server.apply_settings()
 
 
+def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> None:
+    document = server.snapshot(params.text_document.uri)
+    if document is not None:
+        server.files.opened(document)
+
+
+def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -> None:
+    document = server.snapshot(params.text_document.uri)
+    if document is not None:
+        server.files.changed(document)
+
+
+def _did_save(server: FimbulServer, params: lsp.DidSaveTextDocumentParams) -> None:
+    path = to_fs_path(params.text_document.uri)
+    if path is not None:
+        server.indexes.changed([path])
+
+
+def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesParams) -> None:
+    paths = [to_fs_path(change.uri) for change in params.changes]
+    server.indexes.changed([path for path in paths if path])
+
+
 def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
     server.supersede(params.text_document.uri)
+    server.files.closed(params.text_document.uri)
 
 
 async def _inline_completion(
@@ -415,7 +499,10 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
             "decode": timings.decode,
             "filters": timings.filters,
             "total": timings.total,
-        }
+        },
+        "contextTokens": outcome.used.tokens,
+        "sources": list(outcome.used.sources),
+        "hint": outcome.used.hint,
     }
     if isinstance(outcome, Rejection):
         explanation = outcome.reason.explanation
@@ -442,6 +529,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "shown": server.pipeline.shown,
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
+        "index": server.indexes.status(),
     }
 
 
@@ -454,6 +542,10 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     lsp.INITIALIZED: _initialized,
     lsp.WORKSPACE_DID_CHANGE_CONFIGURATION: _did_change_configuration,
     lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
+    lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES: _did_change_files,
+    lsp.TEXT_DOCUMENT_DID_OPEN: _did_open,
+    lsp.TEXT_DOCUMENT_DID_CHANGE: _did_change,
+    lsp.TEXT_DOCUMENT_DID_SAVE: _did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
     LAST_OUTCOME: _last_outcome,
     STATISTICS: _statistics,

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.cli.complete import read_place
 from lsp_server.cli.main import main
+from lsp_server.cli.session import read_place
 from lsp_server.errors import FimbulError
 from lsp_server.types import Position
 from tests.server.editor import write_script

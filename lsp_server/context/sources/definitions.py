@@ -3,13 +3,13 @@
 Each gives definitions of other files, written out short. Pure over the repository.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from lsp_server.context.candidate import Candidate, Question
 from lsp_server.context.receiver import Types
 from lsp_server.context.repository import FoundDefinition
 from lsp_server.context.resolve import resolve_imports, same_package
-from lsp_server.context.signatures import render, render_member
+from lsp_server.context.signatures import BRIEF_MEMBERS, render, render_member
 from lsp_server.syntax.outline import Definition, DefinitionKind
 
 MOST = 12
@@ -123,10 +123,20 @@ def _candidate(
         return None
     definition, lines = found.definition, question.repository.lines(found.path)
     if definition.container:
-        text = render_member(found, lines)
+        text = brief = render_member(found, lines)
     else:
-        text = render(found, _members(question, found), lines, question.mentions)
-    return Candidate(source, found.path, text, definition.first_line, definition.end_line, why)
+        shown = _members(question, found)
+        text = render(found, shown, lines, question.mentions)
+        brief = render(found, shown, None, question.mentions, BRIEF_MEMBERS)
+    return Candidate(
+        source,
+        found.path,
+        text,
+        definition.first_line,
+        definition.end_line,
+        why,
+        brief if brief != text else "",
+    )
 
 
 def _members(question: Question, found: FoundDefinition) -> list[Definition]:
@@ -148,10 +158,15 @@ def _module(question: Question, path: str, alias: str) -> Candidate | None:
     kept = sorted(best[:_MODULE_NAMES], key=lambda item: item.first_line)
     if not kept:
         return None
-    text = "".join(render(FoundDefinition(path, item), (), None) for item in kept)
+    text = "".join(_of_module(question, FoundDefinition(path, item), used) for item in kept)
     return Candidate(
         "imports", path, text, kept[0].first_line, kept[-1].end_line, f"module imported as {alias}"
     )
+
+
+def _of_module(question: Question, found: FoundDefinition, used: Collection[str]) -> str:
+    shown = _members(question, found) if found.definition.name in used else ()
+    return render(found, shown, None, question.mentions)
 
 
 def _attributes(question: Question, alias: str) -> frozenset[str]:

@@ -206,12 +206,26 @@ def _usage(question: Question, name: str, path: str, rows: range) -> Candidate |
     lines = question.repository.lines(path)
     if lines is None:
         return None
+    elsewhere = _no_usages(question, name, path)
     for row in rows:
-        if row < len(lines) and name in identifiers(lines[row]):
+        if row < len(lines) and row not in elsewhere and name in identifiers(lines[row]):
             above, below = _AROUND_USAGE
             span = (max(rows.start, row - above), min(row + below + 1, rows.stop))
             return _cut("usages", path, lines, span, f"uses {name}")
     return None
+
+
+def _no_usages(question: Question, name: str, path: str) -> frozenset[int]:
+    """Return the lines on which a name is imported or defined."""
+    outline = question.repository.outline(path)
+    imports = [row for item in outline.imports for row in range(item.first_line, item.end_line)]
+    heads = [
+        row
+        for item in outline.definitions
+        if item.name == name
+        for row in range(item.first_line, max(item.body_line, item.first_line + 1))
+    ]
+    return frozenset((*imports, *heads))
 
 
 def _endings(question: Question) -> tuple[str, ...]:

@@ -1,0 +1,28 @@
+"""The process that keeps the indexes of workspace folders fresh, for the server to start.
+
+    python -P -m lsp_server.completion.indexing --cache DIR
+
+Joins the index with the rule which files may be read.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from lsp_server.context.index.process import run_index_process
+from lsp_server.privacy.reading import may_read
+
+
+def main() -> None:
+    """Serve requests on standard input and output until the input ends."""
+    parser = argparse.ArgumentParser(description="The index process of fimbul.")
+    parser.add_argument("--cache", type=Path, required=True, help="folder of the indexes")
+    arguments = parser.parse_args()
+    # What a library prints must not come between the messages.
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    run_index_process(source, sink, arguments.cache, may_read)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,351 @@
+"""What is known about the user's files, and the context that comes of it.
+
+Keeps, per document: the tree, the window of the last request, and what was chosen from other
+files. The choice is made anew only when the prompt has to be evaluated anew anyway (a first look,
+a jump of the window), when the index has become ready, or when the user comes back to a document
+after other files have changed; in between, what the cursor needs is a short comment above the
+current line. Knows nothing about LSP and engines.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from lsp_server.completion.trees import Trees
+from lsp_server.config.options import SOURCES as SOURCE_NAMES
+from lsp_server.config.options import ContextOptions, Settings
+from lsp_server.context.candidate import Candidate, Question
+from lsp_server.context.filenames import FileNames
+from lsp_server.context.fusion import Selection, Verdict, select, texts_to_count
+from lsp_server.context.history import History
+from lsp_server.context.overlay import OpenFile, Overlay
+from lsp_server.context.place import Place
+from lsp_server.context.repository import Repository
+from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
+from lsp_server.context.sources.table import SOURCES
+from lsp_server.context.window import Window, context_of, lines_to_count, place_window
+from lsp_server.syntax.languages import comment_of, language_for
+from lsp_server.types import CompletionRequest, Context, Document, Position
+
+_STATES = 64
+"""Documents whose windows and choices are kept."""
+
+CountTokens = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
+"""Returns the token count of each text."""
+
+
+class Repositories(Protocol):
+    """Knows the files of workspace folders."""
+
+    def repository(self, folder: str) -> Repository | None:
+        """Return what is known about a folder; None before its index is ready, or without one."""
+
+    def describe(self, folder: str) -> str:
+        """Say in a few words how far the index of a folder is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The context of one request, and what it was made of."""
+
+    context: Context
+    window: Window
+    selection: Selection = field(default_factory=Selection)
+    """What was chosen from other files, at this request or an earlier one."""
+    hint: str = ""
+    """The comment above the current line; empty if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What `fimbul explain` shows beside the prompt."""
+
+    assembled: Assembled
+    """With the candidates of sources that are switched off among those judged."""
+    language: str
+    """Of the place; empty if it has no grammar."""
+    kind: str
+    """``code``, ``comment`` or ``string``."""
+    enclosing: tuple[str, ...]
+    """Names of the classes and functions around the cursor, outermost first."""
+    index: str
+    """How far the index is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A selection, and the circumstances that it was made in."""
+
+    selection: Selection
+    options: tuple[tuple[str, ...], int]
+    generation: int
+    """Of the repository; -1 if there was none."""
+    visit: int
+    """How often the user had come to another document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """The other files as one document sees them at one moment."""
+
+    repository: Repository
+    files: FileNames
+    open_paths: tuple[str, ...]
+
+
+class Workspace:
+    """The user's documents and folders."""
+
+    def __init__(self, repositories: Repositories | None = None) -> None:
+        self._repositories = repositories
+        self._trees = Trees()
+        self._history = History()
+        self._open: OrderedDict[str, Document] = OrderedDict()
+        self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._choices: dict[str, _Choice] = {}
+        self._files: dict[str, tuple[object, FileNames]] = {}
+        self._visits = 0
+        self._last = ""
+
+    def opened(self, document: Document) -> None:
+        """Take in a document that the editor has opened."""
+        self._open[document.uri] = document
+        self._history.opened(document)
+
+    def changed(self, document: Document) -> None:
+        """Take in a document's text after a change."""
+        self._open[document.uri] = document
+        self._open.move_to_end(document.uri)
+        self._history.changed(document)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document that the editor has closed; what was edited in it stays known."""
+        self._open.pop(uri, None)
+        self._windows.pop(uri, None)
+        self._choices.pop(uri, None)
+        self._trees.forget(uri)
+        self._history.closed(uri)
+
+    async def assemble(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Assembled:
+        """Return what the model sees at a place; the same history gives the same context."""
+        document, options = request.document, settings.context
+        self._visit(document, request.position)
+        previous = self._windows.get(document.uri)
+        window = await self._window(request, options, count)
+        selection = await self._selection(request, window, previous, settings, count)
+        window, hint = await self._hinted(request, window, options, count)
+        self._remember(window)
+        return self._assembled(document, window, selection, hint)
+
+    async def explain(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Explanation:
+        """Return the context at a place that is looked at for the first time, and all about it."""
+        document, options = request.document, settings.context
+        window = await self._window(request, options, count)
+        place, kind = await self._place(document, request.position)
+        window, hint = await self._hinted(request, window, options, count)
+        found = await self._found(place, SOURCE_NAMES)
+        counts = await count(texts_to_count(found))
+        enabled = {name: rows for name, rows in found.items() if name in options.sources}
+        shown = _shown(window)
+        selection = select(enabled, options.snippet_tokens, shown, counts.__getitem__)
+        everything = select(found, options.snippet_tokens, shown, counts.__getitem__)
+        known = {row.candidate for row in selection.judged}
+        off = [
+            replace(row, verdict=Verdict.SWITCHED_OFF)
+            for row in everything.judged
+            if row.candidate not in known and not set(row.sources) & set(options.sources)
+        ]
+        selection = replace(selection, judged=(*selection.judged, *off))
+        return Explanation(
+            self._assembled(document, window, selection, hint),
+            language=place.language,
+            kind=kind,
+            enclosing=tuple(definition.name for definition in place.enclosing),
+            index=self._describe(document.folder),
+        )
+
+    # The document itself
+
+    def _visit(self, document: Document, position: Position) -> None:
+        if document.uri != self._last:
+            self._last = document.uri
+            self._visits += 1
+        if document.uri in self._open:
+            self._open.move_to_end(document.uri)
+        self._history.visited(document, position)
+
+    async def _window(
+        self, request: CompletionRequest, options: ContextOptions, count: CountTokens
+    ) -> Window:
+        document = request.document
+        previous = self._windows.get(document.uri)
+        counts = await count(lines_to_count(request, options, previous))
+        parsed = language_for(document.language, document.path) is not None
+        room = options.prefix_tokens // SKELETON_SHARE if parsed else 0
+        window = place_window(request, options, counts.__getitem__, previous, skeleton_tokens=room)
+        if not window.wants_skeleton:
+            return window
+        outline = await self._trees.outline(document)
+        comment = comment_of(document.language, document.path)
+        counts = await count(skeleton_texts(window, outline, comment))
+        skeleton, tokens = skeleton_of(window, outline, comment, room, counts.__getitem__)
+        return window.with_skeleton(skeleton, tokens)
+
+    def _remember(self, window: Window) -> None:
+        uri = window.document.uri
+        self._windows[uri] = window
+        self._windows.move_to_end(uri)
+        while len(self._windows) > _STATES:
+            gone, _ = self._windows.popitem(last=False)
+            self._choices.pop(gone, None)
+
+    async def _place(self, document: Document, position: Position) -> tuple[Place, str]:
+        tree = await self._trees.tree(document)
+        if tree is None:
+            return Place(document, position), "code"
+        outline = await asyncio.to_thread(tree.outline)
+        place = Place(
+            document,
+            position,
+            tree.language_at(position).name,
+            outline,
+            tree.enclosing(position),
+        )
+        return place, tree.place_at(position).value
+
+    # Other files
+
+    async def _selection(
+        self,
+        request: CompletionRequest,
+        window: Window,
+        previous: Window | None,
+        settings: Settings,
+        count: CountTokens,
+    ) -> Selection:
+        document, options = request.document, settings.context
+        chosen = self._choices.get(document.uri)
+        wanted = options.sources, options.snippet_tokens
+        generation = self._generation(document.folder)
+        jumped = previous is None or window.first != previous.first
+        if chosen is not None and not self._outdated(chosen, wanted, generation, jumped=jumped):
+            self._choices[document.uri] = replace(chosen, visit=self._visits)
+            return chosen.selection
+        selection = Selection()
+        if options.snippet_tokens and options.sources:
+            place, _ = await self._place(document, request.position)
+            found = await self._found(place, options.sources)
+            counts = await count(texts_to_count(found))
+            before = chosen.selection.snippets if chosen is not None else ()
+            selection = select(
+                found, options.snippet_tokens, _shown(window), counts.__getitem__, before
+            )
+        self._choices[document.uri] = _Choice(selection, wanted, generation, self._visits)
+        return selection
+
+    def _outdated(
+        self,
+        chosen: _Choice,
+        wanted: tuple[tuple[str, ...], int],
+        generation: int,
+        *,
+        jumped: bool,
+    ) -> bool:
+        if jumped or chosen.options != wanted:
+            return True
+        came_back = chosen.visit != self._visits
+        return generation != chosen.generation and (chosen.generation < 0 or came_back)
+
+    async def _found(
+        self, place: Place, sources: Sequence[str]
+    ) -> Mapping[str, Sequence[Candidate]]:
+        around = await self._surroundings(place.document)
+        if around is None:
+            return {}
+        question = Question(
+            place, around.repository, around.files, self._history.past(), around.open_paths
+        )
+
+        def ask() -> dict[str, Sequence[Candidate]]:
+            return {name: SOURCES[name](question) for name in sources}
+
+        return await asyncio.to_thread(ask)
+
+    async def _surroundings(self, document: Document) -> _Surroundings | None:
+        base = self._repository(document.folder)
+        if base is None or not document.path:
+            return None
+        others = [
+            other
+            for other in reversed(self._open.values())
+            if other.folder == document.folder and other.path and other.uri != document.uri
+        ]
+        files = {
+            other.path: OpenFile(other.lines, await self._trees.outline(other)) for other in others
+        }
+        overlay = Overlay(base, files, document.path)
+        state = (base.generation, tuple(sorted(files)), document.path)
+        known = self._files.get(document.folder)
+        if known is None or known[0] != state:
+            known = (state, await asyncio.to_thread(lambda: FileNames(overlay.paths())))
+            self._files[document.folder] = known
+        return _Surroundings(overlay, known[1], tuple(other.path for other in others))
+
+    def _repository(self, folder: str) -> Repository | None:
+        if self._repositories is None or not folder:
+            return None
+        return self._repositories.repository(folder)
+
+    def _generation(self, folder: str) -> int:
+        repository = self._repository(folder)
+        return -1 if repository is None else repository.generation
+
+    def _describe(self, folder: str) -> str:
+        if self._repositories is None or not folder:
+            return "none, since the file lies in no workspace folder"
+        return self._repositories.describe(folder)
+
+    # The late tier
+
+    async def _hinted(
+        self,
+        request: CompletionRequest,
+        window: Window,
+        options: ContextOptions,
+        count: CountTokens,
+    ) -> tuple[Window, str]:
+        """Put a comment above the current line, if something is known that it should say."""
+        document, position = request.document, request.position
+        there = next((hint.text for hint in window.hints if hint.line == position.line), "")
+        typed = document.line(position.line)[: position.column]
+        if there or not options.hint_tokens or not _may_need_hint(typed):
+            return window, there
+        return window, ""
+
+    def _assembled(
+        self, document: Document, window: Window, selection: Selection, hint: str
+    ) -> Assembled:
+        context = replace(
+            context_of(window),
+            repository=PurePosixPath(document.folder).name,
+            snippets=selection.snippets,
+            comment=comment_of(document.language, document.path),
+        )
+        return Assembled(context, window, selection, hint)
+
+
+def _may_need_hint(typed: str) -> bool:
+    """Whether something is left of the cursor that other files may say more about."""
+    return any(mark in typed for mark in (".", "(", "->", "::"))
+
+
+def _shown(window: Window) -> list[str]:
+    lines = window.document.lines[window.first : window.position.line + 1]
+    return [*lines, *window.suffix]
