@@ -3,10 +3,11 @@
 Replays typing (`benchmarks.traces`) through window, skeleton, hints and prompt, and counts for
 every event the tokens of the prompt behind the first one that differs from the prompt before it:
 what an engine that holds the last prompt has to evaluate before it can answer. No model is
-evaluated; only the vocabulary of the default model is read. Says the same for windows that are
-placed anew at every request. Prints a table of both and, last, one line of JSON.
+evaluated; only the vocabulary of the default model is read. With --compare, says the same for
+windows that are placed anew at every request, which takes minutes on long files. Prints a table
+and, last, one line of JSON.
 
-    python -m benchmarks.typing [--blocks N] [--hint-every N] [FILE ...]
+    python -m benchmarks.typing [--blocks N] [--hint-every N] [--compare] [FILE ...]
 """
 
 import argparse
@@ -164,6 +165,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--blocks", type=int, default=6, help="most blocks, spread over the files")
     parser.add_argument("--hint-every", type=int, default=3, help="dots to a hint; 0 is none")
+    parser.add_argument("--compare", action="store_true")
     arguments = parser.parse_args()
     own = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
     typed = read_blocks([path.resolve() for path in arguments.files] or own)
@@ -178,6 +180,7 @@ def main() -> None:
     found = {
         kind: summary(list(replay.costs(steps, remember=remember)))
         for kind, remember in (("window that follows", True), ("placed anew", False))
+        if remember or arguments.compare
     }
     sys.stdout.write("".join(f"{line}\n" for line in table(found)))
     facts = {"files": len({block.path for block in typed}), "blocks": len(typed)}
