@@ -90,7 +90,7 @@ def decode_order(line: bytes) -> AnyOrder | None:
     """Return the order in a line; None if it is none."""
     try:
         order: AnyOrder = _ORDERS.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return order
 
@@ -99,6 +99,6 @@ def decode_event(line: bytes) -> AnyEvent | None:
     """Return the event in a line; None if it is none."""
     try:
         event: AnyEvent = _EVENTS.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return event

@@ -291,7 +291,7 @@ class IndexReader:
         try:
             definitions = tuple(decode_definition(record) for (record,) in records)
             return Outline(definitions, decode_imports(imports))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return Outline()
 
     def _definitions(
@@ -308,7 +308,7 @@ class IndexReader:
         found.sort(key=lambda row: (row[0], row[2]))
         try:
             return [FoundDefinition(path, decode_definition(record)) for path, record, _ in found]
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return []
 
     def _count_importers(self, modules: Collection[str]) -> Mapping[str, int]:

@@ -88,6 +88,10 @@ _RECORDS = msgspec.msgpack.Decoder(_Record)
 _IMPORTS = msgspec.msgpack.Decoder(tuple[Import, ...])
 
 
+class Damaged(sqlite3.DatabaseError):
+    """What is stored cannot be what was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
     """All that the index keeps of one file."""
@@ -136,8 +140,8 @@ def delete(file: Path) -> None:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether `error` says that the file is no sound database."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and (code & 0xFF) in _DAMAGE
+    code = getattr(error, "sqlite_errorcode", 0)
+    return isinstance(error, Damaged) or (code & 0xFF) in _DAMAGE
 
 
 def summarize(path: str, stamp: Stamp, lines: Sequence[str], outline: Outline) -> IndexedFile:
@@ -190,7 +194,8 @@ class IndexWriter:
     def stamps(self) -> dict[str, Stamp]:
         """Return the stamp of every indexed file."""
         rows = self._connection.execute("SELECT path, size, mtime_ns, digest FROM files")
-        return {path: Stamp(size, mtime_ns, digest) for path, size, mtime_ns, digest in rows}
+        with _naming_damage():
+            return {path: Stamp(size, mtime_ns, digest) for path, size, mtime_ns, digest in rows}
 
     def stamp(self, path: str) -> Stamp | None:
         """Return the stamp of one file; None if it is not indexed."""
@@ -207,7 +212,8 @@ class IndexWriter:
     def refused(self) -> dict[str, tuple[Stamp, LeftOut]]:
         """Return every refused file with its stamp and the reason."""
         rows = self._connection.execute("SELECT path, size, mtime_ns, reason FROM refused")
-        return {path: (Stamp(size, time_ns), LeftOut(why)) for path, size, time_ns, why in rows}
+        with _naming_damage():
+            return {path: (Stamp(size, time_ns), LeftOut(why)) for path, size, time_ns, why in rows}
 
     def apply(self, changes: Changes) -> None:
         """Write `changes` in one transaction, all or nothing."""
@@ -251,7 +257,9 @@ class IndexWriter:
         if found is None:
             return False
         number, packed, imports = found
-        blocks = zlib.decompress(packed).decode().split("\n")
+        with _naming_damage():
+            blocks = zlib.decompress(packed).decode().split("\n")
+            modules = sorted({item.module for item in decode_imports(imports)})
         first = number << BLOCK_BITS
         self._connection.executemany(
             "INSERT INTO blocks (blocks, rowid, words) VALUES ('delete', ?, ?)",
@@ -260,7 +268,7 @@ class IndexWriter:
         run("DELETE FROM definitions WHERE id BETWEEN ? AND ?", (first, first + _MOST_PER_FILE - 1))
         self._connection.executemany(
             "DELETE FROM modules WHERE module = ? AND file = ?",
-            {(item.module, number) for item in decode_imports(imports)},
+            [(module, number) for module in modules],
         )
         run("DELETE FROM files WHERE id = ?", (number,))
         counts.subtract(word for text in blocks for word in text.split())
@@ -361,6 +369,14 @@ def _is_data(word: str) -> bool:
     return len(word) > LONGEST_WORD or sum(map(str.isdigit, word)) > _MOST_DIGITS
 
 
+@contextlib.contextmanager
+def _naming_damage() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, zlib.error, msgspec.DecodeError) as exc:
+        raise Damaged("the index holds what was never written to it") from exc
+
+
 def _open(file: Path) -> sqlite3.Connection:
     """Open `file` as an index of this version, empty if it was none."""
     try:
@@ -368,6 +384,9 @@ def _open(file: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
+    except UnicodeDecodeError:
+        # The complaint about a damaged table holds the damaged bytes.
+        pass
     delete(file)
     return _prepared(file)
 
@@ -385,7 +404,7 @@ def _prepared(file: Path) -> sqlite3.Connection:
             delete(file)
             connection = _connect(file)
         _create(connection)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         connection.close()
         raise
     return connection
