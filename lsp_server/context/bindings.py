@@ -133,9 +133,9 @@ def _python(spot: _Spot) -> Binding | None:
     loop = re.search(r"\bfor\s+(?:\(?([\w\s,()]*,\s*))?\(?$", spot.before + " ")
     if loop:
         return _python_loop(spot, (loop[1] or "").count(","))
-    if spot.starts and spot.annotation is not None and spot.after[:1] == ":":
+    if spot.starts and spot.annotation is not None:
         return _type(spot.annotation)
-    if spot.before.endswith(("(", ",", "*")) and spot.after[:1] == ":":
+    if spot.before.endswith(("(", ",", "*")) and spot.annotation is not None:
         header = re.match(r"\s*(?:async\s+)?def\b", spot.line)
         return _type(spot.annotation or "") if header else None
     return _python_assigned(spot)
@@ -275,7 +275,10 @@ def _rust(spot: _Spot) -> Binding | None:
         return _type(spot.annotation.partition("|")[0])
     if _RUST_TARGET.search(before):
         match = re.match(r"\)?\s*=(?!=)\s*(.*)$", spot.after)
-        return _value(_until(match[1], "{")) if match and "let Err" not in before else _UNKNOWN
+        if match is None or re.search(r"\bErr\s*\(", before):
+            return _UNKNOWN
+        opened = "?" if re.search(r"\b(?:Some|Ok)\s*\(", before) else ""
+        return _value(_until(match[1], "{").rstrip("; ") + opened)
     if re.search(r"\blet\s+[(&\[][^=]*$", before):
         return _UNKNOWN
     if re.search(r"\|[^|]*$", before) and re.match(r"[,|]", spot.after):

@@ -230,7 +230,8 @@ class Chains:
         if definition.kind not in (DefinitionKind.FIELD, DefinitionKind.VARIABLE):
             return None
         signature = _NOT_NAMED.sub("", definition.signature)
-        binding = binding_in(signature, definition.name, self.language)
+        name = f"${definition.name}" if self.language == "php" else definition.name
+        binding = binding_in(signature, name, self.language)
         if binding is None:
             return None
         if binding.kind is BindingKind.TYPE:

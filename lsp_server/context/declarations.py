@@ -125,7 +125,7 @@ def _go_parameters(parts: list[str]) -> tuple[Parameter, ...]:
 def _colon_parameter(part: str) -> Parameter | None:
     text = _ANNOTATION.sub("", part)
     left, colon, right = _top_partition(text, ":")
-    words = [word for word in _WORD.findall(left.partition("=")[0]) if word not in _MODIFIERS]
+    words = _WORD.findall(left.partition("=")[0])
     if not words or left.lstrip().startswith(("{", "[", "(")):
         return None
     kind = _top_partition(right, "=")[0].strip() if colon else ""

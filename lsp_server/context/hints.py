@@ -27,6 +27,7 @@ LONGEST = 48
 NOTHING_VISIBLE = range(0)
 
 _CONSTRUCTORS = ("__init__", "constructor", "__construct", "initialize", "init", "__new__")
+_PRIVATE = ("private", "protected", "#", "@")
 _UNSPOKEN = frozenset({*_CONSTRUCTORS, "__post_init__"})
 
 
@@ -107,7 +108,7 @@ def _listed(types: Types, head: str, found: Sequence[FoundDefinition], partial: 
     def worth(number: int) -> tuple[bool, bool, bool, int]:
         definition = found[number].definition
         typed = definition.name.lower().startswith(partial.lower())
-        private = definition.name.startswith(("_", "#", "@"))
+        private = definition.name.startswith("_") or definition.signature.startswith(_PRIVATE)
         return not typed, definition.container != own, private, number
 
     order = sorted(range(len(found)), key=worth)[:MOST]

@@ -302,33 +302,29 @@ class Types:
             row = self.place.position.line
             first = max(0, row - ROWS)
             functions = [item for item in self.place.enclosing if item.kind in CALLABLE]
-            if functions:
-                first = max(first, functions[0].first_line)
-            else:
-                first = self._head_above(first, row)
-            self._rows = [*self._visible_rows(first, row), self.place.typed]
+            head = functions[0].first_line if functions else self._head_above(first, row)
+            lines = self.place.document.lines
+            rows = lines[max(first, head) : row] if head >= 0 else self._rows_at_top(first, row)
+            self._rows = [*rows, self.place.typed]
         return self._rows
 
-    def _visible_rows(self, first: int, row: int) -> list[str]:
-        """Return rows, those inside of other functions made empty."""
-        rows = list(self.place.document.lines[first:row])
-        for item in self.place.outline.definitions:
-            if item.kind in CALLABLE and item.first_line >= first and item.end_line <= row:
-                rows[item.first_line - first : item.end_line - first] = [""] * (
-                    item.end_line - item.first_line
-                )
-        return rows
-
     def _head_above(self, first: int, row: int) -> int:
-        """Return the line on which what is around the cursor seems to begin."""
+        """Return the line on which a function around the cursor seems to begin, or -1."""
         lines, depth = self.place.document.lines, _indentation(self.place.typed)
         for number in range(row - 1, first - 1, -1):
             line = lines[number]
             if line.strip() and _indentation(line) < depth and _FUNCTION_HEAD.match(line):
                 return number
-            if depth == 0 and line.startswith(("}", "class ", "def ", "end")):
-                return number + 1
-        return first
+        return -1
+
+    def _rows_at_top(self, first: int, row: int) -> list[str]:
+        """Return lines above the cursor, those inside of functions made empty."""
+        rows = list(self.place.document.lines[first:row])
+        for item in self.place.outline.definitions:
+            if item.kind in CALLABLE:
+                for number in range(max(item.first_line, first), min(item.end_line, row)):
+                    rows[number - first] = ""
+        return rows
 
     def enclosing_class(self) -> FoundDefinition | None:
         """Return the class around the cursor."""

@@ -108,6 +108,7 @@ CALLS = [
     ("python", "return Foo(█", "Foo 0"),
     ("python", "# f(█", None),
     ("python", "a * f(█", "f 0"),
+    ("python", "def f(): ...\n\nf(█", "f 0"),
     ("python", "@decorate(█", "decorate 0"),
     ("python", "a == f(b == 1, █", "f 1"),
     ("python", "f(lambda x: g(x), █", "f 1"),
