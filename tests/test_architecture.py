@@ -30,7 +30,7 @@ HOMES = {
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),
     "tree_sitter": ("lsp_server/syntax/",),
-    "sqlite3": ("lsp_server/feedback/",),
+    "sqlite3": ("lsp_server/feedback/", "lsp_server/context/index/"),
     "torch": ("models/fimbul_models/training/",),
 }
 

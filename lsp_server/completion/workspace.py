@@ -18,11 +18,14 @@ from lsp_server.completion.trees import Trees
 from lsp_server.config.options import SOURCES as SOURCE_NAMES
 from lsp_server.config.options import ContextOptions, Settings
 from lsp_server.context.candidate import Candidate, Question
+from lsp_server.context.expressions import open_call, receiver_at
 from lsp_server.context.filenames import FileNames
 from lsp_server.context.fusion import Selection, Verdict, select, texts_to_count
+from lsp_server.context.hints import hint_at, render
+from lsp_server.context.hints import texts_to_count as hint_texts
 from lsp_server.context.history import History
 from lsp_server.context.overlay import OpenFile, Overlay
-from lsp_server.context.place import Place
+from lsp_server.context.place import NEAR_ABOVE, Place
 from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
@@ -107,6 +110,7 @@ class Workspace:
         self._windows: OrderedDict[str, Window] = OrderedDict()
         self._choices: dict[str, _Choice] = {}
         self._files: dict[str, tuple[object, FileNames]] = {}
+        self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._visits = 0
         self._last = ""
 
@@ -126,6 +130,7 @@ class Workspace:
         self._open.pop(uri, None)
         self._windows.pop(uri, None)
         self._choices.pop(uri, None)
+        self._nothing_known.pop(uri, None)
         self._trees.forget(uri)
         self._history.closed(uri)
 
@@ -322,12 +327,35 @@ class Workspace:
         count: CountTokens,
     ) -> tuple[Window, str]:
         """Put a comment above the current line, if something is known that it should say."""
-        document, position = request.document, request.position
-        there = next((hint.text for hint in window.hints if hint.line == position.line), "")
-        typed = document.line(position.line)[: position.column]
-        if there or not options.hint_tokens or not _may_need_hint(typed):
+        document, line = request.document, request.position.line
+        there = next((hint.text for hint in window.hints if hint.line == line), "")
+        asked = _asked(request)
+        if there or not options.hint_tokens or not asked:
             return window, there
-        return window, ""
+        if self._nothing_known.get(document.uri) == asked:
+            return window, ""
+        text = await self._hint(request, window, options.hint_tokens, count)
+        if not text:
+            # Each further key in the same word would ask the same in vain.
+            self._nothing_known[document.uri] = asked
+            return window, ""
+        return window.with_hint(line, text), text
+
+    async def _hint(
+        self, request: CompletionRequest, window: Window, budget: int, count: CountTokens
+    ) -> str:
+        document = request.document
+        around = await self._surroundings(document)
+        if around is None:
+            return ""
+        place, _ = await self._place(document, request.position)
+        shown = range(window.first, window.end)
+        hint = await asyncio.to_thread(hint_at, place, around.repository, around.files, shown)
+        if hint is None:
+            return ""
+        comment = comment_of(document.language, document.path)
+        counts = await count(hint_texts(hint, comment))
+        return render(hint, comment, counts.__getitem__, budget)
 
     def _assembled(
         self, document: Document, window: Window, selection: Selection, hint: str
@@ -341,9 +369,22 @@ class Workspace:
         return Assembled(context, window, selection, hint)
 
 
-def _may_need_hint(typed: str) -> bool:
-    """Whether something is left of the cursor that other files may say more about."""
-    return any(mark in typed for mark in (".", "(", "->", "::"))
+def _asked(request: CompletionRequest) -> tuple[object, ...]:
+    """Return what a comment above the line would be about; empty if about nothing.
+
+    Equal for every key of a word, so that the question is put once.
+    """
+    document, position = request.document, request.position
+    typed = document.line(position.line)[: position.column]
+    above = document.lines[max(0, position.line - NEAR_ABOVE) : position.line]
+    language = language_for(document.language, document.path)
+    name = language.name if language else ""
+    receiver = receiver_at(typed, name, above)
+    call = open_call(above, typed, name)
+    if receiver is None and call is None:
+        return ()
+    known = receiver and replace(receiver, partial="")
+    return position.line, known, call and call.callee
 
 
 def _shown(window: Window) -> list[str]:

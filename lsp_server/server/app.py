@@ -89,6 +89,7 @@ class FimbulServer(LanguageServer):
         self._next_item = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = ("loading", "")
+        self._index_phase = "off"
         self.settings = Settings()
         self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
         self.indexes = Indexes(paths, self._on_index)
@@ -297,7 +298,10 @@ class FimbulServer(LanguageServer):
         """Say how the index is, as part of the status, and to the user what went wrong."""
         if message:
             self.tell(lsp.MessageType.Warning, message)
-        self.report_status(*self._status)
+        phase = self.indexes.status()["state"]
+        if phase != self._index_phase:
+            self._index_phase = phase
+            self.report_status(*self._status)
 
     # Completion
 
