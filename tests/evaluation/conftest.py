@@ -24,9 +24,8 @@ def make_item() -> Callable[..., Item]:
         return Item(
             task_id=task_id,
             language="python",
-            path="pack/some file.py",
             answer=answer,
-            **{**fields, **more},
+            **{"path": "pack/some file.py", **fields, **more},
         )
 
     return make

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from fimbul_models.evaluation.caching import caching_worker_command
+from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.items import Item, write_items
 from fimbul_models.main import main
 
@@ -139,6 +141,8 @@ def test_a_limit_takes_the_first_of_a_seeded_shuffle(
         (("--run", "a", "--run", "a"), "same name"),
         (("--server", "./no-such-server"), "does not start"),
         (("--limit", "0"), "no items"),
+        (("--ablate",), "no item of a kind cross/"),
+        (("--run", "a:context.sources=", "--ablate"), "no item of a kind cross/"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -148,3 +152,109 @@ def test_what_cannot_be_done_is_said_in_one_line(
     error = capsys.readouterr().err
     assert error.startswith("fimbul-models: ")
     assert says in error
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_item: MakeItem) -> tuple[Path, Path]:
+    """Write three items of two projects, and the projects; the first two need another file."""
+    for name in ("one", "two"):
+        (tmp_path / "projects" / name / "pack").mkdir(parents=True)
+        (tmp_path / "projects" / name / "pack" / "a.py").write_text("b = 1\n")
+    kind = {"path": "pack/a.py", "kind": "cross/after-dot", "identifier": "b"}
+    definition = {"definition": "answer:b = 1", "definition_path": "pack/b.py"}
+    rows = [
+        make_item("t1", suffix="\n# answer:x\n", project="one", **kind, **definition),
+        make_item("t2", suffix="\n# answer-twin:b = 1\n# answer:x\n", project="two", **kind),
+        make_item("t3", path="pack/a.py", project="two", kind="natural/line-start"),
+    ]
+    path = tmp_path / "items.jsonl"
+    write_items(path, rows)
+    return path, tmp_path / "projects"
+
+
+def test_the_oracle_sees_the_definition(
+    project: tuple[Path, Path], server_command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items, folder = project
+    runs = ("--run", "none:context.sources=", "--run", "all", "--oracle")
+    assert evaluate(items, server_command(), *runs, "--workspaces", str(folder)) == 0
+    line = last_line(capsys)
+    assert {name: row["cross/after-dot"]["exact"] for name, row in line["runs"].items()} == {
+        "none": 0, "all": 0, "oracle-comment": 0.5,
+    }  # fmt: skip
+    assert line["oracle_gain_shares"] == {"all": {"cross/after-dot": [0, 0, 0], "all": [0, 0, 0]}}
+
+
+def test_a_source_that_helps_shows_in_the_ablation(
+    project: tuple[Path, Path],
+    server_command: Command,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items, folder = project
+    kept = tmp_path / "kept"
+    options = ("--run", "none:context.sources=", "--run", "a:context.sources=twin+tabs")
+    places = ("--workspaces", str(folder), "--output", str(kept))
+    assert evaluate(items, server_command(), *options, "--ablate", "2", *places) == 0
+    line = last_line(capsys)
+    assert line["n"] == 2
+    assert line["left_out"] == {"twin": -0.5, "tabs": 0}
+    assert line["alone"] == {"twin": 0.5, "tabs": 0}
+    values = json.loads((kept / "ablation.json").read_bytes())
+    assert [row["taken"] for row in values["sources"]] == [1, 0]
+
+
+def test_typed_answers_are_others_than_opened_ones(
+    items: Path, server_command: Command, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    kept = ("--output", str(tmp_path / "kept"))
+    command = server_command("ready", str(log))
+    evaluate(items, command, *kept)
+    evaluate(items, command, *kept, "--reach", "typing", "--typing-asks", "never")
+    assert asked(log) == N + 2 * N  # Where typing begins, too.
+    evaluate(items, command, *kept, "--reach", "typing", "--typing-asks", "never")
+    assert asked(log) == 3 * N
+    evaluate(items, command, *kept, "--reach", "typing", "--typed-lines", "0")
+    assert asked(log) == 4 * N  # There is nothing left to type.
+
+
+def test_items_of_projects_need_their_files(
+    project: tuple[Path, Path], server_command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(project[0], server_command()) == 1
+    assert "--recipe" in capsys.readouterr().err
+
+
+def test_other_files_around_the_items_are_asked_about_again(
+    project: tuple[Path, Path], server_command: Command, tmp_path: Path
+) -> None:
+    items, folder = project
+    log = tmp_path / "log"
+    command = server_command("ready", str(log))
+    places = ("--workspaces", str(folder), "--output", str(tmp_path / "kept"))
+    for count, content in ((3, "b = 1\n"), (3, "b = 1\n"), (6, "b = 2\n")):
+        (folder / "two" / "pack" / "a.py").write_text(content)
+        evaluate(items, command, *places)
+        assert asked(log) == count
+
+
+def test_prompts_that_are_known_need_no_engine(
+    items: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path))
+    script = tmp_path / "script.toml"
+    script.write_text('[[rules]]\nanswer = "b = 1"\n')
+    kept, prompts = tmp_path / "kept", tmp_path / "prompts.jsonl"
+    worker = shlex.join(caching_worker_command(prompts, "scripted", script))
+    command = (*SERVER_COMMAND, "--engine", "scripted", "--worker", worker)
+    for run, known in (("a", 1), ("b", N)):  # Two items are the same.
+        options = ("--run", run, "--prompts", str(prompts), "--output", str(kept))
+        assert evaluate(items, command, *options) == 0
+        (summary,) = [
+            row
+            for row in json.loads((kept / "results.json").read_bytes())["summaries"]
+            if row["group"] == "all"
+        ]
+        assert (summary["kept"], summary["exact"]["mean"]) == (known, 1)

@@ -5,6 +5,7 @@ from fimbul_models.evaluation.metrics import (
     edit_similarity,
     exact_match,
     first_nonblank_line,
+    identifier_f1,
     same_identifier,
     score,
 )
@@ -75,8 +76,34 @@ def test_first_identifier(prefix: str, answer: str, reference: str, same: bool |
     assert same_identifier(prefix, answer, reference) is same
 
 
-def test_a_score_joins_the_three() -> None:
+@pytest.mark.parametrize(
+    ("language", "prefix", "answer", "reference", "f1"),
+    [
+        ("python", "x = ", "foo(bar)", "foo(bar)", 1.0),
+        ("python", "x = ", "foo(baz)", "foo(bar)", 0.5),
+        ("python", "x = ", "foo(bar, bar, bar)", "foo(bar)", 1.0),  # Sets, not lists.
+        ("python", "x = ", "foo", "foo(bar, qux)", 2 * 1 / (1 + 3)),
+        ("python", "x = ", "foo\nbar", "foo", 1.0),  # The first line only.
+        ("python", "x = fo", "o(1)", "o.bar", 2 * 1 / (1 + 2)),
+        ("python", "x = fo", "r(1)", "o(1)", 0.0),
+        ("python", "x = ", "", "foo", 0.0),
+        ("python", "", "return foo", "if foo", 1.0),  # Keywords are no identifiers.
+        ("go", "", "return foo", "func foo", 1.0),
+        ("cobol", "", "return foo", "if foo", 0.5),
+        ("python", "x = ", "foo", "1 + 2", None),
+        ("python", "x = ", "foo", "not True", None),
+    ],
+)
+def test_identifier_f1(
+    language: str, prefix: str, answer: str, reference: str, f1: float | None
+) -> None:
+    item = Item("t", language, "a", prefix, "\n", reference, "kind")
+    assert identifier_f1(item, answer) == (None if f1 is None else pytest.approx(f1))
+
+
+def test_a_score_joins_the_four() -> None:
     item = Item("t", "python", "a.py", "x = va", "\n", "lue + 1", "in-word")
     judged = score(item, "lue + 2")
     assert (judged.exact, judged.first_identifier) == (False, True)
     assert judged.similarity == pytest.approx(2 * 6 / 14)
+    assert judged.identifier_f1 == 1.0

@@ -3,7 +3,15 @@ from pathlib import Path
 import pytest
 
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation.runs import BASELINE, baseline_of, identify, parse_run
+from fimbul_models.evaluation.runs import (
+    BASELINE,
+    ORACLE,
+    baseline_of,
+    identify,
+    oracle_of,
+    parse_run,
+    with_sources,
+)
 from lsp_server.config.options import Healing, Order
 
 
@@ -27,6 +35,8 @@ from lsp_server.config.options import Healing, Order
             "a",
             {"completion": {"disabled_languages": ["c", "go"]}},
         ),
+        ("a:context.sources=twin+tabs", "a", {"context": {"sources": ["twin", "tabs"]}}),
+        ("a:context.sources=", "a", {"context": {"sources": []}}),
     ],
 )
 def test_a_run_is_read(text: str, name: str, options: object) -> None:
@@ -40,7 +50,8 @@ def test_a_run_is_read(text: str, name: str, options: object) -> None:
         ("", "NAME:key=value"),
         (":prompt.order=spm", "NAME:key=value"),
         ("a/b:", "NAME:key=value"),
-        ("baseline:", "is taken"),
+        ("baseline:", "are taken"),
+        ("oracle-comment:", "are taken"),
         ("a:prompt.odrer=spm", "prompt.odrer is not an option"),
         ("a:prompt", "prompt is not an option"),
         ("a:prompt.order=sideways", "one of auto, psm"),
@@ -64,6 +75,21 @@ def test_the_baseline_keeps_the_options_and_leaves_healing_out() -> None:
     assert settings.context.suffix_tokens == 8
 
 
+def test_the_oracle_keeps_the_options_of_a_run() -> None:
+    run = parse_run("a:context.sources=")
+    oracle = oracle_of(run)
+    assert (oracle.name, oracle.options, oracle.served) == (ORACLE, run.options, True)
+    assert identify(oracle, "m", []).digest() != identify(run, "m", []).digest()
+
+
+def test_sources_replace_those_of_a_run() -> None:
+    run = parse_run("a:context.sources=twin,context.suffix_tokens=8")
+    other = with_sources(run, "b", ["tabs", "edits"])
+    assert other.settings().context.sources == ("tabs", "edits")
+    assert (other.name, other.settings().context.suffix_tokens) == ("b", 8)
+    assert run.settings().context.sources == ("twin",)
+
+
 def test_what_decides_an_answer_is_part_of_the_identity(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -77,8 +103,10 @@ def test_what_decides_an_answer_is_part_of_the_identity(
         identify(run, "another", ["serve"]).digest(),
         identify(run, "m", ["serve", "--engine=scripted"]).digest(),
         identify(baseline_of(run), "m", ["serve"]).digest(),
+        identify(run, "m", ["serve"], reach="typing").digest(),
+        identify(run, "m", ["serve"], workspace="abc").digest(),
     }
     (tmp_path / "fimbul").mkdir()
     (tmp_path / "fimbul" / "config.toml").write_text("[completion]\nmax_tokens = 8\n")
     others.add(identify(run, "m", ["serve"]).digest())
-    assert len(others - {same}) == 6
+    assert len(others - {same}) == 8

@@ -1,7 +1,8 @@
 """Drive a language server as an editor would: a child process, spoken to over its pipes.
 
-Asks for one inline completion per item, in a document of its own. Knows nothing about metrics,
-models or how the server works.
+Opens each item where it belongs, in a folder of its project if there is one, perhaps types up to
+its place, and asks for one inline completion there. Knows nothing about metrics, models or how
+the server works.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
@@ -25,6 +27,7 @@ from pygls.lsp.client import LanguageClient
 
 from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.items import Item
+from fimbul_models.evaluation.reaching import Change, Typing, way_to
 from lsp_server.text import split_lines
 
 SERVER_COMMAND = (sys.executable, "-P", "-m", "lsp_server.cli.main", "serve")
@@ -34,12 +37,19 @@ READY_SECONDS = 600.0
 """Longest wait for the model; its first self-test on a machine is part of it."""
 ANSWER_SECONDS = 300.0
 """Longest wait for one answer: a cold prompt on a busy machine takes tens of seconds."""
+INDEX_SECONDS = 900.0
+"""Longest wait until the server has read the workspace folders."""
+POLL_SECONDS = 0.2
+"""Pause between two questions whether it has."""
 EXIT_SECONDS = 10.0
 """Longest wait for the server to end by itself."""
 
 _STDERR_CHARACTERS = 2_000
 _STATUS = "fimbul/status"
 _LAST_OUTCOME = "fimbul/lastOutcome"
+_STATISTICS = "fimbul/statistics"
+
+_ENGINE_TIMES = ("prefill", "decode")
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -58,21 +68,47 @@ class Answer:
     prompt_tokens: int = 0
     reused_tokens: int = 0
     """Tokens of the prompt that were not evaluated again."""
+    context_tokens: int = 0
+    """Tokens of the prompt that come from other places than around the cursor."""
+    sources: tuple[str, ...] = ()
+    """Which sources of context those came from."""
+    engine_milliseconds: float = 0.0
+    """Time that the engine took for the prompt, also where it was kept from an earlier run."""
+    generated: bool = True
+    """Whether the engine ran; False if the answer to the prompt was known, or there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an editor has around the document."""
+
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """Workspace folders by the name of their project."""
+    typing: Typing | None = None
+    """How places are reached; None opens the documents there."""
+    kept_answers: Path | None = None
+    """File that grows with every prompt that the engine evaluates, if there is one."""
 
 
 class Server:
     """An asynchronous context: inside it the server runs and its model is loaded."""
 
     def __init__(
-        self, command: Sequence[str] = SERVER_COMMAND, options: Mapping[str, Any] | None = None
+        self,
+        command: Sequence[str] = SERVER_COMMAND,
+        options: Mapping[str, Any] | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         """Take the `command` that starts the server and its `options`, section by section."""
         self.model = ""
         """Name of the model, as the server gave it."""
+        self.index: dict[str, Any] = {}
+        """What the server said of its index, once it was ready; empty if it has none."""
         self.messages: list[str] = []
         """What the server showed to its user."""
         self._command = tuple(command)
         self._options = dict(options or {})
+        self._around = surroundings or Surroundings()
         self._encoding: lsp.PositionEncodingKind | str = lsp.PositionEncodingKind.Utf16
         self._opened = 0
 
@@ -102,23 +138,65 @@ class Server:
             await self._process.end()
 
     async def complete(self, item: Item) -> Answer:
-        """Open `item` as a document, ask for a completion at its cursor, close it again.
+        """Open `item` as a document, go to its place, ask for a completion, close it again.
 
         Raises EvaluationError if the server ends, gives an error or takes too long.
         """
-        self._opened += 1
-        uri = f"file:///fimbul-evaluation/{self._opened}/{quote(item.path)}"
-        document = lsp.TextDocumentItem(uri, item.language, 1, item.prefix + item.suffix)
+        uri = self._uri(item)
+        way = way_to(item.prefix, self._around.typing)
+        document = lsp.TextDocumentItem(uri, item.language, 1, way.start + item.suffix)
         self._client.text_document_did_open(lsp.DidOpenTextDocumentParams(document))
+        if way.changes:
+            await self._ask(uri, way.start, lsp.InlineCompletionTriggerKind.Automatic)
+            await self._type(uri, way.start, way.changes)
+        evaluated = self._evaluated()
         started = time.perf_counter()
-        question = self._client.text_document_inline_completion_async(self._params(uri, item))
-        result = await self._process.ask(question, ANSWER_SECONDS)
+        result = await self._ask(uri, item.prefix, lsp.InlineCompletionTriggerKind.Invoked)
         milliseconds = (time.perf_counter() - started) * 1000
-        question = self._client.protocol.send_request_async(_LAST_OUTCOME, {"uri": uri})
-        outcome = _plain(await self._process.ask(question, ANSWER_SECONDS))
+        outcome = await self._request(_LAST_OUTCOME, {"uri": uri})
         closed = lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(uri))
         self._client.text_document_did_close(closed)
-        return _answer(_inserted(result), outcome, milliseconds)
+        generated = evaluated is None or evaluated != self._evaluated()
+        return _answer(_inserted(result), outcome, milliseconds, generated=generated)
+
+    def _uri(self, item: Item) -> str:
+        folder = self._around.folders.get(item.project)
+        if folder is not None:
+            return (folder / item.path).as_uri()
+        self._opened += 1
+        return f"file:///fimbul-evaluation/{self._opened}/{quote(item.path)}"
+
+    async def _ask(self, uri: str, prefix: str, kind: lsp.InlineCompletionTriggerKind) -> Any:
+        params = lsp.InlineCompletionParams(
+            context=lsp.InlineCompletionContext(kind),
+            text_document=lsp.TextDocumentIdentifier(uri),
+            position=self._end(prefix),
+        )
+        question = self._client.text_document_inline_completion_async(params)
+        return await self._process.ask(question, ANSWER_SECONDS)
+
+    async def _type(self, uri: str, before: str, changes: Sequence[Change]) -> None:
+        for version, change in enumerate(changes, start=2):
+            cursor = self._end(before)
+            event = lsp.TextDocumentContentChangePartial(lsp.Range(cursor, cursor), change.text)
+            document = lsp.VersionedTextDocumentIdentifier(version=version, uri=uri)
+            self._client.text_document_did_change(
+                lsp.DidChangeTextDocumentParams(document, [event])
+            )
+            before += change.text
+            if change.asks:
+                await self._ask(uri, before, lsp.InlineCompletionTriggerKind.Automatic)
+
+    async def _request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        question = self._client.protocol.send_request_async(method, params)
+        return _plain(await self._process.ask(question, ANSWER_SECONDS))
+
+    def _evaluated(self) -> int | None:
+        """Return a number that grows with every evaluated prompt; None if that cannot be seen."""
+        kept = self._around.kept_answers
+        if kept is None:
+            return None
+        return kept.stat().st_size if kept.exists() else 0
 
     async def _initialize(self) -> None:
         question = self._client.initialize_async(
@@ -127,6 +205,11 @@ class Server:
                 process_id=os.getpid(),
                 client_info=lsp.ClientInfo("fimbul-models"),
                 initialization_options=self._options,
+                workspace_folders=[
+                    lsp.WorkspaceFolder(folder.as_uri(), name)
+                    for name, folder in self._around.folders.items()
+                ]
+                or None,
             )
         )
         result = await self._process.ask(question, READY_SECONDS)
@@ -138,14 +221,27 @@ class Server:
                 f"The server has no model to serve ({status.get('state')}): {status.get('message')}"
             )
         self.model = str(status.get("model") or "")
+        if self._around.folders:
+            await self._wait_for_index()
 
-    def _params(self, uri: str, item: Item) -> lsp.InlineCompletionParams:
-        lines = split_lines(item.prefix)
-        return lsp.InlineCompletionParams(
-            context=lsp.InlineCompletionContext(lsp.InlineCompletionTriggerKind.Invoked),
-            text_document=lsp.TextDocumentIdentifier(uri),
-            position=lsp.Position(len(lines) - 1, _units(lines[-1], self._encoding)),
-        )
+    async def _wait_for_index(self) -> None:
+        until = time.monotonic() + INDEX_SECONDS
+        while True:
+            self.index = _plain((await self._request(_STATISTICS)).get("index"))
+            if self.index.get("state") == "failed":
+                raise EvaluationError("The server could not read the workspace folders.")
+            if self.index.get("state") != "scanning":
+                return
+            if time.monotonic() > until:
+                raise EvaluationError(
+                    f"The server did not read the workspace folders within {INDEX_SECONDS:.0f} s."
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _end(self, prefix: str) -> lsp.Position:
+        """Return the place behind `prefix`."""
+        lines = split_lines(prefix)
+        return lsp.Position(len(lines) - 1, _units(lines[-1], self._encoding))
 
     def _register(self) -> None:
         def status(params: Any) -> None:
@@ -243,7 +339,7 @@ class _ChildProcess:
 
 
 _CAPABILITIES = lsp.ClientCapabilities(
-    workspace=lsp.WorkspaceClientCapabilities(configuration=True),
+    workspace=lsp.WorkspaceClientCapabilities(configuration=True, workspace_folders=True),
     window=lsp.WindowClientCapabilities(work_done_progress=True),
     text_document=lsp.TextDocumentClientCapabilities(
         synchronization=lsp.TextDocumentSyncClientCapabilities(),
@@ -267,13 +363,20 @@ def _accept(_: Any) -> None:
     """Take note of nothing."""
 
 
-def _answer(text: str, outcome: Mapping[str, Any], milliseconds: float) -> Answer:
+def _answer(
+    text: str, outcome: Mapping[str, Any], milliseconds: float, *, generated: bool
+) -> Answer:
+    timings = _plain(outcome.get("timings"))
     return Answer(
         text=text,
         reason="" if text else str(outcome.get("reason") or "unknown"),
         milliseconds=milliseconds,
         prompt_tokens=int(outcome.get("promptTokens") or 0),
         reused_tokens=int(outcome.get("reusedTokens") or 0),
+        context_tokens=int(outcome.get("contextTokens") or 0),
+        sources=tuple(map(str, outcome.get("sources") or ())),
+        engine_milliseconds=sum(float(timings.get(part) or 0.0) for part in _ENGINE_TIMES),
+        generated=generated,
     )
 
 
@@ -289,9 +392,15 @@ def _inserted(
 
 def _plain(params: Any) -> dict[str, Any]:
     """Return the members of an object that pygls has no type for; empty for null."""
-    if isinstance(params, Mapping):
-        return dict(params)
-    return dict(params._asdict()) if params is not None else {}
+    if params is None:
+        return {}
+    members = params if isinstance(params, Mapping) else params._asdict()
+    return {str(name): _value(member) for name, member in members.items()}
+
+
+def _value(member: Any) -> Any:
+    is_object = isinstance(member, Mapping) or hasattr(member, "_asdict")
+    return _plain(member) if is_object else member
 
 
 def _units(text: str, encoding: lsp.PositionEncodingKind | str) -> int:

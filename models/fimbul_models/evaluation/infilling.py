@@ -1,29 +1,37 @@
 """Complete the same items under several runs, and sum up how they did.
 
-Joins items, server, kept answers and report. Knows nothing about arguments, and of terminals
-only the progress bar on the error stream.
+Joins items, workspaces, server, kept answers and report. Knows nothing about arguments, and of
+terminals only the progress bar on the error stream.
 """
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from tqdm import tqdm
 
-from fimbul_models.evaluation import report
+from fimbul_models.evaluation import ablation, report
 from fimbul_models.evaluation.answers import AnswerLog
-from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server
+from fimbul_models.evaluation.caching import caching_worker_command
+from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server, Surroundings
 from fimbul_models.evaluation.items import Item
-from fimbul_models.evaluation.runs import Run, identify
+from fimbul_models.evaluation.oracle import with_definition
+from fimbul_models.evaluation.reaching import Typing, name_of
+from fimbul_models.evaluation.runs import Asked, Run, identify
+from fimbul_models.evaluation.workspaces import Workspaces
 
 SPIN_COUNT = "1000"
 """Turns that a thread of the baseline spins before it sleeps, as in the server's worker."""
+
+_WORKER = "--worker"
+"""The server's option that names the engine's process; a command that has it keeps its own."""
 
 Complete = Callable[[Item], Awaitable[Answer]]
 
@@ -39,6 +47,12 @@ class Evaluation:
     """What starts the server."""
     folder: Path | None = None
     """Folder for answers and results; None keeps nothing, so nothing can be resumed."""
+    workspaces: Workspaces = field(default_factory=Workspaces)
+    """The projects that the items are from."""
+    typing: Typing | None = None
+    """How places are reached; None opens the documents there."""
+    prompts: Path | None = None
+    """File in which the engine's answers are kept by prompt; None keeps none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +60,7 @@ class Outcome:
     """What came of it."""
 
     runs: dict[str, list[report.Judged]]
-    summaries: list[report.Summary]
-    differences: list[report.Difference]
+    report: report.Report
 
 
 def evaluate(evaluation: Evaluation) -> Outcome:
@@ -56,25 +69,47 @@ def evaluate(evaluation: Evaluation) -> Outcome:
     Answers that the folder holds from an earlier, perhaps killed, call are not asked for again
     if nothing that decides them has changed. Raises FimbulError if a server or a model fails.
     """
-    judged = {
+    judged = _judge_all(evaluation)
+    oracles = [run.name for run in evaluation.runs if run.asked is Asked.ORACLE]
+    outcome = Outcome(judged, report.make_report(judged, oracles[0] if oracles else ""))
+    _write(evaluation.folder, "results.json", report.as_values(outcome.runs, outcome.report))
+    return outcome
+
+
+def ablate(evaluation: Evaluation) -> ablation.Ablation:
+    """Say what each source of the only run is worth, and write ``ablation.json``.
+
+    Raises FimbulError as `evaluate` does.
+    """
+    (base,) = evaluation.runs
+    judged = _judge_all(replace(evaluation, runs=ablation.ablation_runs(base)))
+    outcome = ablation.sum_up(judged)
+    _write(evaluation.folder, "ablation.json", ablation.as_values(outcome))
+    return outcome
+
+
+def _judge_all(evaluation: Evaluation) -> dict[str, list[report.Judged]]:
+    return {
         run.name: report.judge(evaluation.items, asyncio.run(_answer_all(evaluation, run)))
         for run in evaluation.runs
     }
-    summaries = [row for name, rows in judged.items() for row in report.summarise(name, rows)]
-    outcome = Outcome(judged, summaries, report.compare(judged))
-    if evaluation.folder is not None:
-        values = report.as_values(outcome.runs, outcome.summaries, outcome.differences)
-        _write(evaluation.folder / "results.json", values)
-    return outcome
 
 
 async def _answer_all(evaluation: Evaluation, run: Run) -> dict[str, Answer]:
     async with _source(evaluation, run) as (complete, model):
-        log = AnswerLog(evaluation.folder, identify(run, model, evaluation.command))
+        identity = identify(
+            run,
+            model,
+            evaluation.command,
+            reach=name_of(evaluation.typing),
+            workspace=evaluation.workspaces.digest,
+        )
+        log = AnswerLog(evaluation.folder, identity)
         known = {item.task_id: log.find(item) for item in evaluation.items}
         missing = [item for item in evaluation.items if known[item.task_id] is None]
         for item in tqdm(missing, desc=run.name, unit="item", file=sys.stderr):
-            answer = await complete(item)
+            asked = with_definition(item) if run.asked is Asked.ORACLE else item
+            answer = await complete(asked)
             log.add(item, answer)
             known[item.task_id] = answer
     return {task: answer for task, answer in known.items() if answer is not None}
@@ -84,7 +119,7 @@ async def _answer_all(evaluation: Evaluation, run: Run) -> dict[str, Answer]:
 async def _source(evaluation: Evaluation, run: Run) -> AsyncIterator[tuple[Complete, str]]:
     """Yield what answers the items of `run`, and the name of its model."""
     if run.served:
-        async with Server(evaluation.command, run.options) as server:
+        async with _server(evaluation, run) as server:
             try:
                 yield server.complete, server.model
             finally:
@@ -100,6 +135,17 @@ async def _source(evaluation: Evaluation, run: Run) -> AsyncIterator[tuple[Compl
         yield baseline.complete, baseline.model
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(values)) + b"\n")
+def _server(evaluation: Evaluation, run: Run) -> Server:
+    command = tuple(evaluation.command)
+    if evaluation.prompts is not None and _WORKER not in command:
+        command += (_WORKER, shlex.join(caching_worker_command(evaluation.prompts)))
+    surroundings = Surroundings(
+        evaluation.workspaces.folders, evaluation.typing, evaluation.prompts
+    )
+    return Server(command, run.options, surroundings)
+
+
+def _write(folder: Path | None, name: str, values: dict[str, Any]) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(msgspec.json.format(msgspec.json.encode(values)) + b"\n")

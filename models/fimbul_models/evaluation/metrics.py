@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz
 
 from fimbul_models.evaluation.items import Item
+from fimbul_models.evaluation.keywords import KEYWORDS
 from lsp_server.text import split_lines
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -26,6 +27,8 @@ class Score:
     """Edit similarity of the first lines, from 0 to 1."""
     first_identifier: bool | None
     """The first identifier is the same; None where the real answer has none."""
+    identifier_f1: float | None = None
+    """Harmony of both first lines' identifiers, from 0 to 1; None where the real one has none."""
 
 
 def score(item: Item, answer: str) -> Score:
@@ -34,6 +37,7 @@ def score(item: Item, answer: str) -> Score:
         exact=exact_match(answer, item.answer),
         similarity=edit_similarity(answer, item.answer),
         first_identifier=same_identifier(item.prefix, answer, item.answer),
+        identifier_f1=identifier_f1(item, answer),
     )
 
 
@@ -67,9 +71,33 @@ def same_identifier(prefix: str, answer: str, reference: str) -> bool | None:
     return None if expected is None else _first_identifier(prefix, answer) == expected
 
 
-def _first_identifier(prefix: str, text: str) -> str | None:
+def identifier_f1(item: Item, answer: str) -> float | None:
+    """Return the F1 score of the identifiers in the first line of `answer`, from 0 to 1.
+
+    Both lines count as sets, keywords left out, after CrossCodeEval (arXiv 2310.11248); words in
+    strings and comments count here. The typed part of a word belongs to the word. None if the
+    real line has no identifier.
+    """
+    real, given = _identifiers(item, item.answer), _identifiers(item, answer)
+    return 2 * len(real & given) / (len(real) + len(given)) if real else None
+
+
+def _identifiers(item: Item, text: str) -> frozenset[str]:
+    # What stands above the line decides nothing but whether the first word was begun.
+    line = first_nonblank_line(text)
+    begun = _begun_word(item.prefix, text)
+    words = frozenset(_IDENTIFIER.findall(begun + line))
+    return words - KEYWORDS.get(item.language, frozenset())
+
+
+def _begun_word(prefix: str, text: str) -> str:
+    """Return the part of the first word of `text` that stands at the end of `prefix`."""
     if text[:1].isalnum() or text[:1] == "_":
         typed = _WORD_AT_END.search(prefix)
-        text = (typed.group() if typed else "") + text
-    match = _IDENTIFIER.search(text)
+        return typed.group() if typed else ""
+    return ""
+
+
+def _first_identifier(prefix: str, text: str) -> str | None:
+    match = _IDENTIFIER.search(_begun_word(prefix, text) + text)
     return match.group() if match else None

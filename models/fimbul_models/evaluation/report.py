@@ -1,10 +1,10 @@
-"""Sum up the answers of several runs over the same items: tables for people, values for files.
+"""Sum up the answers of several runs over the same items, and compare the runs.
 
-Knows nothing about how the answers came about.
+Knows nothing about how the answers came about, nor how the sums are shown.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -12,10 +12,15 @@ from typing import Any
 from fimbul_models.evaluation.driver import Answer
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.metrics import Score, score
-from fimbul_models.evaluation.statistics import Interval, mean_interval, paired_difference
+from fimbul_models.evaluation.statistics import (
+    Interval,
+    mean_interval,
+    paired_difference,
+    ratio_interval,
+)
 
 ALL = "all"
-"""What stands in the place of a kind where all kinds are taken together."""
+"""Name of the group that all items are in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +34,77 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One run over the items of one kind."""
+    """One run over the items of one group."""
 
     run: str
-    kind: str
+    group: str
+    """A kind of place, what the kind's name begins with, a language, or all."""
     n: int
     exact: Interval
     """Share of exact matches."""
-    similarity: float
+    similarity: Interval
     """Mean edit similarity, from 0 to 1."""
-    first_identifier: float | None
+    identifier_f1: Interval | None
+    """Mean F1 score of identifiers, where there were any; None where there never were."""
+    first_identifier: Interval | None
     """Share of right first identifiers, where there was one; None where there never was."""
     empty: Mapping[str, int]
     """Answers without a suggestion, by reason."""
-    median_milliseconds: float
+    median_milliseconds: float | None
+    """From request to answer, where the engine ran; None where it never did."""
     median_prompt_tokens: float
+    """Of the prompts whose length is known."""
+    median_context_tokens: float
+    """Of the same prompts: tokens that come from other places than around the cursor."""
+    sources: Mapping[str, int]
+    """Answers for which a source of context gave something, by source."""
+    kept: int
+    """Answers for which the engine did not run, as the prompt's answer was known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Another run minus the first one, paired item by item."""
+    """Another run minus the first one, paired item by item, over the items of one group."""
 
     run: str
     against: str
-    kind: str
+    group: str
     exact: Interval
     similarity: Interval
+    identifier_f1: Interval | None
+    helped: int
+    """Items answered exactly by this run only."""
+    harmed: int
+    """Items answered exactly by the first run only."""
+    harmed_share: float
+    """Harmed items over all items."""
+    harmed_share_of_exact: float | None
+    """Harmed items over those that the first run answers exactly; None if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GainShare:
+    """How much of what the best context gains a run reaches, over the items of one group.
+
+    Each share is of the oracle run minus the first one; None where the oracle gains nothing.
+    """
+
+    run: str
+    against: str
+    oracle: str
+    group: str
+    exact: Interval | None
+    similarity: Interval | None
+    identifier_f1: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All sums over some runs."""
+
+    summaries: Sequence[Summary]
+    differences: Sequence[Difference]
+    gains: Sequence[GainShare]
 
 
 def judge(items: Iterable[Item], answers: Mapping[str, Answer]) -> list[Judged]:
@@ -66,46 +116,121 @@ def judge(items: Iterable[Item], answers: Mapping[str, Answer]) -> list[Judged]:
     ]
 
 
+def make_report(runs: Mapping[str, Sequence[Judged]], oracle: str = "") -> Report:
+    """Sum up all runs, compare them with the first, and what they gain with the run `oracle`."""
+    return Report(
+        [row for name, judged in runs.items() for row in summarise(name, judged)],
+        compare(runs),
+        gain_shares(runs, oracle) if oracle else [],
+    )
+
+
 def summarise(run: str, judged: Sequence[Judged]) -> list[Summary]:
-    """Sum up one run: a row for each kind, and one for all if there are several."""
-    return [_summary(run, kind, rows) for kind, rows in _by_kind(judged).items()]
+    """Sum up one run: a row for each group that its items fall into."""
+    return [summary_of(run, name, rows) for name, rows in grouped(judged).items()]
+
+
+def summary_of(run: str, group: str, rows: Sequence[Judged]) -> Summary:
+    """Sum up one run over some items, taken together under the name `group`."""
+    asked = [row.answer for row in rows if row.answer.prompt_tokens]
+    times = [row.answer.milliseconds for row in rows if row.answer.generated]
+    return Summary(
+        run=run,
+        group=group,
+        n=len(rows),
+        exact=mean_interval([row.score.exact for row in rows]),
+        similarity=mean_interval([row.score.similarity for row in rows]),
+        identifier_f1=_mean_of_known(row.score.identifier_f1 for row in rows),
+        first_identifier=_mean_of_known(row.score.first_identifier for row in rows),
+        empty=dict(Counter(row.answer.reason for row in rows if not row.answer.text)),
+        median_milliseconds=median(times) if times else None,
+        median_prompt_tokens=median([answer.prompt_tokens for answer in asked] or [0]),
+        median_context_tokens=median([answer.context_tokens for answer in asked] or [0]),
+        sources=dict(sorted(Counter(name for row in rows for name in row.answer.sources).items())),
+        kept=sum(not row.answer.generated for row in rows),
+    )
 
 
 def compare(runs: Mapping[str, Sequence[Judged]]) -> list[Difference]:
-    """Compare every run with the first one, kind by kind."""
+    """Compare every run with the first one, group by group."""
     (first, base), *others = runs.items()
-    before = _by_kind(base)
+    before = grouped(base)
     return [
-        Difference(name, first, kind, *_paired(before[kind], rows))
+        difference_of((name, first, group), before[group], rows)
         for name, judged in others
-        for kind, rows in _by_kind(judged).items()
+        for group, rows in grouped(judged).items()
     ]
 
 
-def as_table(summaries: Sequence[Summary], differences: Sequence[Difference]) -> str:
-    """Return both as text in columns; shares are in percent."""
-    head = ["run", "kind", "n", "exact %", "95 % interval", "edit %", "identifier %"]
-    head += ["median ms", "prompt tokens", "empty"]
-    text = _columns([head, *(_summary_cells(row) for row in summaries)])
-    if differences:
-        head = ["run - " + differences[0].against, "kind", "n", "exact", "95 % interval"]
-        head += ["edit", "95 % interval"]
-        text += "\n" + _columns([head, *(_difference_cells(row) for row in differences)])
-    return text
+def difference_of(
+    names: tuple[str, str, str], before: Sequence[Judged], after: Sequence[Judged]
+) -> Difference:
+    """Compare two runs over some items; `names` are the run's, the first one's and the group's."""
+    exact, similarity, identifiers = (
+        (_measured(before, measure), _measured(after, measure)) for measure in _MEASURES
+    )
+    was, now = exact
+    shared = was.keys() & now.keys()
+    harmed = sum(was[task] > now[task] for task in shared)
+    right = sum(bool(was[task]) for task in shared)
+    run, against, group = names
+    return Difference(
+        run=run,
+        against=against,
+        group=group,
+        exact=paired_difference(*exact),
+        similarity=paired_difference(*similarity),
+        identifier_f1=paired_difference(*identifiers) if identifiers[0] else None,
+        helped=sum(was[task] < now[task] for task in shared),
+        harmed=harmed,
+        harmed_share=harmed / len(shared),
+        harmed_share_of_exact=harmed / right if right else None,
+    )
 
 
-def as_values(
-    runs: Mapping[str, Sequence[Judged]],
-    summaries: Sequence[Summary],
-    differences: Sequence[Difference],
-) -> dict[str, Any]:
+def gain_shares(runs: Mapping[str, Sequence[Judged]], oracle: str) -> list[GainShare]:
+    """Return the share of the oracle's gain over the first run that each other run reaches."""
+    (first, base), *others = runs.items()
+    before, best = grouped(base), grouped(runs[oracle])
+    return [
+        GainShare(name, first, oracle, group, *_shares((before[group], rows, best[group])))
+        for name, judged in others
+        if name != oracle
+        for group, rows in grouped(judged).items()
+    ]
+
+
+def grouped(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """Return the groups that items fall into.
+
+    These are their kinds; what kinds begin with, up to a ``/``; each of those in each language, or
+    the languages alone; and all. A group that would hold the same as one before it is left out.
+    """
+    groups: dict[str, list[Judged]] = {}
+    several = len({row.item.language for row in judged}) > 1
+    for names in (_kind, _family, _language_in_family if several else _nowhere, lambda _: [ALL]):
+        fresh: dict[str, list[Judged]] = {}
+        for row in judged:
+            for name in names(row.item):
+                fresh.setdefault(name, []).append(row)
+        for name, rows in fresh.items():
+            if rows not in groups.values():
+                groups.setdefault(name, rows)
+    return groups
+
+
+def as_values(runs: Mapping[str, Sequence[Judged]], report: Report) -> dict[str, Any]:
     """Return everything, answers included, as values for a JSON file."""
     return {
-        "summaries": [asdict(row) for row in summaries],
-        "differences": [asdict(row) for row in differences],
+        **asdict(report),
         "answers": {
             name: [
-                {"task_id": row.item.task_id, "kind": row.item.kind, "expected": row.item.answer}
+                {
+                    "task_id": row.item.task_id,
+                    "kind": row.item.kind,
+                    "language": row.item.language,
+                    "expected": row.item.answer,
+                }
                 | asdict(row.answer)
                 | asdict(row.score)
                 for row in judged
@@ -115,90 +240,72 @@ def as_values(
     }
 
 
-def as_line(summaries: Sequence[Summary], differences: Sequence[Difference]) -> dict[str, Any]:
-    """Return the shares as values for one line of JSON, run by run and kind by kind."""
+def as_line(report: Report) -> dict[str, Any]:
+    """Return the shares as values for one line of JSON, run by run and group by group."""
     runs: dict[str, dict[str, Any]] = {}
-    for row in summaries:
-        runs.setdefault(row.run, {})[row.kind] = {
+    for row in report.summaries:
+        runs.setdefault(row.run, {})[row.group] = {
             "n": row.n,
             "exact": round(row.exact.mean, 4),
-            "similarity": round(row.similarity, 4),
+            "similarity": round(row.similarity.mean, 4),
+            "identifier_f1": round(row.identifier_f1.mean, 4) if row.identifier_f1 else None,
             "empty": sum(row.empty.values()),
+            "kept": row.kept,
         }
     changes: dict[str, dict[str, Any]] = {}
-    for change in differences:
-        numbers = (change.exact.mean, change.exact.low, change.exact.high)
-        changes.setdefault(change.run, {})[change.kind] = [round(number, 4) for number in numbers]
-    return {"runs": runs, "exact_differences": changes}
+    for change in report.differences:
+        changes.setdefault(change.run, {})[change.group] = _numbers(change.exact)
+    gains: dict[str, dict[str, Any]] = {}
+    for gain in report.gains:
+        if gain.exact is not None:
+            gains.setdefault(gain.run, {})[gain.group] = _numbers(gain.exact)
+    return {"runs": runs, "exact_differences": changes, "oracle_gain_shares": gains}
 
 
-def _by_kind(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
-    groups: dict[str, list[Judged]] = {}
-    for row in judged:
-        groups.setdefault(row.item.kind, []).append(row)
-    return {**groups, ALL: list(judged)} if len(groups) > 1 else groups
+def _numbers(interval: Interval) -> list[float]:
+    return [round(number, 4) for number in (interval.mean, interval.low, interval.high)]
 
 
-def _summary(run: str, kind: str, rows: Sequence[Judged]) -> Summary:
-    named = [row.score.first_identifier for row in rows if row.score.first_identifier is not None]
-    return Summary(
-        run=run,
-        kind=kind,
-        n=len(rows),
-        exact=mean_interval([row.score.exact for row in rows]),
-        similarity=sum(row.score.similarity for row in rows) / len(rows),
-        first_identifier=sum(named) / len(named) if named else None,
-        empty=dict(Counter(row.answer.reason for row in rows if not row.answer.text)),
-        median_milliseconds=median(row.answer.milliseconds for row in rows),
-        median_prompt_tokens=median(row.answer.prompt_tokens for row in rows),
-    )
+def _kind(item: Item) -> list[str]:
+    return [item.kind]
 
 
-def _paired(before: Sequence[Judged], after: Sequence[Judged]) -> tuple[Interval, Interval]:
-    exact = paired_difference(
-        {row.item.task_id: row.score.exact for row in before},
-        {row.item.task_id: row.score.exact for row in after},
-    )
-    similarity = paired_difference(
-        {row.item.task_id: row.score.similarity for row in before},
-        {row.item.task_id: row.score.similarity for row in after},
-    )
-    return exact, similarity
+def _family(item: Item) -> list[str]:
+    family, slash, _ = item.kind.partition("/")
+    return [family] if slash else []
 
 
-def _summary_cells(row: Summary) -> list[str]:
-    identifier = "-" if row.first_identifier is None else _percent(row.first_identifier)
-    empty = ", ".join(f"{count} {reason}" for reason, count in sorted(row.empty.items()))
-    return [
-        row.run,
-        row.kind,
-        str(row.n),
-        _percent(row.exact.mean),
-        f"{_percent(row.exact.low)} to {_percent(row.exact.high)}",
-        _percent(row.similarity),
-        identifier,
-        f"{row.median_milliseconds:.0f}",
-        f"{row.median_prompt_tokens:.0f}",
-        empty or "0",
-    ]
+def _language_in_family(item: Item) -> list[str]:
+    return [" ".join((*_family(item), item.language))]
 
 
-def _difference_cells(row: Difference) -> list[str]:
-    cells = [row.run, row.kind, str(row.exact.n)]
-    for interval in (row.exact, row.similarity):
-        cells.append(f"{100 * interval.mean:+.1f}")
-        cells.append(f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}")
-    return cells
+def _nowhere(_item: Item) -> list[str]:
+    return []
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _mean_of_known(values: Iterable[float | None]) -> Interval | None:
+    known = [value for value in values if value is not None]
+    return mean_interval(known) if known else None
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines) + "\n"
+Measure = Callable[[Score], float | None]
+
+_MEASURES: tuple[Measure, ...] = (
+    lambda judgement: judgement.exact,
+    lambda judgement: judgement.similarity,
+    lambda judgement: judgement.identifier_f1,
+)
+
+
+def _measured(rows: Sequence[Judged], measure: Measure) -> dict[str, float]:
+    values = ((row.item.task_id, measure(row.score)) for row in rows)
+    return {task: value for task, value in values if value is not None}
+
+
+def _shares(runs: Sequence[Sequence[Judged]]) -> Iterable[Interval | None]:
+    for measure in _MEASURES:
+        before, now, best = (_measured(rows, measure) for rows in runs)
+        shared = sorted(before.keys() & now.keys() & best.keys())
+        gained = [now[task] - before[task] for task in shared]
+        possible = [best[task] - before[task] for task in shared]
+        yield ratio_interval(gained, possible) if shared else None

@@ -4,6 +4,7 @@ A run is written ``NAME:key=value,key=value``. Knows the server's table of optio
 key is found before anything is started.
 """
 
+import enum
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,19 @@ from lsp_server.errors import FimbulError
 BASELINE = "baseline"
 """Name of the run that goes straight to the model, without the server."""
 
+ORACLE = "oracle-comment"
+"""Name of the run whose documents hold the definition that is asked for, as a comment."""
+
+
+class Asked(enum.Enum):
+    """Who is asked, and about what."""
+
+    SERVER = "server"
+    ORACLE = "oracle"
+    """The server, about documents that hold what is to be found elsewhere."""
+    MODEL = "model"
+    """The model alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -32,8 +46,12 @@ class Run:
     name: str
     options: Mapping[str, Mapping[str, Any]]
     """Section by section, as the server takes them."""
-    served: bool = True
-    """Whether the server answers; else the model alone."""
+    asked: Asked = Asked.SERVER
+
+    @property
+    def served(self) -> bool:
+        """Whether the server answers, not the model alone."""
+        return self.asked is not Asked.MODEL
 
     def settings(self) -> Settings:
         """Return the settings the server has under these options and the user's own files."""
@@ -59,6 +77,12 @@ class Identity(msgspec.Struct, frozen=True):
     """Over the server's installed files, so that a change in a working copy counts too."""
     settings_sha256: str
     """Over the user's settings and the machine's policy, which the server reads as well."""
+    asked: str = Asked.SERVER.value
+    """A value of `Asked`."""
+    reach: str = "open"
+    """How places are reached."""
+    workspace: str = ""
+    """Digest of the files around the documents; empty if there are none."""
 
     def digest(self) -> str:
         """Return a short name of all of it."""
@@ -71,10 +95,10 @@ def parse_run(text: str) -> Run:
     Values of lists are joined by ``+``. Raises RecipeError naming the option that does not fit.
     """
     name, _, rest = text.partition(":")
-    if not name or not name.replace("-", "").replace("_", "").isalnum() or name == BASELINE:
+    if not name or not name.replace("-", "").replace("_", "").isalnum() or name in _TAKEN:
         raise RecipeError(
             f"{text!r} does not begin with a name of letters, digits, - and _"
-            f" (and {BASELINE} is taken); write NAME:key=value,key=value."
+            f" ({' and '.join(_TAKEN)} are taken); write NAME:key=value,key=value."
         )
     options: dict[str, dict[str, Any]] = {}
     for pair in filter(None, rest.split(",")):
@@ -91,10 +115,23 @@ def parse_run(text: str) -> Run:
 def baseline_of(run: Run) -> Run:
     """Return the baseline for `run`: its options, with token healing off, and no server."""
     prompt = {**run.options.get("prompt", {}), "healing": Healing.OFF.value}
-    return Run(BASELINE, {**run.options, "prompt": prompt}, served=False)
+    return Run(BASELINE, {**run.options, "prompt": prompt}, Asked.MODEL)
 
 
-def identify(run: Run, model: str, command: Sequence[str]) -> Identity:
+def oracle_of(run: Run) -> Run:
+    """Return the oracle for `run`: its options, with the definition asked for in the document."""
+    return Run(ORACLE, run.options, Asked.ORACLE)
+
+
+def with_sources(run: Run, name: str, sources: Sequence[str]) -> Run:
+    """Return `run` under another name, with these sources of context and no others."""
+    context = {**run.options.get("context", {}), "sources": list(sources)}
+    return Run(name, {**run.options, "context": context}, run.asked)
+
+
+def identify(
+    run: Run, model: str, command: Sequence[str], *, reach: str = "open", workspace: str = ""
+) -> Identity:
     """Return what decides the answers of `run`, given by `model` in the server of `command`."""
     paths = Paths.of_user()
     return Identity(
@@ -106,6 +143,9 @@ def identify(run: Run, model: str, command: Sequence[str]) -> Identity:
         version=f"fimbul {_version('fimbul')}, llama_cpp_python {_version('llama_cpp_python')}",
         code_sha256=_code_digest(),
         settings_sha256=_digest_of([paths.user_file, paths.policy_file]),
+        asked=run.asked.value,
+        reach=reach,
+        workspace=workspace,
     )
 
 
@@ -120,8 +160,10 @@ def _value(name: str, key: str, text: str) -> Any:
     if entry.type is int and text.removeprefix("-").isdecimal():
         return int(text)
     # What fits neither stays text, and the server's own table says what is wrong with it.
-    return [item for item in text.split("+") if item] if entry.default == () else text
+    return [item for item in text.split("+") if item] if isinstance(entry.default, tuple) else text
 
+
+_TAKEN = (BASELINE, ORACLE)
 
 _TABLE: Mapping[str, Entry] = {entry.key: entry for entry in entries()}
 
@@ -142,7 +184,7 @@ def _version(distribution: str) -> str:
 
 def _code_digest() -> str:
     folder = Path(str(files("lsp_server")))
-    return _digest_of(sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]))
+    return _digest_of(sorted(path for path in folder.rglob("*") if path.suffix != ".pyc"))
 
 
 def _digest_of(paths: list[Path]) -> str:
