@@ -17,6 +17,7 @@ from lsp_server.context.index.store import (
     Changes,
     IndexedFile,
     IndexWriter,
+    WordCutter,
     index_file,
     remove_unused,
     summarize,
@@ -49,7 +50,7 @@ def imports(*modules: str) -> tuple[Import, ...]:
 
 def indexed(path: str, text: str, outline: Outline | None = None) -> IndexedFile:
     stamp = Stamp(len(text), 1, hashlib.sha256(text.encode()).digest())
-    return summarize(path, stamp, split_lines(text), outline or Outline())
+    return summarize(path, stamp, split_lines(text), outline or Outline(), WordCutter())
 
 
 OUTLINES = {
@@ -380,7 +381,7 @@ def test_lines_only_of_files_that_are_as_indexed(index: Index) -> None:
     assert asked == []
     status = path.stat()
     stamp = Stamp(status.st_size, status.st_mtime_ns, b"")
-    index.add(summarize("parser.py", stamp, split_lines(PARSER), Outline()))
+    index.add(summarize("parser.py", stamp, split_lines(PARSER), Outline(), WordCutter()))
     assert reader.lines("parser.py") == tuple(split_lines(PARSER))
     assert reader.lines("../parser.py") is None
     forbidden.add(path)

@@ -32,6 +32,7 @@ from lsp_server.context.index.store import (
     Changes,
     IndexedFile,
     IndexWriter,
+    WordCutter,
     delete,
     is_damage,
     summarize,
@@ -118,6 +119,7 @@ class Folder:
         self._look = look
         self._writer: IndexWriter | None = None
         self._batch = _Batch()
+        self._cutter = WordCutter()
 
     @property
     def is_open(self) -> bool:
@@ -226,7 +228,9 @@ class Folder:
         if isinstance(lines, LeftOut):
             return lines
         outline = self._look.outline_of(file.path, lines)
-        self._batch.indexed[file.path] = summarize(file.path, source.stamp, lines, outline)
+        self._batch.indexed[file.path] = summarize(
+            file.path, source.stamp, lines, outline, self._cutter
+        )
         return None
 
     def _write(self, writer: IndexWriter) -> None:

@@ -52,6 +52,9 @@ _LONGEST_WITH_DIGITS = 19
 _MOST_DIGITS = 3
 """Words that are longer than the one and have more digits than the other are keys and hashes."""
 
+_MOST_REMEMBERED = 30_000
+"""Identifiers whose words are remembered while files are indexed: about 10 MB."""
+
 _MOST_PER_FILE = 1 << BLOCK_BITS
 
 _DAMAGE = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT))
@@ -144,11 +147,32 @@ def is_damage(error: sqlite3.Error) -> bool:
     return isinstance(error, Damaged) or (code & 0xFF) in _DAMAGE
 
 
-def summarize(path: str, stamp: Stamp, lines: Sequence[str], outline: Outline) -> IndexedFile:
+class WordCutter:
+    """Cuts texts into their distinct words, and remembers what it cut."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def distinct(self, text: str) -> tuple[str, ...]:
+        """Return the distinct words of `text` that are no data, sorted."""
+        found: set[str] = set()
+        known = self._known
+        for identifier in set(identifiers(text)):
+            if (parts := known.get(identifier)) is None:
+                parts = () if _is_data(identifier) else tuple(words(identifier))
+                known[identifier] = parts
+            found.update(parts)
+        if len(known) > _MOST_REMEMBERED:
+            known.clear()
+        return tuple(sorted(found))
+
+
+def summarize(
+    path: str, stamp: Stamp, lines: Sequence[str], outline: Outline, cutter: WordCutter
+) -> IndexedFile:
     """Return what the index keeps of the file `path`, whose lines are `lines`."""
     starts = range(0, min(len(lines), _MOST_PER_FILE * BLOCK_LINES), BLOCK_LINES)
-    known: dict[str, tuple[str, ...]] = {}
-    blocks = tuple(_distinct("".join(lines[at : at + BLOCK_LINES]), known) for at in starts)
+    blocks = tuple(cutter.distinct("".join(lines[at : at + BLOCK_LINES])) for at in starts)
     return IndexedFile(path, stamp, len(lines), outline, blocks)
 
 
@@ -350,17 +374,6 @@ def _definition_rows(file: IndexedFile, first: int) -> Iterator[tuple[int, str, 
         owner = item.container.rpartition(".")[2]
         record = _ENCODER.encode(msgspec.structs.astuple(item))
         yield first | index, item.name, owner, place, record
-
-
-def _distinct(text: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the distinct words of `text`; `known` spares splitting an identifier twice."""
-    found: set[str] = set()
-    for identifier in set(identifiers(text)):
-        if (parts := known.get(identifier)) is None:
-            parts = () if _is_data(identifier) else tuple(words(identifier))
-            known[identifier] = parts
-        found.update(parts)
-    return tuple(sorted(found))
 
 
 def _is_data(word: str) -> bool:
