@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import tree_sitter
 
-from lsp_server.syntax.definitions import Match
 from lsp_server.syntax.languages import Language, language_for
+from lsp_server.syntax.matches import Match
 from lsp_server.syntax.source import Source
 from lsp_server.types import Position
 

@@ -12,6 +12,7 @@ import tree_sitter
 from lsp_server.syntax import definitions, enclosing, grammars, places
 from lsp_server.syntax.embedded import Embedded, embedded_in
 from lsp_server.syntax.languages import Language
+from lsp_server.syntax.matches import Match
 from lsp_server.syntax.outline import Definition, Outline
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.syntax.source import Change, Source
@@ -23,6 +24,11 @@ MAX_SIZE = 1_000_000
 FRESH_SIZE = 60_000
 """Code points up to which a text with errors is parsed anew after an edit, in at most 20 ms. How a
 parser steps over an error depends on what it knew before; so the same text gives the same tree."""
+
+_STRETCH = 64_000
+"""Bytes that are searched at once, in about 5 ms."""
+_OVERLAP = 4_000
+"""Bytes of the stretch before that are searched again; the longest header that is found."""
 
 
 def _is_small(lines: Sequence[str]) -> bool:
@@ -133,12 +139,23 @@ class SyntaxTree:
             self._embedded = tuple((one, tree) for one, tree in parsed if tree)
         return self._embedded
 
-    def _matches(self, part: str) -> list[definitions.Match]:
+    def _matches(self, part: str) -> list[Match]:
+        """Return what a part of the language's queries finds in the whole text.
+
+        A query keeps other threads waiting, so a long text is searched in stretches. They overlap,
+        because a match is found only if its nodes lie in one stretch; finding it twice is harmless.
+        """
         query = grammars.query(self.language.name, part)
         if query is None:
             return []
         cursor = tree_sitter.QueryCursor(query)
-        return [captures for _, captures in cursor.matches(self._tree.root_node)]
+        size = self._source.offset(len(self.lines))
+        found: list[Match] = []
+        for start in range(0, max(1, size), _STRETCH):
+            if size > _STRETCH:
+                cursor.set_byte_range(max(0, start - _OVERLAP), start + _STRETCH)
+            found.extend(captures for _, captures in cursor.matches(self._tree.root_node))
+        return found
 
     def _near(self, part: str, start: tuple[int, int], end: tuple[int, int]) -> places.Captures:
         """Return what a part of the language's queries finds between two places."""

@@ -125,3 +125,15 @@ def test_parsing_in_threads() -> None:
         thread.join()
     assert len(found) == 4 * len(ALL)
     assert all(outline == expected[name] for (_, name), outline in found.items())
+
+
+@pytest.mark.parametrize("name", ["python", "typescript", "java", "c"])
+def test_long_text_is_searched_in_stretches(name: str) -> None:
+    once = source_of(name)
+    lines = split_lines(once)[:-1]
+    repeats = 160_000 // len(once) + 1
+    single = outline_of(LANGUAGES[name], lines)
+    many = outline_of(LANGUAGES[name], lines * repeats).definitions
+    classes = [one.name for one in single.definitions if one.kind.value in ("class", "method")]
+    found = [one.name for one in many if one.kind.value in ("class", "method")]
+    assert found == classes * repeats
