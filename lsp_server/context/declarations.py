@@ -4,7 +4,7 @@ One small rule per family of languages. Pure; knows nothing about what the types
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ _SCRIPT = frozenset({"javascript", "typescript", "tsx"})
 _TYPE_FIRST = frozenset({"java", "c", "cpp", "csharp"})
 
 _WORD = re.compile(r"[#@$]?[^\W\d][\w$]*")
+_BEHIND_NAMES = ("(", "<", "[", "?", "=", ":")
 _OWN_WORDS = frozenset({"self", "cls", "this", "&self", "&mut self", "mut self", "/", "*", "..."})
 _MODIFIERS_WORDS = (
     "private public protected internal readonly final const val var let mut ref out in params"
@@ -26,6 +27,8 @@ _MODIFIERS_WORDS = (
 )
 _MODIFIERS = frozenset(_MODIFIERS_WORDS.split())
 _ANNOTATION = re.compile(r"@[\w.]+(?:\([^()]*\))?\s*|#?\[[\w\s,().=\"]*\]\s*(?=\w)")
+_QUALIFIER = re.compile(r"(?:\w+(?:<[^<>]*>)?::)+$")
+_TEMPLATE = re.compile(r"^[\w\s]*template\s*<[^<>]*>\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,9 @@ def _cuts(shown: str) -> list[str]:
 def _brackets(signature: str, name: str, language: str) -> tuple[int, int]:
     """Return where the brackets around the parameters stand; -1 if there are none."""
     found = -1
-    for match in re.finditer(rf"(?<![\w$]){re.escape(name)}(?![\w$])", signature[:2000]):
-        found = match.end()
-        if signature[found:].lstrip()[:1] in ("(", "<", "[", "?", "=", ":"):
+    for start in _places(signature, name):
+        found = start + len(name)
+        if signature[found:].lstrip()[:1] in _BEHIND_NAMES:
             break
     if found < 0:
         return -1, -1
@@ -90,6 +93,20 @@ def _brackets(signature: str, name: str, language: str) -> tuple[int, int]:
     ):
         return -1, -1
     return start, matching(masked(signature, "java"), start)
+
+
+def _places(signature: str, name: str) -> Iterator[int]:
+    """Yield where `name` stands as a word."""
+    start = signature.find(name) if name else -1
+    while start >= 0:
+        end = start + len(name)
+        if not (_is_word(signature[start - 1 : start]) or _is_word(signature[end : end + 1])):
+            yield start
+        start = signature.find(name, end)
+
+
+def _is_word(letter: str) -> bool:
+    return letter.isalnum() or letter in ("_", "$")
 
 
 def _skip_type_parameters(signature: str, at: int) -> int:
@@ -226,17 +243,15 @@ def results(signature: str, name: str, number: int) -> str:
 
 
 def _before_name(signature: str, name: str) -> str:
-    match = re.search(rf"(?<![\w$])(?:[\w:]+::)?{re.escape(name)}\s*(?:<[^()]*>)?\(", signature)
-    text = _ANNOTATION.sub("", signature[: match.start()] if match else "").strip()
-    text = re.sub(r"^(?:[\w\s]*\s)?template\s*<[^<>]*>\s*", "", text)
-    words = text.split()
+    """Return the type that stands before the name of a function."""
+    place = next((at for at in _places(signature, name) if _is_called(signature, at, name)), 0)
+    text = _ANNOTATION.sub("", _QUALIFIER.sub("", signature[:place])).strip()
+    words = _TEMPLATE.sub("", text).split()
     while words and words[0] in _MODIFIERS:
         words.pop(0)
     text = " ".join(words)
-    if text.startswith("<"):
-        depth = 0
-        for index, letter in enumerate(text):
-            depth += (letter == "<") - (letter == ">")
-            if depth == 0:
-                return text[index + 1 :].strip()
-    return text
+    return text[_skip_type_parameters(text, 0) :].strip() if text.startswith("<") else text
+
+
+def _is_called(signature: str, at: int, name: str) -> bool:
+    return signature[at + len(name) :].lstrip().startswith(("(", "<"))

@@ -5,6 +5,7 @@ package, and last in the whole repository, where they must be the only ones. Ask
 for single names only. Knows nothing about expressions.
 """
 
+import builtins
 from collections.abc import Iterator
 
 from lsp_server.context import typetexts
@@ -24,6 +25,15 @@ CANDIDATES = 40
 
 TYPES = frozenset({DefinitionKind.CLASS, DefinitionKind.TYPE})
 CALLABLE = frozenset({DefinitionKind.FUNCTION, DefinitionKind.METHOD})
+
+_GLOBAL_NAMES = (
+    "String Number Boolean Object Array Map Set Promise Error TypeError RangeError Date RegExp JSON"
+    " Math Symbol Function Integer Long Double Float Character Override Iterable Iterator Record"
+    " Partial Omit Pick Readonly void string number boolean any unknown never usize isize u8 u16"
+    " u32 u64 i8 i16 i32 i64 f32 f64 error rune byte Vec Box Some None Ok Err Option Result"
+)
+_BUILT_IN = frozenset((*dir(builtins), *_GLOBAL_NAMES.split()))
+"""Names that languages define themselves; a repository's own are imported or in the file."""
 
 _ADDED = ("impl ", "impl<", "extension ", "partial ")
 
@@ -100,6 +110,8 @@ class Names:
         self, name: str, path: str, *, types_only: bool = False
     ) -> FoundDefinition | None:
         """Return what is visible without an import, or the only thing of that name."""
+        if name in _BUILT_IN:
+            return None
         wanted = TYPES if types_only else TYPES | {DefinitionKind.FUNCTION}
         found = [
             item

@@ -91,8 +91,8 @@ def top_level(outline: Outline, name: str) -> Definition | None:
     """Return what `name` means in a file: its outermost definition, types before the rest."""
     best: tuple[tuple[bool, int, bool, int], Definition] | None = None
     for number, definition in enumerate(outline.definitions):
-        rank = _KIND_RANK.get(definition.kind)
-        if definition.name != name or rank is None:
+        rank = _KIND_RANK.get(definition.kind) if definition.name == name else None
+        if rank is None:
             continue
         inside = bool(definition.container)
         addition = definition.signature.startswith(("impl ", "impl<", "extension "))
@@ -198,12 +198,13 @@ class Resolver:
                 if imported.alias == name and imported.name != "*":
                     for item in self.named(path, module, imported, steps):
                         return item.found
-        for module in self.outline(path).imports:
-            if any(imported.name == "*" for imported in module.names):
-                found = self.definition(self.modules(path, module), name, "", steps)
-                if found:
-                    return found
-        return None
+        stars = [
+            other
+            for module in self.outline(path).imports
+            if any(imported.name == "*" for imported in module.names)
+            for other in self.modules(path, module)
+        ]
+        return self.definition(stars, name, "", steps) if stars else None
 
     def _whole(self, path: str, module: Import) -> Iterator[Imported]:
         if self.language in _SCRIPT and not module.alias:
