@@ -107,7 +107,8 @@ def last_outcome(params: Any) -> dict[str, Any] | None:
         "promptTokens": 21,
         "reusedTokens": 8,
         "contextTokens": 5 * len(used[params.uri]),
-        "sources": used[params.uri],
+        "sources": used[params.uri] * 2,
+        "hint": bool(used[params.uri]),
     }
 
 

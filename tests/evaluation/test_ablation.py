@@ -22,7 +22,8 @@ ITEMS = [
 
 
 def test_each_source_is_left_out_once_and_alone_once() -> None:
-    runs = ablation_runs(parse_run("a:context.sources=twin+tabs,context.suffix_tokens=8"))
+    base = "a:context.sources=twin+tabs,context.suffix_tokens=8,context.hint_tokens=0"
+    runs = ablation_runs(parse_run(base))
     assert {run.name: run.settings().context.sources for run in runs} == {
         EVERY: ("twin", "tabs"),
         NONE: (),
@@ -31,17 +32,33 @@ def test_each_source_is_left_out_once_and_alone_once() -> None:
         "without-tabs": ("twin",),
         "only-tabs": ("tabs",),
     }
+    assert {run.settings().context.hint_tokens for run in runs} == {0}
     assert {run.settings().context.suffix_tokens for run in runs} == {8}
+
+
+def test_the_comment_above_the_line_is_left_out_like_a_source() -> None:
+    runs = ablation_runs(parse_run("a:context.sources=twin,context.hint_tokens=16"))
+    contexts = [(run.name, run.settings().context) for run in runs]
+    assert {name: (context.sources, context.hint_tokens) for name, context in contexts} == {
+        EVERY: (("twin",), 16),
+        NONE: ((), 0),
+        "without-twin": ((), 16),
+        "only-twin": (("twin",), 0),
+        "without-hint": (("twin",), 0),
+        "only-hint": ((), 16),
+    }
 
 
 def test_the_sources_are_those_of_the_server_if_the_run_does_not_say() -> None:
     run = parse_run("a")
-    assert len(ablation_runs(run)) == 2 + 2 * len(run.settings().context.sources)
+    assert len(ablation_runs(run)) == 2 + 2 * (len(run.settings().context.sources) + 1)
 
 
 def test_there_must_be_something_to_leave_out() -> None:
     with pytest.raises(RecipeError, match="no source"):
-        ablation_runs(parse_run("a:context.sources="))
+        ablation_runs(parse_run("a:context.sources=,context.hint_tokens=0"))
+    with pytest.raises(RecipeError, match="no source"):
+        ablation_runs(parse_run("a:context.snippet_tokens=0,context.hint_tokens=0"))
     with pytest.raises(RecipeError, match="no item of a kind"):
         cross_items(ITEMS[1:2], 60, seed=1)
 

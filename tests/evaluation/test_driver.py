@@ -93,7 +93,7 @@ def events(log: Path, *kinds: str) -> list[dict[str, Any]]:
 
 def edited(text: str, change: dict[str, Any]) -> str:
     """Apply an insertion to a text without characters beyond the first plane."""
-    assert change["start"] == change["end"]
+    assert change["start"] == change["end"], "Before the answer nothing is taken back."
     line, column = change["start"]
     lines = split_lines(text)
     place = sum(map(len, lines[:line])) + column
@@ -110,7 +110,7 @@ async def test_typing_up_to_the_place_gives_the_same_document(
     async with Server(server_command("ready", str(log)), surroundings=around) as server:
         answer = await server.complete(item)
     assert answer.text == " + 1"
-    first, *rest = events(log, "open", "change", "ask")
+    first, *rest, undo = events(log, "open", "change", "ask")
     assert first["text"] == "a = 0\r\nb = a\n" + item.suffix
     assert rest[0] == {"event": "ask", "place": [2, 0], "kind": "Automatic"}
     text = first["text"]
@@ -119,6 +119,9 @@ async def test_typing_up_to_the_place_gives_the_same_document(
         text = edited(text, change)
     assert text == item.prefix + item.suffix
     assert [change["version"] for change in changes] == list(range(2, len(changes) + 2))
+    assert undo == {
+        "event": "change", "version": len(changes) + 2, "start": [2, 0], "end": [4, 12], "text": "",
+    }  # fmt: skip
     assert rest[-1] == {"event": "ask", "place": [4, 12], "kind": "Invoked"}
     on_the_way = [event["place"] for event in rest[1:-1] if event["event"] == "ask"]
     if asking is Asking.WORD:
@@ -168,7 +171,7 @@ async def test_what_context_an_answer_had_is_told(
 ) -> None:
     async with Server(server_command(), {"context": {"sources": ["tabs", "twin"]}}) as server:
         answer = await server.complete(make_item(suffix="\n# answer:x\n# answer-twin:y\n"))
-    assert (answer.text, answer.sources, answer.context_tokens) == ("y", ("twin",), 5)
+    assert (answer.text, answer.sources, answer.context_tokens) == ("y", ("twin", "hint"), 5)
 
 
 async def test_whether_the_engine_ran_shows_in_the_file_that_grows_then(

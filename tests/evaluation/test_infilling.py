@@ -176,7 +176,7 @@ def test_the_oracle_sees_the_definition(
     project: tuple[Path, Path], server_command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     items, folder = project
-    runs = ("--run", "none:context.sources=", "--run", "all", "--oracle")
+    runs = ("--run", "none:context.sources=", "--run", "all", "--oracle=comment")
     assert evaluate(items, server_command(), *runs, "--workspaces", str(folder)) == 0
     line = last_line(capsys)
     assert {name: row["cross/after-dot"]["exact"] for name, row in line["runs"].items()} == {
@@ -193,7 +193,12 @@ def test_a_source_that_helps_shows_in_the_ablation(
 ) -> None:
     items, folder = project
     kept = tmp_path / "kept"
-    options = ("--run", "none:context.sources=", "--run", "a:context.sources=twin+tabs")
+    options = (
+        "--run",
+        "none:context.sources=",
+        "--run",
+        "a:context.sources=twin+tabs,context.hint_tokens=0",
+    )
     places = ("--workspaces", str(folder), "--output", str(kept))
     assert evaluate(items, server_command(), *options, "--ablate", "2", *places) == 0
     line = last_line(capsys)

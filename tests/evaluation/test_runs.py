@@ -6,11 +6,13 @@ from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.runs import (
     BASELINE,
     ORACLE,
+    ORACLE_COMMENT,
     baseline_of,
     identify,
+    oracle_comment_of,
     oracle_of,
     parse_run,
-    with_sources,
+    with_context,
 )
 from lsp_server.config.options import Healing, Order
 
@@ -77,16 +79,19 @@ def test_the_baseline_keeps_the_options_and_leaves_healing_out() -> None:
 
 def test_the_oracle_keeps_the_options_of_a_run() -> None:
     run = parse_run("a:context.sources=")
-    oracle = oracle_of(run)
-    assert (oracle.name, oracle.options, oracle.served) == (ORACLE, run.options, True)
-    assert identify(oracle, "m", []).digest() != identify(run, "m", []).digest()
+    one, other = oracle_of(run), oracle_comment_of(run)
+    assert (one.name, one.options, one.served) == (ORACLE, run.options, False)
+    assert (other.name, other.options, other.served) == (ORACLE_COMMENT, run.options, True)
+    assert len({identify(each, "m", []).digest() for each in (run, one, other)}) == 3
 
 
-def test_sources_replace_those_of_a_run() -> None:
-    run = parse_run("a:context.sources=twin,context.suffix_tokens=8")
-    other = with_sources(run, "b", ["tabs", "edits"])
-    assert other.settings().context.sources == ("tabs", "edits")
-    assert (other.name, other.settings().context.suffix_tokens) == ("b", 8)
+@pytest.mark.parametrize(("hint", "tokens"), [(True, 16), (False, 0)])
+def test_sources_replace_those_of_a_run(hint: bool, tokens: int) -> None:
+    run = parse_run("a:context.sources=twin,context.suffix_tokens=8,context.hint_tokens=16")
+    other = with_context(run, "b", sources=["tabs", "edits"], hint=hint)
+    context = other.settings().context
+    assert (context.sources, context.hint_tokens) == (("tabs", "edits"), tokens)
+    assert (other.name, context.suffix_tokens) == ("b", 8)
     assert run.settings().context.sources == ("twin",)
 
 

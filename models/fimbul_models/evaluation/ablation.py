@@ -1,6 +1,7 @@
 """What each source of context is worth: runs with one left out, and runs with one alone.
 
-Knows the server's option that names the sources; knows nothing about what they are.
+The comment above the current line counts as a source, too. Knows the server's options that switch
+sources off; knows nothing about what they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fimbul_models.errors import RecipeError
+from fimbul_models.evaluation.driver import HINT
 from fimbul_models.evaluation.items import Item, shuffled
 from fimbul_models.evaluation.report import (
     ALL,
@@ -17,7 +19,7 @@ from fimbul_models.evaluation.report import (
     difference_of,
     summary_of,
 )
-from fimbul_models.evaluation.runs import Run, with_sources
+from fimbul_models.evaluation.runs import Run, with_context
 from fimbul_models.evaluation.tables import change, columns, share
 
 EVERY = "every-source"
@@ -67,15 +69,22 @@ def ablation_runs(base: Run) -> list[Run]:
 
     Raises RecipeError if `base` has no source switched on.
     """
-    sources = base.settings().context.sources
+    context = base.settings().context
+    sources = list(context.sources) if context.snippet_tokens else []
+    if context.hint_tokens:
+        sources.append(HINT)
     if not sources:
         raise RecipeError(f"The run {base.name} has no source of context that could be left out.")
-    runs = [with_sources(base, EVERY, sources), with_sources(base, NONE, ())]
+    runs = [_with(base, EVERY, sources), _with(base, NONE, [])]
     for name in sources:
         others = [source for source in sources if source != name]
-        runs += [with_sources(base, _WITHOUT + name, others)]
-        runs += [with_sources(base, _ONLY + name, [name])]
+        runs += [_with(base, _WITHOUT + name, others), _with(base, _ONLY + name, [name])]
     return runs
+
+
+def _with(base: Run, name: str, sources: Sequence[str]) -> Run:
+    listed = [source for source in sources if source != HINT]
+    return with_context(base, name, sources=listed, hint=HINT in sources)
 
 
 def sum_up(judged: Mapping[str, Sequence[Judged]]) -> Ablation:

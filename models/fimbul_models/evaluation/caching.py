@@ -193,6 +193,16 @@ def caching_worker_command(
     return (sys.executable, *module, "--backend", backend, "--cache", str(cache.absolute()), *more)
 
 
+def evaluations(kept: Path | None) -> int | None:
+    """Return a number that grows with every prompt that is evaluated for the file `kept`.
+
+    None for no file, as it cannot be told then.
+    """
+    if kept is None:
+        return None
+    return kept.stat().st_size if kept.exists() else 0
+
+
 def _records(data: bytes) -> Iterator[Record]:
     decoder = msgspec.json.Decoder(Record)
     for line in data.splitlines()[1:]:

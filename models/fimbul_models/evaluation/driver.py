@@ -26,6 +26,7 @@ from pygls.io_ import run_async
 from pygls.lsp.client import LanguageClient
 
 from fimbul_models.errors import EvaluationError
+from fimbul_models.evaluation.caching import evaluations
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.reaching import Change, Typing, way_to
 from lsp_server.text import split_lines
@@ -43,6 +44,9 @@ POLL_SECONDS = 0.2
 """Pause between two questions whether it has."""
 EXIT_SECONDS = 10.0
 """Longest wait for the server to end by itself."""
+
+HINT = "hint"
+"""Stands among the sources of an answer for a comment above the current line."""
 
 _STDERR_CHARACTERS = 2_000
 _STATUS = "fimbul/status"
@@ -71,7 +75,7 @@ class Answer:
     context_tokens: int = 0
     """Tokens of the prompt that come from other places than around the cursor."""
     sources: tuple[str, ...] = ()
-    """Which sources of context those came from."""
+    """Which sources of context those came from, and ``hint`` for a comment above the line."""
     engine_milliseconds: float = 0.0
     """Time that the engine took for the prompt, also where it was kept from an earlier run."""
     generated: bool = True
@@ -149,14 +153,16 @@ class Server:
         if way.changes:
             await self._ask(uri, way.start, lsp.InlineCompletionTriggerKind.Automatic)
             await self._type(uri, way.start, way.changes)
-        evaluated = self._evaluated()
+        evaluated = evaluations(self._around.kept_answers)
         started = time.perf_counter()
         result = await self._ask(uri, item.prefix, lsp.InlineCompletionTriggerKind.Invoked)
         milliseconds = (time.perf_counter() - started) * 1000
         outcome = await self._request(_LAST_OUTCOME, {"uri": uri})
+        if way.changes:
+            self._take_back(uri, way.start, item.prefix, len(way.changes) + 2)
         closed = lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(uri))
         self._client.text_document_did_close(closed)
-        generated = evaluated is None or evaluated != self._evaluated()
+        generated = evaluated is None or evaluated != evaluations(self._around.kept_answers)
         return _answer(_inserted(result), outcome, milliseconds, generated=generated)
 
     def _uri(self, item: Item) -> str:
@@ -179,24 +185,24 @@ class Server:
         for version, change in enumerate(changes, start=2):
             cursor = self._end(before)
             event = lsp.TextDocumentContentChangePartial(lsp.Range(cursor, cursor), change.text)
-            document = lsp.VersionedTextDocumentIdentifier(version=version, uri=uri)
-            self._client.text_document_did_change(
-                lsp.DidChangeTextDocumentParams(document, [event])
-            )
+            self._change(uri, event, version)
             before += change.text
             if change.asks:
                 await self._ask(uri, before, lsp.InlineCompletionTriggerKind.Automatic)
 
+    def _take_back(self, uri: str, start: str, prefix: str, version: int) -> None:
+        """Remove what was typed, so that no later item is shown what was edited for this one."""
+        typed = lsp.Range(self._end(start), self._end(prefix))
+        self._change(uri, lsp.TextDocumentContentChangePartial(typed, ""), version)
+
+    def _change(self, uri: str, event: lsp.TextDocumentContentChangePartial, version: int) -> None:
+        document = lsp.VersionedTextDocumentIdentifier(version=version, uri=uri)
+        params = lsp.DidChangeTextDocumentParams(document, [event])
+        self._client.text_document_did_change(params)
+
     async def _request(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         question = self._client.protocol.send_request_async(method, params)
         return _plain(await self._process.ask(question, ANSWER_SECONDS))
-
-    def _evaluated(self) -> int | None:
-        """Return a number that grows with every evaluated prompt; None if that cannot be seen."""
-        kept = self._around.kept_answers
-        if kept is None:
-            return None
-        return kept.stat().st_size if kept.exists() else 0
 
     async def _initialize(self) -> None:
         question = self._client.initialize_async(
@@ -229,7 +235,9 @@ class Server:
         while True:
             self.index = _plain((await self._request(_STATISTICS)).get("index"))
             if self.index.get("state") == "failed":
-                raise EvaluationError("The server could not read the workspace folders.")
+                raise EvaluationError(
+                    f"The server could not read the workspace folders: {self.index.get('message')}"
+                )
             if self.index.get("state") != "scanning":
                 return
             if time.monotonic() > until:
@@ -374,10 +382,15 @@ def _answer(
         prompt_tokens=int(outcome.get("promptTokens") or 0),
         reused_tokens=int(outcome.get("reusedTokens") or 0),
         context_tokens=int(outcome.get("contextTokens") or 0),
-        sources=tuple(map(str, outcome.get("sources") or ())),
+        sources=_sources(outcome),
         engine_milliseconds=sum(float(timings.get(part) or 0.0) for part in _ENGINE_TIMES),
         generated=generated,
     )
+
+
+def _sources(outcome: Mapping[str, Any]) -> tuple[str, ...]:
+    names = [str(name) for name in outcome.get("sources") or ()]
+    return tuple(dict.fromkeys([*names, *([HINT] if outcome.get("hint") else [])]))
 
 
 def _inserted(

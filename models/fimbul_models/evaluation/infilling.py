@@ -22,9 +22,9 @@ from fimbul_models.evaluation.answers import AnswerLog
 from fimbul_models.evaluation.caching import caching_worker_command
 from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server, Surroundings
 from fimbul_models.evaluation.items import Item
-from fimbul_models.evaluation.oracle import with_definition
+from fimbul_models.evaluation.oracle import Oracle, with_definition
 from fimbul_models.evaluation.reaching import Typing, name_of
-from fimbul_models.evaluation.runs import Asked, Run, identify
+from fimbul_models.evaluation.runs import ORACLES, Asked, Run, identify
 from fimbul_models.evaluation.workspaces import Workspaces
 
 SPIN_COUNT = "1000"
@@ -70,7 +70,7 @@ def evaluate(evaluation: Evaluation) -> Outcome:
     if nothing that decides them has changed. Raises FimbulError if a server or a model fails.
     """
     judged = _judge_all(evaluation)
-    oracles = [run.name for run in evaluation.runs if run.asked is Asked.ORACLE]
+    oracles = [run.name for run in evaluation.runs if run.asked in ORACLES]
     outcome = Outcome(judged, report.make_report(judged, oracles[0] if oracles else ""))
     _write(evaluation.folder, "results.json", report.as_values(outcome.runs, outcome.report))
     return outcome
@@ -108,7 +108,7 @@ async def _answer_all(evaluation: Evaluation, run: Run) -> dict[str, Answer]:
         known = {item.task_id: log.find(item) for item in evaluation.items}
         missing = [item for item in evaluation.items if known[item.task_id] is None]
         for item in tqdm(missing, desc=run.name, unit="item", file=sys.stderr):
-            asked = with_definition(item) if run.asked is Asked.ORACLE else item
+            asked = with_definition(item) if run.asked is Asked.ORACLE_COMMENT else item
             answer = await complete(asked)
             log.add(item, answer)
             known[item.task_id] = answer
@@ -126,6 +126,10 @@ async def _source(evaluation: Evaluation, run: Run) -> AsyncIterator[tuple[Compl
                 for message in dict.fromkeys(server.messages):
                     print(f"{run.name}: {message}", file=sys.stderr)
         return
+    if run.asked is Asked.ORACLE:
+        async with _oracle(evaluation, run) as oracle:
+            yield oracle.complete, oracle.model
+        return
     # Only this run needs the native library in this process. Its threads wait as the server's
     # do: spinning on a busy machine makes each token take seconds.
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
@@ -133,6 +137,12 @@ async def _source(evaluation: Evaluation, run: Run) -> AsyncIterator[tuple[Compl
 
     with Baseline(run.settings()) as baseline:
         yield baseline.complete, baseline.model
+
+
+def _oracle(evaluation: Evaluation, run: Run) -> Oracle:
+    kept = evaluation.prompts
+    command = caching_worker_command(kept) if kept is not None else None
+    return Oracle(run.settings(), command=command, kept_answers=kept)
 
 
 def _server(evaluation: Evaluation, run: Run) -> Server:

@@ -25,8 +25,11 @@ from lsp_server.errors import FimbulError
 BASELINE = "baseline"
 """Name of the run that goes straight to the model, without the server."""
 
-ORACLE = "oracle-comment"
-"""Name of the run whose documents hold the definition that is asked for, as a comment."""
+ORACLE = "oracle"
+"""Name of the run that sees the definition that is asked for, and nothing else of other files."""
+
+ORACLE_COMMENT = "oracle-comment"
+"""Name of the run whose documents hold that definition as a comment."""
 
 
 class Asked(enum.Enum):
@@ -34,9 +37,15 @@ class Asked(enum.Enum):
 
     SERVER = "server"
     ORACLE = "oracle"
-    """The server, about documents that hold what is to be found elsewhere."""
+    """The server's pipeline, which is handed the definition that is to be found elsewhere."""
+    ORACLE_COMMENT = "oracle-comment"
+    """The server, about documents that hold the definition."""
     MODEL = "model"
     """The model alone."""
+
+
+ORACLES = (Asked.ORACLE, Asked.ORACLE_COMMENT)
+"""Whose answers say what context could gain at best; the first one that there is counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +59,8 @@ class Run:
 
     @property
     def served(self) -> bool:
-        """Whether the server answers, not the model alone."""
-        return self.asked is not Asked.MODEL
+        """Whether the server answers, started as a process."""
+        return self.asked in (Asked.SERVER, Asked.ORACLE_COMMENT)
 
     def settings(self) -> Settings:
         """Return the settings the server has under these options and the user's own files."""
@@ -98,7 +107,7 @@ def parse_run(text: str) -> Run:
     if not name or not name.replace("-", "").replace("_", "").isalnum() or name in _TAKEN:
         raise RecipeError(
             f"{text!r} does not begin with a name of letters, digits, - and _"
-            f" ({' and '.join(_TAKEN)} are taken); write NAME:key=value,key=value."
+            f" ({', '.join(_TAKEN)} are taken); write NAME:key=value,key=value."
         )
     options: dict[str, dict[str, Any]] = {}
     for pair in filter(None, rest.split(",")):
@@ -119,13 +128,23 @@ def baseline_of(run: Run) -> Run:
 
 
 def oracle_of(run: Run) -> Run:
-    """Return the oracle for `run`: its options, with the definition asked for in the document."""
+    """Return the oracle for `run`: its options, and the definition that is asked for."""
     return Run(ORACLE, run.options, Asked.ORACLE)
 
 
-def with_sources(run: Run, name: str, sources: Sequence[str]) -> Run:
-    """Return `run` under another name, with these sources of context and no others."""
+def oracle_comment_of(run: Run) -> Run:
+    """Return the other oracle for `run`: the definition is in the document, as a comment."""
+    return Run(ORACLE_COMMENT, run.options, Asked.ORACLE_COMMENT)
+
+
+def with_context(run: Run, name: str, *, sources: Sequence[str], hint: bool) -> Run:
+    """Return `run` under another name, with these sources of context and no others.
+
+    `hint` says whether the comment above the current line stays as it is, or is switched off.
+    """
     context = {**run.options.get("context", {}), "sources": list(sources)}
+    if not hint:
+        context["hint_tokens"] = 0
     return Run(name, {**run.options, "context": context}, run.asked)
 
 
@@ -163,7 +182,7 @@ def _value(name: str, key: str, text: str) -> Any:
     return [item for item in text.split("+") if item] if isinstance(entry.default, tuple) else text
 
 
-_TAKEN = (BASELINE, ORACLE)
+_TAKEN = (BASELINE, ORACLE, ORACLE_COMMENT)
 
 _TABLE: Mapping[str, Entry] = {entry.key: entry for entry in entries()}
 
