@@ -8,15 +8,16 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import report
+from fimbul_models.evaluation import ablation, report, tables
 from fimbul_models.evaluation.cutting import CursorKind, cut_items, read_recipe, read_sources
 from fimbul_models.evaluation.driver import SERVER_COMMAND
-from fimbul_models.evaluation.infilling import Evaluation, evaluate
+from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
 from fimbul_models.evaluation.items import (
     Item,
     read_humaneval,
@@ -25,11 +26,26 @@ from fimbul_models.evaluation.items import (
     shuffled,
     write_items,
 )
-from fimbul_models.evaluation.runs import Run, baseline_of, parse_run
+from fimbul_models.evaluation.reaching import Asking, Typing
+from fimbul_models.evaluation.runs import Run, baseline_of, oracle_comment_of, oracle_of, parse_run
+from fimbul_models.evaluation.workspaces import (
+    Workspaces,
+    projects_of,
+    workspaces_from,
+    workspaces_in,
+)
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 
 _INTERRUPTED = 130
+
+_SERVER = shlex.join(SERVER_COMMAND)
+
+_SNIPPET = "snippet"
+_ORACLES = {_SNIPPET: oracle_of, "comment": oracle_comment_of}
+
+ABLATED_ITEMS = 60
+"""Items that sources are left out for; each source makes two more prompts of each of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,12 +106,73 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="also give the first run's prompts, unhealed, to the model alone",
     )
     parser.add_argument(
+        "--oracle",
+        action="append",
+        nargs="?",
+        const=_SNIPPET,
+        choices=list(_ORACLES),
+        help="also show the first run the definition sought: as the only piece of another file "
+        "(the default), or as a comment above the line; the first one given counts",
+    )
+    parser.add_argument(
+        "--ablate",
+        type=int,
+        nargs="?",
+        const=ABLATED_ITEMS,
+        metavar="N",
+        help="instead, leave out each source of the last run's context, over N cross-file items "
+        "(%(const)s)",
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="DIR", help="keep answers and results; needed to resume"
     )
     parser.add_argument(
-        "--server", default=shlex.join(SERVER_COMMAND), help="command that starts the server"
+        "--prompts",
+        type=Path,
+        metavar="FILE",
+        help="keep the engine's answers by prompt (with --output and our own server: in there)",
     )
+    parser.add_argument("--server", default=_SERVER, help="command that starts the server")
+    _add_places(parser)
     parser.set_defaults(run_command=_evaluate)
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="recipe of the items, for their projects"
+    )
+    parser.add_argument(
+        "--packages",
+        type=Path,
+        default=Paths.of_user().cache / "wheels",
+        metavar="DIR",
+        help="where fetched packages are kept (%(default)s)",
+    )
+    parser.add_argument(
+        "--workspaces",
+        type=Path,
+        metavar="DIR",
+        help="where the projects' files are kept (in the user's cache), or, without a recipe, are",
+    )
+    parser.add_argument(
+        "--reach",
+        choices=("open", "typing"),
+        default="open",
+        help="open documents at the place, or type up to it (%(default)s)",
+    )
+    parser.add_argument(
+        "--typed-lines",
+        type=int,
+        default=Typing().lines,
+        metavar="N",
+        help="lines above the cursor's that are typed, too (%(default)s)",
+    )
+    parser.add_argument(
+        "--typing-asks",
+        choices=[member.value for member in Asking],
+        default=Typing().asking.value,
+        help="when a suggestion is asked for on the way (%(default)s)",
+    )
 
 
 def _items(options: argparse.Namespace) -> int:
@@ -115,21 +192,73 @@ def _items(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    runs = _runs(options.run or ["default:"], with_baseline=options.baseline)
-    outcome = evaluate(
-        Evaluation(_chosen(options), runs, tuple(shlex.split(options.server)), options.output)
+    items = _chosen(options)
+    evaluation = Evaluation(
+        items=items,
+        runs=_runs(options),
+        command=tuple(shlex.split(options.server)),
+        folder=options.output,
+        workspaces=_workspaces(options, items),
+        typing=_typing(options),
+        prompts=_prompts(options),
     )
-    print(report.as_table(outcome.summaries, outcome.differences))
-    line = report.as_line(outcome.summaries, outcome.differences)
-    print(msgspec.json.encode(line).decode())
+    if options.ablate is None:
+        _report(evaluation)
+    else:
+        _report_ablation(evaluation, options)
     return 0
 
 
-def _runs(texts: Sequence[str], *, with_baseline: bool) -> list[Run]:
-    runs = [parse_run(text) for text in texts]
+def _report(evaluation: Evaluation) -> None:
+    found = evaluate(evaluation).report
+    print(tables.as_table(found))
+    print(msgspec.json.encode(report.as_line(found)).decode())
+
+
+def _report_ablation(evaluation: Evaluation, options: argparse.Namespace) -> None:
+    items = ablation.cross_items(evaluation.items, options.ablate, options.seed)
+    found = ablate(replace(evaluation, items=items, runs=evaluation.runs[-1:]))
+    print(ablation.as_table(found))
+    print(msgspec.json.encode(ablation.as_line(found)).decode())
+
+
+def _runs(options: argparse.Namespace) -> list[Run]:
+    runs = [parse_run(text) for text in options.run or ["default:"]]
     if len({run.name for run in runs}) != len(runs):
         raise RecipeError("Two runs have the same name; each needs its own.")
-    return [*runs, baseline_of(runs[0])] if with_baseline else runs
+    if options.ablate is not None:
+        return runs
+    oracles = [_ORACLES[name](runs[0]) for name in dict.fromkeys(options.oracle or ())]
+    return [*runs, *oracles, *([baseline_of(runs[0])] if options.baseline else [])]
+
+
+def _typing(options: argparse.Namespace) -> Typing | None:
+    if options.reach == "open":
+        return None
+    return Typing(options.typed_lines, Asking(options.typing_asks))
+
+
+def _prompts(options: argparse.Namespace) -> Path | None:
+    """Return where answers are kept by prompt; a server of one's own may know no workers."""
+    prompts: Path | None = options.prompts
+    if prompts is None and options.output is not None and options.server == _SERVER:
+        return Path(options.output) / "prompts.jsonl"
+    return prompts
+
+
+def _workspaces(options: argparse.Namespace, items: Sequence[Item]) -> Workspaces:
+    projects = projects_of(items)
+    if not projects:
+        return Workspaces()
+    if options.recipe is not None:
+        folder = options.workspaces or Paths.of_user().cache / "workspaces"
+        return workspaces_from(options.recipe, projects, options.packages, folder)
+    if options.workspaces is not None:
+        return workspaces_in(options.workspaces, projects)
+    raise RecipeError(
+        "The items are from projects whose files the server needs; name the recipe that they "
+        "were cut by (--recipe FILE), or where the files are (--workspaces DIR)."
+    )
 
 
 def _chosen(options: argparse.Namespace) -> list[Item]:
