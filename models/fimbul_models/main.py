@@ -6,16 +6,15 @@ Turns arguments into calls and outcomes into text; knows nothing about how eithe
 import argparse
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from fimbul_models.corpus.pinning import repin
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation import ablation, report, tables
-from fimbul_models.evaluation.cutting import CursorKind, cut_items, read_recipe, read_sources
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
 from fimbul_models.evaluation.items import (
@@ -26,6 +25,7 @@ from fimbul_models.evaluation.items import (
     shuffled,
     write_items,
 )
+from fimbul_models.evaluation.making import counts_of, make_items, read_recipe
 from fimbul_models.evaluation.reaching import Asking, Typing
 from fimbul_models.evaluation.runs import Run, baseline_of, oracle_comment_of, oracle_of, parse_run
 from fimbul_models.evaluation.workspaces import (
@@ -74,10 +74,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_items(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", type=Path, required=True, metavar="FILE")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="JSON lines; .gz compresses"
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--output", type=Path, metavar="FILE", help="JSON lines; .gz compresses")
+    task.add_argument(
+        "--repin",
+        nargs="*",
+        metavar="NAME",
+        help="instead, write the newest versions of all packages, or these, into the recipe",
     )
     parser.add_argument(
+        "--packages",
         "--wheels",
         type=Path,
         default=Paths.of_user().cache / "wheels",
@@ -176,17 +182,14 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _items(options: argparse.Namespace) -> int:
-    recipe = read_recipe(options.recipe)
-    sources = []
-    for package in recipe.packages:
-        found = read_sources(package, options.wheels)
-        print(f"{package.name} {package.version} ({package.licence}): {len(found)} files")
-        sources += found
-    items = cut_items(sources, recipe)
+    if options.repin is not None:
+        for line in repin(options.recipe, options.packages, options.repin):
+            print(line)
+        return 0
+    items = make_items(read_recipe(options.recipe), options.packages, print)
     write_items(options.output, items)
-    counts = Counter(item.kind for item in items)
-    for kind in CursorKind:
-        print(f"{kind.value}: {counts[kind.value]} of {recipe.items_per_kind}")
+    for line in counts_of(items):
+        print(line)
     print(f"{len(items)} items in {options.output}")
     return 0
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fimbul_models.evaluation.linking import Found, Links, View, enclosing_types, is_rare, last_part
 from fimbul_models.evaluation.tokens import Token, TokenKind
 from lsp_server.syntax.outline import DefinitionKind
+from lsp_server.text import split_lines
 
 _ACCESS = (".", "->", "?.", "::")
 _SELVES = frozenset({"self", "cls", "this", "super", "Self"})
@@ -27,6 +28,9 @@ _WORDS = re.findall(
     undefined union unsafe use var void where while with yield string number boolean any never
     object int char bool float double long short byte error None True False self cls Self String
     Object Array Promise Error Map Set Option Some Result Vec Box Integer List Exception
+    i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 usize isize str int8 int16 int32 int64 uint uint8 uint16
+    uint32 uint64 size_t ssize_t uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t
+    __name__ __file__
     """,
 )
 KNOWN_WORDS = frozenset([*_WORDS, *keyword.kwlist, *dir(builtins)])
@@ -49,6 +53,7 @@ class Reader:
         self._links = links
         self._view = view
         self._code = code
+        self._lines = split_lines(view.file.text)
         self._types: dict[str, list[tuple[int, list[str]]]] = {}
 
     def meaning(self, index: int) -> Found:
@@ -64,9 +69,9 @@ class Reader:
 
     def mentioned(self, word: str) -> Found:
         """Return what `word` in a comment or string means: rare names of the top only."""
-        found = self._links.top_named(self._view.file, word)
-        near = self._seen(word)
-        return near or (found if is_rare(word) and _is_mixed(word) else ())
+        if not is_rare(word) or not _is_mixed(word) or word in self._view.own:
+            return ()
+        return self._seen(word) or self._links.top_named(self._view.file, word)
 
     def _seen(self, name: str) -> Found:
         if name in self._view.visible:
@@ -218,15 +223,13 @@ class Reader:
 
     def _bindings(self, text: str) -> list[tuple[int, list[str]]]:
         """Return the lines that show the type of `text`, and the words that stand for it."""
-        found: dict[int, list[str]] = {}
-        for pattern in _BINDINGS:
-            for match in re.finditer(pattern.format(name=re.escape(text)), self._view.file.text):
-                line = self._view.file.text.count("\n", 0, match.start())
-                words = [word for group in match.groupdict().values() for word in _words(group)]
-                kept = [word for word in words if word not in KNOWN_WORDS]
-                if kept:
-                    found.setdefault(line, []).extend(kept)
-        return sorted(found.items())
+        patterns = [re.compile(one.format(name=re.escape(text))) for one in _BINDINGS]
+        found = []
+        for number, line in enumerate(self._lines):
+            if text in line:
+                words = [word for pattern in patterns for word in _bound_words(pattern, line)]
+                found.append((number, [word for word in words if word not in KNOWN_WORDS]))
+        return [(number, words) for number, words in found if words]
 
     def _with_results(self, words: Sequence[str]) -> list[str]:
         """Return `words`, and what the functions among them return."""
@@ -259,13 +262,19 @@ def code_of(tokens: Sequence[Token]) -> list[Token]:
     return [token for token in tokens if token.kind not in kinds]
 
 
+def _bound_words(pattern: re.Pattern[str], line: str) -> list[str]:
+    groups = [group for match in pattern.finditer(line) for group in match.groupdict().values()]
+    return [word for group in groups for word in _words(group)]
+
+
 def _words(text: str | None) -> list[str]:
     return re.findall(r"[^\W\d]\w*", text or "")
 
 
 def _with_parameter(found: Found, name: str) -> Found:
-    pattern = re.compile(rf"\b{re.escape(name)}\s*[:=,)]")
-    return tuple(one for one in found if pattern.search(one.definition.signature))
+    near = [one for one in found if name in one.definition.signature]
+    pattern = rf"\b{re.escape(name)}\s*[:=,)]"
+    return tuple(one for one in near if re.search(pattern, one.definition.signature))
 
 
 def _is_mixed(word: str) -> bool:

@@ -85,9 +85,11 @@ def _script(path: str, module: str) -> Iterable[str]:
         bases = [normpath(str(PurePosixPath(path).parent / module))]
     elif re.match(r"[~@#]?/", module):
         bases = [f"src/{module.partition('/')[2]}", module.partition("/")[2]]
-    else:
-        # A project may call its own folders by a name of its own: `@trpc/server/adapters`.
+    elif module.startswith("@"):
+        # A project may call its own folders by its own name, such as `@name/server/adapters`.
         bases = [f"src/{module}"]
+    else:
+        return []
     bare = [re.sub(r"\.[cm]?jsx?$", "", base) for base in bases]
     found = [base for base in bases if base.endswith(_SCRIPT_ENDINGS)]
     found += [f"{base}{end}" for base in bare for end in _SCRIPT_ENDINGS]
