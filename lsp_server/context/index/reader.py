@@ -229,7 +229,7 @@ class IndexReader:
         except OSError:
             self._forget()
             return
-        if inode != self._inode:
+        if inode != self._inode or self._connection is None:
             self._forget()
             self._inode = inode
             self._connection = _connect(self._file)
