@@ -31,6 +31,8 @@ class BindingKind(enum.Enum):
     """It is given one after the other what an expression holds."""
     ENTERED = "entered"
     """It is given what entering an expression gives (``with``)."""
+    NARROWED = "narrowed"
+    """A condition says its type, for the block below or the rest of the line."""
     UNKNOWN = "unknown"
     """It is bound in a way that is not understood."""
 
@@ -91,6 +93,10 @@ _Rule = Callable[[_Spot], Binding | None]
 _LAST_WORD = re.compile(r"[\w$]+$")
 _ASSIGNMENT = re.compile(r":?=(?![=>~])")
 _COLON = re.compile(r"[?!]?:(?![:=])")
+_SECOND = re.compile(r",\s*([\w.]+)\s*\)")
+_INSTANCE_OF = re.compile(r"instanceof\s+([\w.]+)")
+_NEGATED = re.compile(r"(?:\bnot\s+|!\s*\(?\s*)(?:isinstance\()?$|\bor\b|\|\|")
+_ASSERTION = re.compile(r"\s*assert\b")
 _UNKNOWN = Binding(BindingKind.UNKNOWN)
 
 
@@ -127,7 +133,20 @@ def _until_word(text: str, words: Sequence[str]) -> str:
     return text[: match.start()] if match else text
 
 
+def _narrowed(spot: _Spot) -> Binding | None:
+    """Return what ``isinstance(x, Foo)`` and ``x instanceof Foo`` say."""
+    if spot.before.endswith("isinstance("):
+        match = _SECOND.match(spot.after)
+    else:
+        match = _INSTANCE_OF.match(spot.after)
+    if match is None or _NEGATED.search(spot.before):
+        return None
+    return Binding(BindingKind.NARROWED, match[1])
+
+
 def _python(spot: _Spot) -> Binding | None:
+    if narrowed := _narrowed(spot):
+        return narrowed
     if spot.word == "as":
         return _python_as(spot)
     loop = re.search(r"\bfor\s+(?:\(?([\w\s,()]*,\s*))?\(?$", spot.before + " ")
@@ -189,6 +208,8 @@ _FIELD_WORDS = frozenset(_FIELD_WORD_LIST.split())
 
 
 def _script(spot: _Spot) -> Binding | None:
+    if narrowed := _narrowed(spot):
+        return narrowed
     declared = spot.word in _DECLARING
     if declared and re.match(r"of\b", spot.after):
         return _element(_until(spot.after[2:].strip(), ")"), -1)
@@ -443,7 +464,7 @@ def local_binding(name: str, rows: Sequence[str], language: str) -> Binding | No
         if name not in row:
             continue
         found = binding_in(_joined(rows, number, language), name, language)
-        if found is None or (found.kind is not BindingKind.TYPE and _continues(rows, number)):
+        if found is None or not _holds(found, rows, number):
             continue
         if _indentation(row) <= last or number in (0, len(rows) - 1):
             return found
@@ -453,6 +474,21 @@ def local_binding(name: str, rows: Sequence[str], language: str) -> Binding | No
 
 def _indentation(row: str) -> int:
     return len(row) - len(row.lstrip())
+
+
+def _holds(binding: Binding, rows: Sequence[str], number: int) -> bool:
+    """Return whether what a row seems to bind is so at the end of `rows`."""
+    if binding.kind is BindingKind.NARROWED:
+        return number == len(rows) - 1 or _reaches(rows, number)
+    return binding.kind is BindingKind.TYPE or not _continues(rows, number)
+
+
+def _reaches(rows: Sequence[str], number: int) -> bool:
+    """Return whether the block that a condition begins lasts to the end of `rows`."""
+    if _ASSERTION.match(rows[number]):
+        return _indentation(rows[number]) <= _indentation(rows[-1])
+    depth = _indentation(rows[number])
+    return all(_indentation(row) > depth for row in rows[number + 1 :] if row.strip())
 
 
 def _continues(rows: Sequence[str], number: int) -> bool:

@@ -77,13 +77,27 @@ def _members_hint(types: Types, at: Receiver, visible: range) -> Hint | None:
     if meaning is None:
         return None
     if isinstance(meaning, Module):
-        return _listed(types, f"{meaning.name}: ", types.exported(meaning), at.partial)
+        return _module_hint(types, meaning, at.partial)
     owner = types.class_of(meaning, at.operator)
     if owner is None:
         return None
     shown = [item for item in types.members(owner) if not _in_view(types, item, visible)]
     kept = [item for item in shown if _fits(types, item, isinstance(meaning, Named))]
     return _listed(types, f"{owner.definition.name}: ", kept, at.partial)
+
+
+def _module_hint(types: Types, module: Module, partial: str) -> Hint | None:
+    """Return what a module defines, then what it passes on."""
+    own = _listed(types, "", types.exported(module), partial)
+    known = {part.short.rstrip("()"): part for part in (own.parts if own else ())}
+    for name in types.passed_on(module):
+        known.setdefault(name, Part(name, name))
+
+    def worth(name: str) -> tuple[bool, bool]:
+        return not name.lower().startswith(partial.lower()), name.startswith("_")
+
+    kept = tuple(known[name] for name in sorted(known, key=worth)[:MOST])
+    return Hint(f"{module.name}: ", kept) if kept else None
 
 
 def _in_view(types: Types, found: FoundDefinition, visible: range) -> bool:

@@ -22,7 +22,7 @@ from lsp_server.context.expressions import (
     parse_expression,
     receiver_at,
 )
-from lsp_server.context.filenames import FileNames
+from lsp_server.context.filenames import FileNames, stem_of
 from lsp_server.context.lexing import masked
 from lsp_server.context.meanings import Absence, Meaning, Module, Named, Value, value_of
 from lsp_server.context.names import CALLABLE, TYPES, Names
@@ -128,6 +128,17 @@ class Types:
                 return self.enclosing_class()
         return self._chains.class_of(meaning, operator)
 
+    def passed_on(self, module: Module) -> list[str]:
+        """Return the names that a module imports so that others can import them from it."""
+        names = [
+            item.alias
+            for path in module.paths
+            if stem_of(path) in ("__init__", "index", "mod", "lib")
+            for imported in self.names.resolver.outline(path).imports
+            for item in imported.names
+        ]
+        return [name for name in dict.fromkeys(names) if name not in ("*", "annotations")]
+
     def exported(self, module: Module) -> list[FoundDefinition]:
         """Return what a module defines at its top."""
         return [
@@ -221,7 +232,7 @@ class Types:
         return Absence.ABSENT
 
     def _from_binding(self, binding: Binding, depth: int) -> Meaning | None:
-        if binding.kind is BindingKind.TYPE:
+        if binding.kind in (BindingKind.TYPE, BindingKind.NARROWED):
             return Value(binding.text, self.path)
         if binding.kind is BindingKind.UNKNOWN:
             return None

@@ -10,6 +10,7 @@ from lsp_server.syntax.languages import LANGUAGES
 from tests.context.memory import MemoryRepository, place_in
 
 TEXTS = {
+    "shop/__init__.py": "from .client import Client, connect as helper\nfrom .other import *\n",
     "shop/client.py": (
         "class Base:\n    def close(self): ...\n    def _drop(self, a): ...\n"
         "class Client(Base):\n"
@@ -65,6 +66,8 @@ CASES = [
     ("main.py", "now(█", "# now() -> Client"),
     ("main.py", "sc.co█",
      "# sc: connect(url, retries), Base, Client, Point, plain(), now()"),
+    ("main.py", "import shop\nshop.█", "# shop: Client, helper"),
+    ("main.py", "import shop\nshop.h█", "# shop: helper, Client"),
     ("main.py", "x.█", None),
     ("main.py", "x█", None),
     ("main.py", "# c.█", None),
