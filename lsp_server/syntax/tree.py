@@ -5,6 +5,8 @@ Parsing hands the text over in small pieces, so that it may run in a thread besi
 loop. Knows nothing about LSP or files.
 """
 
+import re
+import time
 from collections.abc import Sequence
 
 import tree_sitter
@@ -25,14 +27,21 @@ FRESH_SIZE = 60_000
 """Code points up to which a text with errors is parsed anew after an edit, in at most 20 ms. How a
 parser steps over an error depends on what it knew before; so the same text gives the same tree."""
 
-_STRETCH = 64_000
-"""Bytes that are searched at once, in about 5 ms."""
-_OVERLAP = 4_000
-"""Bytes of the stretch before that are searched again; the longest header that is found."""
+_MOST_MATCHES = 20_000
+"""Matches of a query that are read; only generated files have more."""
+_PATIENCE = 2.0
+"""Seconds of processor time after which parsing is given up. Only text made to be hard takes so
+long; ordinary text of the greatest size takes 0.3 s."""
+_ABSURD_LENGTH = 500
+_ABSURD = re.compile(rf"(?:[(\[{{] ?){{{_ABSURD_LENGTH}}}")
+"""More brackets opened in a row than any program needs; queries over them take minutes."""
 
 
-def _is_small(lines: Sequence[str]) -> bool:
-    return sum(map(len, lines)) <= MAX_SIZE
+def _is_fit(lines: Sequence[str]) -> bool:
+    """Tell whether a text can be parsed in reasonable time."""
+    return sum(map(len, lines)) <= MAX_SIZE and not any(
+        len(line) >= _ABSURD_LENGTH and _ABSURD.search(line) for line in lines
+    )
 
 
 class SyntaxTree:
@@ -63,8 +72,8 @@ class SyntaxTree:
         return str(self._tree.root_node)
 
     def updated(self, lines: Sequence[str]) -> "SyntaxTree | None":
-        """Return the tree of the same document in a later state; None if it became too long."""
-        if not _is_small(lines):
+        """Return the tree of the same document in a later state; None if it got too long or hard."""
+        if not _is_fit(lines):
             return None
         change = Change(self._source, lines)
         old = self._tree.copy()
@@ -140,22 +149,12 @@ class SyntaxTree:
         return self._embedded
 
     def _matches(self, part: str) -> list[Match]:
-        """Return what a part of the language's queries finds in the whole text.
-
-        A query keeps other threads waiting, so a long text is searched in stretches. They overlap,
-        because a match is found only if its nodes lie in one stretch; finding it twice is harmless.
-        """
+        """Return what a part of the language's queries finds."""
         query = grammars.query(self.language.name, part)
         if query is None:
             return []
-        cursor = tree_sitter.QueryCursor(query)
-        size = self._source.offset(len(self.lines))
-        found: list[Match] = []
-        for start in range(0, max(1, size), _STRETCH):
-            if size > _STRETCH:
-                cursor.set_byte_range(max(0, start - _OVERLAP), start + _STRETCH)
-            found.extend(captures for _, captures in cursor.matches(self._tree.root_node))
-        return found
+        found = tree_sitter.QueryCursor(query).matches(self._tree.root_node)
+        return [captures for _, captures in found[:_MOST_MATCHES]]
 
     def _near(self, part: str, start: tuple[int, int], end: tuple[int, int]) -> places.Captures:
         """Return what a part of the language's queries finds between two places."""
@@ -182,13 +181,24 @@ def _parsed(
     if grammar is None:
         return None
     parser = tree_sitter.Parser(grammar)
-    tree = parser.parse(source.read, old) if old else parser.parse(source.read)
+    deadline = time.thread_time() + _PATIENCE
+
+    def is_hopeless(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - called by the parser
+        return time.thread_time() > deadline
+
+    try:
+        if old is None:
+            tree = parser.parse(source.read, progress_callback=is_hopeless)
+        else:
+            tree = parser.parse(source.read, old, progress_callback=is_hopeless)
+    except ValueError:  # Given up.
+        return None
     return SyntaxTree(language, source, tree)
 
 
 def parse(language: Language, lines: Sequence[str]) -> SyntaxTree | None:
-    """Parse a document; None if it is too long or its grammar is not installed."""
-    return _parsed(language, Source(lines)) if _is_small(lines) else None
+    """Parse a document; None if it is too long, too hard or its grammar missing."""
+    return _parsed(language, Source(lines)) if _is_fit(lines) else None
 
 
 def outline_of(language: Language, lines: Sequence[str]) -> Outline:

@@ -127,13 +127,13 @@ def test_parsing_in_threads() -> None:
     assert all(outline == expected[name] for (_, name), outline in found.items())
 
 
-@pytest.mark.parametrize("name", ["python", "typescript", "java", "c"])
-def test_long_text_is_searched_in_stretches(name: str) -> None:
-    once = source_of(name)
-    lines = split_lines(once)[:-1]
-    repeats = 160_000 // len(once) + 1
-    single = outline_of(LANGUAGES[name], lines)
-    many = outline_of(LANGUAGES[name], lines * repeats).definitions
-    classes = [one.name for one in single.definitions if one.kind.value in ("class", "method")]
-    found = [one.name for one in many if one.kind.value in ("class", "method")]
-    assert found == classes * repeats
+def test_absurd_text_has_no_tree() -> None:
+    assert parse(LANGUAGES["python"], ["x = " + "([{" * 10_000]) is None
+    assert parsed(LANGUAGES["python"], ["x"]).updated(["(" * 600]) is None
+    assert parse(LANGUAGES["json"], ["[" * 100 + "]" * 100])
+
+
+def test_generated_text_has_an_end() -> None:
+    keys = "".join(f'"k{number}": 1,\n' for number in range(30_000))
+    outline = outline_of(LANGUAGES["json"], split_lines("{" + keys + '"last": 1}'))
+    assert [one.name for one in outline.definitions] == [f"k{number}" for number in range(5000)]
