@@ -11,10 +11,13 @@ from lsp_server.context.filenames import FileNames
 from lsp_server.context.history import Past
 from lsp_server.context.place import Place
 from lsp_server.context.repository import Repository
-from lsp_server.context.words import identifiers, words
+from lsp_server.context.words import WordSets, identifiers, words
 
 QUESTION_LINES = 12
 """Lines above the cursor whose words say what is looked for."""
+
+WIDEST = 200
+"""Code points of a line whose words are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +70,25 @@ class Question:
         """The words just above and left of the cursor, each once, the nearest first."""
         near: Sequence[str] = (*self.place.above[-QUESTION_LINES:], self.place.typed)
         return tuple(dict.fromkeys(word for line in reversed(near) for word in words(line)))
+
+    @cached_property
+    def word_set(self) -> frozenset[str]:
+        """The same words, to compare with."""
+        return frozenset(self.words)
+
+    def words_of(self, path: str, lines: Sequence[str], first: int, end: int) -> frozenset[str]:
+        """Return the words of some lines of a file; several sources look into the same files."""
+        key = path, first, end
+        found = self._word_sets.get(key)
+        if found is None:
+            found = self._splitter.of(line[:WIDEST] for line in lines[first:end])
+            self._word_sets[key] = found
+        return found
+
+    @cached_property
+    def _word_sets(self) -> dict[tuple[str, int, int], frozenset[str]]:
+        return {}
+
+    @cached_property
+    def _splitter(self) -> WordSets:
+        return WordSets()

@@ -3,7 +3,7 @@
 The same words go into the index and into a question to it. Pure; knows nothing about languages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import regex
 
@@ -30,3 +30,21 @@ def words(text: str) -> Iterator[str]:
         parts = [part.lower() for part in _PART.findall(identifier)]
         if len(parts) > 1:
             yield from (part for part in parts if len(part) >= _SHORTEST and part != whole)
+
+
+class WordSets:
+    """Splits many lines, of each identifier once: the same few hundred occur again and again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def of(self, lines: Iterable[str]) -> frozenset[str]:
+        """Return the words of `lines`."""
+        found: set[str] = set()
+        for line in lines:
+            for identifier in identifiers(line):
+                split = self._known.get(identifier)
+                if split is None:
+                    split = self._known[identifier] = tuple(words(identifier))
+                found.update(split)
+        return frozenset(found)

@@ -5,10 +5,10 @@ their parts; the index ranks the whole repository by BM25 over the same words. P
 repository.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Sequence
 
-from lsp_server.context.candidate import Candidate, Question
+from lsp_server.context.candidate import WIDEST, Candidate, Question
+from lsp_server.context.filenames import folder_of, name_of
 from lsp_server.context.words import identifiers, words
 from lsp_server.text import strip_ending
 
@@ -27,9 +27,6 @@ USAGES = 4
 
 _LONGEST_FILE = 3000
 """Lines of a file that are compared."""
-
-_WIDEST = 200
-"""Code points of a line that may be shown."""
 
 _LEAST_ALIKE = 0.08
 """Jaccard similarity below which lines are not alike."""
@@ -50,7 +47,7 @@ def shared_imports(question: Question) -> list[Candidate]:
     modules = sorted({item.module for item in question.place.outline.imports})
     counts = question.repository.importers(modules)
     ranked = sorted(
-        (path for path in counts if _same_ending(question, path)),
+        _with_endings(counts, _endings(question)),
         key=lambda path: (-counts[path], path),
     )
     return _alike(question, "shared-imports", ranked, lambda path: f"shares {counts[path]} imports")
@@ -58,23 +55,22 @@ def shared_imports(question: Question) -> list[Candidate]:
 
 def same_folder(question: Question) -> list[Candidate]:
     """Return lines like those near the cursor from files of the same folder."""
-    folder = PurePosixPath(question.place.document.path).parent
-    ranked = [
-        path
-        for path in question.repository.paths()
-        if PurePosixPath(path).parent == folder and _same_ending(question, path)
-    ]
+    endings = _endings(question)
+    near = question.files.inside(folder_of(question.place.document.path), endings)
+    ranked = _with_endings(near, endings)
     return _alike(question, "same-folder", ranked, lambda _path: "in the same folder")
 
 
 def similar_names(question: Question) -> list[Candidate]:
     """Return lines like those near the cursor from files with a similar name."""
     own = _name_words(question.place.document.path)
-    scores = {
-        path: _jaccard(own, _name_words(path))
-        for path in question.repository.paths()
-        if _same_ending(question, path)
-    }
+    # A word of a name is a part of it, which is quicker to look for than to split all names.
+    near = (
+        path
+        for path in _with_endings(question.repository.paths(), _endings(question))
+        if any(word in name_of(path).lower() for word in own)
+    )
+    scores = {path: _jaccard(own, _name_words(path)) for path in near}
     ranked = sorted(
         (path for path, score in scores.items() if score > 0),
         key=lambda path: (-scores[path], path),
@@ -88,8 +84,8 @@ def twin(question: Question) -> list[Candidate]:
     tests = _is_test(question.place.document.path)
     ranked = [
         path
-        for path in question.repository.paths()
-        if _same_ending(question, path) and _bare_name(path) == own and _is_test(path) != tests
+        for path in _with_endings(question.repository.paths(), _endings(question))
+        if _is_test(path) != tests and _bare_name(path) == own
     ]
     why = "is tested here" if tests else "tests this file"
     return _alike(question, "twin", ranked, lambda _path: why)
@@ -144,9 +140,10 @@ def similar(question: Question) -> list[Candidate]:
         lines = question.repository.lines(item.path)
         if lines is not None:
             inside = (item.first_line, item.end_line)
-            best = _best(question, lines, inside) or (item.first_line, item.first_line + WINDOW)
+            best = _best(question, item.path, lines, inside)
+            span = best[1] if best else (item.first_line, item.first_line + WINDOW)
             candidates.append(
-                _cut("similar", item.path, lines, best, "like the lines near the cursor")
+                _cut("similar", item.path, lines, span, "like the lines near the cursor")
             )
     return [candidate for candidate in candidates if candidate is not None]
 
@@ -156,34 +153,33 @@ def _alike(question: Question, source: str, paths: Iterable[str], why: _Why) -> 
     found: list[tuple[float, Candidate]] = []
     for path in list(paths)[:FILES]:
         lines = question.repository.lines(path)
-        best = _best(question, lines, (0, len(lines))) if lines is not None else None
+        best = _best(question, path, lines, (0, len(lines))) if lines is not None else None
         if lines is not None and best is not None:
-            candidate = _cut(source, path, lines, best, why(path))
+            score, span = best
+            candidate = _cut(source, path, lines, span, why(path))
             if candidate is not None:
-                found.append((_score(question, lines, best), candidate))
+                found.append((score, candidate))
     return [candidate for _, candidate in sorted(found, key=lambda item: (-item[0], item[1].path))]
 
 
 def _best(
-    question: Question, lines: Sequence[str], inside: tuple[int, int]
-) -> tuple[int, int] | None:
+    question: Question, path: str, lines: Sequence[str], inside: tuple[int, int]
+) -> tuple[float, tuple[int, int]] | None:
+    """Return the window of a file that is most alike, and how much it is; None if none is."""
     first, end = inside[0], min(inside[1], len(lines), inside[0] + _LONGEST_FILE)
-    best, place = _LEAST_ALIKE, None
+    best: tuple[float, tuple[int, int]] | None = None
     for begin in range(first, max(first + 1, end - WINDOW + STEP), STEP):
-        span = (begin, min(begin + WINDOW, end))
-        score = _score(question, lines, span)
-        if score > best:
-            best, place = score, span
-    return place
+        middle, last = min(begin + STEP, end), min(begin + WINDOW, end)
+        # Two windows share a half, so halves are split into words, not windows.
+        there = question.words_of(path, lines, begin, middle)
+        there |= question.words_of(path, lines, middle, last)
+        score = _jaccard(question.word_set, there)
+        if score > (best[0] if best else _LEAST_ALIKE):
+            best = score, (begin, last)
+    return best
 
 
-def _score(question: Question, lines: Sequence[str], span: tuple[int, int]) -> float:
-    there = frozenset(word for line in lines[slice(*span)] for word in words(line[:_WIDEST]))
-    return _jaccard(frozenset(question.words), there)
-
-
-def _jaccard(first: Collection[str], second: Collection[str]) -> float:
-    one, other = frozenset(first), frozenset(second)
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     shared = len(one & other)
     return shared / (len(one) + len(other) - shared) if shared else 0.0
 
@@ -197,7 +193,7 @@ def _cut(
     while end > first and not lines[end - 1].strip():
         end -= 1
     rows = [strip_ending(line) for line in lines[first:end]]
-    if not rows or any(len(row) > _WIDEST for row in rows):
+    if not rows or any(len(row) > WIDEST for row in rows):
         return None
     return Candidate(source, path, "".join(f"{row}\n" for row in rows), first, end, why)
 
@@ -229,12 +225,19 @@ def _no_usages(question: Question, name: str, path: str) -> frozenset[int]:
 
 
 def _endings(question: Question) -> tuple[str, ...]:
-    ending = PurePosixPath(question.place.document.path).suffix
+    ending = _ending(question.place.document.path)
     return next((group for group in _FAMILIES if ending in group), (ending,))
 
 
-def _same_ending(question: Question, path: str) -> bool:
-    return PurePosixPath(path).suffix in _endings(question)
+def _with_endings(paths: Iterable[str], endings: tuple[str, ...]) -> list[str]:
+    """Return those of `paths` whose names end so; a name without ending fits only an empty one."""
+    return [path for path in paths if path.endswith(endings) and _ending(path) in endings]
+
+
+def _ending(path: str) -> str:
+    name = name_of(path)
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""
 
 
 _FAMILIES = (
@@ -247,16 +250,16 @@ _FAMILIES = (
 
 
 def _name_words(path: str) -> frozenset[str]:
-    return frozenset(words(PurePosixPath(path).name.partition(".")[0]))
+    return frozenset(words(name_of(path).partition(".")[0]))
 
 
 def _is_test(path: str) -> bool:
-    name = PurePosixPath(path).name
+    name = name_of(path)
     return any(mark in name for mark in _TWIN_MARKS)
 
 
 def _bare_name(path: str) -> str:
-    name = PurePosixPath(path).name
+    name = name_of(path)
     for mark in _TWIN_MARKS:
         name = name.replace(mark, "")
     return name.partition(".")[0].lower()
