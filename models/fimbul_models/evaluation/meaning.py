@@ -249,7 +249,10 @@ class Reader:
             if one.definition.container and self._is_near(one.path, one.definition.container)
         ]
         containers = {one.definition.container for one in found}
-        return tuple(found) if is_rare(name) and len(containers) == 1 else ()
+        particular = is_rare(name) and len(containers) == 1
+        # A type without a name may hold it, such as `{ name: string }`.
+        own = re.search(rf"\b{re.escape(name)}\??\s*[:=][^=]", self._view.file.text)
+        return tuple(found) if particular and not own else ()
 
     def _is_near(self, path: str, container: str) -> bool:
         stem = path.rpartition("/")[2].partition(".")[0]
