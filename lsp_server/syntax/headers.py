@@ -50,7 +50,7 @@ def first_sentence(text: str) -> str:
             if paragraph:
                 break
             continue
-        if paragraph and stripped.startswith(("@", ":param", "\\param")):
+        if stripped.startswith(("@", ":param", "\\param")):
             break
         paragraph.append(stripped)
     return one_line(_SENTENCE.split(" ".join(paragraph), maxsplit=1)[0], DOC_LIMIT)

@@ -72,7 +72,7 @@ class SyntaxTree:
         return str(self._tree.root_node)
 
     def updated(self, lines: Sequence[str]) -> "SyntaxTree | None":
-        """Return the tree of the same document in a later state; None if it got too long or hard."""
+        """Return the tree of a later state of the document; None if it got too long or hard."""
         if not _is_fit(lines):
             return None
         change = Change(self._source, lines)

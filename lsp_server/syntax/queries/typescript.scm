@@ -13,7 +13,9 @@
 (module name: (_) @name body: (_) @body) @namespace
 
 (function_signature name: (identifier) @name) @function
-(method_signature name: (_) @name) @method
+(interface_body (method_signature name: (_) @name) @method)
+(class_body (method_signature name: (_) @name) @method)
+(type_alias_declaration value: (object_type (method_signature name: (_) @name) @method))
 (abstract_method_signature name: (_) @name) @method
 
 (public_field_definition
