@@ -44,7 +44,7 @@ def test_outline(name: str) -> None:
     path = FOLDER / f"{name}.txt"
     source, _, expected = path.read_text(encoding="utf-8").partition(MARK)
     found = shown(outline_of(LANGUAGES[name], split_lines(source)))
-    if os.environ.get("UPDATE_GOLDEN"):
+    if os.environ.get("UPDATE_GOLDEN") == "1":
         path.write_text(source + MARK + found, encoding="utf-8")
     else:
         assert found == expected

@@ -16,6 +16,7 @@ from lsp_server.types import Position
 
 PATH = Path(__file__).with_name("places.toml")
 CURSOR = "█"
+UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
 HEAD = """\
 # What is at the █: kind of place, classes and functions around it, language.
 # UPDATE_GOLDEN=1 rewrites `place`, `enclosing` and `at`.
@@ -50,10 +51,11 @@ def written(case: dict[str, Any]) -> str:
     return "\n[[case]]\n" + "\n".join(lines) + "\n"
 
 
-@pytest.mark.skipif("UPDATE_GOLDEN" not in os.environ, reason="rewrites the cases only when asked")
-def test_rewrite() -> None:
-    found = [described(case["language"], case["text"]) for case in cases()]
-    PATH.write_text(HEAD + "".join(map(written, found)), encoding="utf-8")
+def test_cases_are_written_as_they_are_rewritten() -> None:
+    if UPDATE:
+        found = [described(case["language"], case["text"]) for case in cases()]
+        PATH.write_text(HEAD + "".join(map(written, found)), encoding="utf-8")
+    assert PATH.read_text(encoding="utf-8") == HEAD + "".join(map(written, cases()))
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case['language']}-{case['text']!r}")
