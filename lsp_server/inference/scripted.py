@@ -2,7 +2,8 @@
 
 It runs in a worker process like llama.cpp does, so tests and demonstrations meet the same
 pipes, cancellations and crashes. A script is TOML; each rule names how the text before the
-cursor ends, and what happens then. A token is a word or a single other character.
+cursor ends or what the prompt holds, and what happens then. A token is a word or a single other
+character.
 """
 
 import os
@@ -44,6 +45,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: str = ""
     after: str = ""
     """How the text before the cursor ends; empty fits everywhere."""
+    contains: str = ""
+    """What stands somewhere in the text of the prompt."""
     token_ms: float = 0.0
     """Time that each token takes, in milliseconds."""
     fault: str = ""
@@ -139,7 +142,13 @@ class ScriptedBackend:
         evaluated = self._evaluate(request.id, request.segments)
         texts = [segment.text for segment in request.segments if not segment.special]
         before = (texts[-1] if texts else "") + request.healed
-        rule = next((rule for rule in self._script.rules if before.endswith(rule.after)), Rule())
+        whole = "".join(texts) + request.healed
+        fitting = (
+            rule
+            for rule in self._script.rules
+            if before.endswith(rule.after) and rule.contains in whole
+        )
+        rule = next(fitting, Rule())
         self._strike(rule.fault)
         answer = AnswerText(request)
         stop: StopReason | None = None
