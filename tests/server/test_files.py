@@ -74,7 +74,7 @@ async def look(session: Editor, file: Path, text: str = CART) -> str:
     session.client.text_document_did_close(
         lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(uri))
     )
-    return items[0].insert_text if items else await session.reason(uri)
+    return str(items[0].insert_text) if items else await session.reason(uri)
 
 
 async def until_seen(session: Editor, file: Path, wanted: str, text: str = CART) -> None:
