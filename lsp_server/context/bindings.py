@@ -9,6 +9,7 @@ import enum
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 
 from lsp_server.context.lexing import masked
@@ -16,8 +17,21 @@ from lsp_server.context.lexing import masked
 VALUE_LINES = 8
 """Lines over which a value may be spread."""
 
-LONGEST_LINE = 500
+LONGEST_LINE = 300
 """Code points of the longest line that is looked at."""
+
+
+LONGEST_VALUE = 800
+"""Code points of a row with those that belong to it."""
+
+LONGEST_TYPE = 160
+"""Code points left of a name in which its type is looked for."""
+
+OCCURRENCES = 4
+"""Places in a line at which a name is looked at: the last ones and the first."""
+
+CANDIDATE_ROWS = 40
+"""Rows that mention a name and are looked at."""
 
 
 class BindingKind(enum.Enum):
@@ -168,7 +182,7 @@ def _python_assigned(spot: _Spot) -> Binding | None:
     in_targets = targets and len(spot.before) < targets.end() and "," in targets.group()
     if in_targets and "(" not in spot.before.strip()[1:]:
         return _UNKNOWN
-    header = re.match(r"\s*(?:async\s+)?def\b|.*\blambda\b", spot.line)
+    header = re.match(r"\s*(?:async\s+)?def\b", spot.line) or "lambda" in spot.before
     if (
         header
         and spot.before.endswith(("(", ",", "lambda"))
@@ -322,7 +336,8 @@ _INFERRED = frozenset({"var", "auto", "val", "dynamic", "let", "__auto_type"})
 
 def _type_first(spot: _Spot) -> Binding | None:
     written = spot.line[: len(spot.line) - len(spot.line.lstrip())] + spot.before
-    match = _TYPE_BEFORE.search(spot.line[: _gap(spot)])
+    gap = _gap(spot)
+    match = _TYPE_BEFORE.search(spot.line[max(0, gap - LONGEST_TYPE) : gap])
     if match is None or match[1] in _NO_TYPES or spot.after[:1] not in ("", *"=;,):({["):
         return _instance_pattern(spot, match)
     if spot.after.startswith("(") and written.lstrip().startswith(("return", "public", "private")):
@@ -427,7 +442,8 @@ def binding_in(line: str, name: str, language: str) -> Binding | None:
     """Return how a line of code binds `name`; None if it only uses it."""
     raw, line = line, masked(line, language)
     rule = _RULES.get(language, _plain)
-    for start in _occurrences(line, name):
+    places = list(_occurrences(line, name))
+    for start in places if len(places) <= OCCURRENCES else (*places[: OCCURRENCES - 1], places[-1]):
         spot = _Spot(line, line[:start].rstrip(), line[start + len(name) :].lstrip(" \t"), raw)
         found = rule(spot)
         if found is not None:
@@ -459,10 +475,9 @@ def local_binding(name: str, rows: Sequence[str], language: str) -> Binding | No
     """
     last = _indentation(rows[-1]) if rows else 0
     hidden: Binding | None = None
-    for number in range(len(rows) - 1, -1, -1):
-        row = rows[number][:LONGEST_LINE]
-        if name not in row:
-            continue
+    mentions = (number for number in range(len(rows) - 1, -1, -1) if name in rows[number])
+    for number in islice(mentions, CANDIDATE_ROWS):
+        row = rows[number]
         found = binding_in(_joined(rows, number, language), name, language)
         if found is None or not _holds(found, rows, number):
             continue
@@ -500,7 +515,9 @@ def _joined(rows: Sequence[str], number: int, language: str) -> str:
     """Return a row with those below it that its brackets or a leading dot make part of it."""
     text = _code(rows[number], language)
     for row in rows[number + 1 : min(number + VALUE_LINES, len(rows) - 1)]:
-        if not (_is_open(masked(text, language)) or row.lstrip().startswith((".", "?.", "->"))):
+        if len(text) > LONGEST_VALUE or not (
+            _is_open(masked(text, language)) or row.lstrip().startswith((".", "?.", "->"))
+        ):
             break
         text += " " + _code(row, language).strip()
     return text

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from lsp_server.context import typetexts
-from lsp_server.context.bindings import Binding, BindingKind, local_binding
+from lsp_server.context.bindings import LONGEST_LINE, Binding, BindingKind, local_binding
 from lsp_server.context.chains import Chains
 from lsp_server.context.declarations import results
 from lsp_server.context.expressions import (
@@ -316,7 +316,7 @@ class Types:
             head = functions[0].first_line if functions else self._head_above(first, row)
             lines = self.place.document.lines
             rows = lines[max(first, head) : row] if head >= 0 else self._rows_at_top(first, row)
-            self._rows = [*rows, self.place.typed]
+            self._rows = [*rows, self.place.typed[-LONGEST_LINE:]]
         return self._rows
 
     def _head_above(self, first: int, row: int) -> int:
