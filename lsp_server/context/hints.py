@@ -82,7 +82,7 @@ def _members_hint(types: Types, at: Receiver, visible: range) -> Hint | None:
     if owner is None:
         return None
     shown = [item for item in types.members(owner) if not _in_view(types, item, visible)]
-    kept = [item for item in shown if _fits(types, item, isinstance(meaning, Named))]
+    kept = [item for item in shown if _fits(types, item, is_static=isinstance(meaning, Named))]
     return _listed(types, f"{owner.definition.name}: ", kept, at.partial)
 
 
@@ -104,7 +104,7 @@ def _in_view(types: Types, found: FoundDefinition, visible: range) -> bool:
     return found.path == types.path and found.definition.first_line in visible
 
 
-def _fits(types: Types, member: FoundDefinition, is_static: bool) -> bool:  # noqa: FBT001
+def _fits(types: Types, member: FoundDefinition, *, is_static: bool) -> bool:
     """Return whether a member may stand behind a dot."""
     definition = member.definition
     if definition.name in _UNSPOKEN or definition.name.startswith("__"):
