@@ -17,6 +17,7 @@ from lsp_server.syntax.languages import Language
 from lsp_server.syntax.matches import Match
 from lsp_server.syntax.outline import Definition, Outline
 from lsp_server.syntax.places import PlaceKind
+from lsp_server.syntax.reading import Pieces
 from lsp_server.syntax.source import Change, Source
 from lsp_server.types import Position
 
@@ -180,6 +181,16 @@ def _parsed(
     grammar = grammars.grammar(language.name)
     if grammar is None:
         return None
+    pieces = Pieces(source.read)
+    tree = _tree(grammar, pieces, old)
+    pieces.release()
+    return None if tree is None else SyntaxTree(language, source, tree)
+
+
+def _tree(
+    grammar: tree_sitter.Language, pieces: Pieces, old: tree_sitter.Tree | None
+) -> tree_sitter.Tree | None:
+    """Parse; None if it takes too long."""
     parser = tree_sitter.Parser(grammar)
     deadline = time.thread_time() + _PATIENCE
 
@@ -188,12 +199,10 @@ def _parsed(
 
     try:
         if old is None:
-            tree = parser.parse(source.read, progress_callback=is_hopeless)
-        else:
-            tree = parser.parse(source.read, old, progress_callback=is_hopeless)
+            return parser.parse(pieces, progress_callback=is_hopeless)
+        return parser.parse(pieces, old, progress_callback=is_hopeless)
     except ValueError:  # Given up.
         return None
-    return SyntaxTree(language, source, tree)
 
 
 def parse(language: Language, lines: Sequence[str]) -> SyntaxTree | None:
