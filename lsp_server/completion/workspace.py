@@ -111,6 +111,7 @@ class Workspace:
         self._choices: dict[str, _Choice] = {}
         self._files: dict[str, tuple[object, FileNames]] = {}
         self._nothing_known: dict[str, tuple[object, ...]] = {}
+        self._options = ContextOptions()
         self._visits = 0
         self._last = ""
 
@@ -139,6 +140,7 @@ class Workspace:
     ) -> Assembled:
         """Return what the model sees at a place; the same history gives the same context."""
         document, options = request.document, settings.context
+        self._take(options)
         self._visit(document, request.position)
         previous = self._windows.get(document.uri)
         window = await self._window(request, options, count)
@@ -177,6 +179,13 @@ class Workspace:
         )
 
     # The document itself
+
+    def _take(self, options: ContextOptions) -> None:
+        """Begin all windows anew under other options: what they keep was within the old budgets."""
+        if options != self._options:
+            self._options = options
+            self._windows.clear()
+            self._nothing_known.clear()
 
     def _visit(self, document: Document, position: Position) -> None:
         if document.uri != self._last:
@@ -275,7 +284,11 @@ class Workspace:
         if around is None:
             return {}
         question = Question(
-            place, around.repository, around.files, self._history.past(), around.open_paths
+            place,
+            around.repository,
+            around.files,
+            self._history.past(place.document.folder),
+            around.open_paths,
         )
 
         def ask() -> dict[str, Sequence[Candidate]]:
@@ -299,7 +312,10 @@ class Workspace:
         state = (base.generation, tuple(sorted(files)), document.path)
         known = self._files.get(document.folder)
         if known is None or known[0] != state:
-            known = (state, await asyncio.to_thread(lambda: FileNames(overlay.paths())))
+            known = (
+                state,
+                await asyncio.to_thread(lambda: FileNames(overlay.paths(), overlay.name)),
+            )
             self._files[document.folder] = known
         return _Surroundings(overlay, known[1], tuple(other.path for other in others))
 
@@ -332,6 +348,8 @@ class Workspace:
         asked = _asked(request)
         if there or not options.hint_tokens or not asked:
             return window, there
+        # Another state of the other files may know more.
+        asked = (self._generation(document.folder), *asked)
         if self._nothing_known.get(document.uri) == asked:
             return window, ""
         text = await self._hint(request, window, options.hint_tokens, count)
@@ -348,7 +366,9 @@ class Workspace:
         around = await self._surroundings(document)
         if around is None:
             return ""
-        place, _ = await self._place(document, request.position)
+        place, kind = await self._place(document, request.position)
+        if kind != "code":
+            return ""
         shown = range(window.first, window.end)
         hint = await asyncio.to_thread(hint_at, place, around.repository, around.files, shown)
         if hint is None:

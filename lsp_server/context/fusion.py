@@ -135,7 +135,8 @@ def _fitting(
 
 def digest(text: str) -> int:
     """Return a number that is the same for texts that differ in blanks only."""
-    return xxhash.xxh3_64_intdigest("\n".join(line.strip() for line in split_lines(text)).encode())
+    stripped = "\n".join(line.strip() for line in split_lines(text))
+    return xxhash.xxh3_64_intdigest(stripped.encode("utf-8", "surrogatepass"))
 
 
 def _fuse(found: Mapping[str, Sequence[Candidate]]) -> list[_Fused]:

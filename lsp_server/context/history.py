@@ -33,6 +33,8 @@ class Edit:
     """Lines of a document that were changed in one go."""
 
     uri: str
+    folder: str
+    """Path of the workspace folder that holds it; empty if none does."""
     path: str
     first_line: int
     before: tuple[str, ...]
@@ -46,6 +48,7 @@ class Visit:
     """A place where the cursor was."""
 
     uri: str
+    folder: str
     path: str
     line: int
 
@@ -62,6 +65,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
+    folder: str
     path: str
     baseline: tuple[str, ...]
     """The lines before the edit that is under way."""
@@ -78,7 +82,9 @@ class History:
 
     def opened(self, document: Document) -> None:
         """Take a document's text as the one that later changes are compared with."""
-        self._open[document.uri] = _Open(document.path, document.lines, document.lines)
+        self._open[document.uri] = _Open(
+            document.folder, document.path, document.lines, document.lines
+        )
         self._open.move_to_end(document.uri)
         while len(self._open) > _DOCUMENTS:
             self._open.popitem(last=False)
@@ -94,7 +100,7 @@ class History:
             known = replace(known, current=document.lines)
         else:
             self._finish(document.uri, known)
-            known = _Open(document.path, known.current, document.lines)
+            known = _Open(document.folder, document.path, known.current, document.lines)
         self._open[document.uri] = known
         self._open.move_to_end(document.uri)
 
@@ -106,20 +112,24 @@ class History:
 
     def visited(self, document: Document, position: Position) -> None:
         """Note where the cursor is; a step away from the last place is the same visit."""
-        visit = Visit(document.uri, document.path, position.line)
+        visit = Visit(document.uri, document.folder, document.path, position.line)
         last = self._visits[-1] if self._visits else None
         if last is not None and last.uri == visit.uri and abs(last.line - visit.line) < _FAR:
             self._visits.pop()
         self._visits.append(visit)
 
-    def past(self) -> Past:
-        """Return what is remembered, the edits under way included."""
+    def past(self, folder: str) -> Past:
+        """Return what is remembered of one workspace folder, the edits under way included."""
         running = [
             edit
             for uri, known in reversed(self._open.items())
             if (edit := _edit(uri, known)) is not None
         ]
-        return Past((*running, *reversed(self._edits)), tuple(reversed(self._visits)))
+        edits = (*running, *reversed(self._edits))
+        return Past(
+            tuple(edit for edit in edits if edit.folder == folder),
+            tuple(visit for visit in reversed(self._visits) if visit.folder == folder),
+        )
 
     def _finish(self, uri: str, known: _Open) -> None:
         if (edit := _edit(uri, known)) is not None:
@@ -145,4 +155,4 @@ def _edit(uri: str, known: _Open) -> Edit | None:
     before, after = known.baseline[first:old_end], known.current[first:new_end]
     if before == after:
         return None
-    return Edit(uri, known.path, first, before, after)
+    return Edit(uri, known.folder, known.path, first, before, after)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from lsp_server.inference.engine import Engine
+from lsp_server.text import without_surrogates
 
 _REMEMBERED = 65536
 """Lines whose counts are kept, about 10 MB with their texts."""
@@ -23,7 +24,8 @@ class TokenCounter:
     async def counts(self, texts: Sequence[str]) -> Mapping[str, int]:
         """Return the token count of each text."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._counts]
-        fresh = await self._engine.count_tokens(missing) if missing else []
+        asked = [without_surrogates(text) for text in missing]
+        fresh = await self._engine.count_tokens(asked) if asked else []
         found = dict(zip(missing, fresh, strict=True))
         for text in texts:
             if text in self._counts:

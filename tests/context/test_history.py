@@ -16,7 +16,7 @@ def test_typing_in_one_place_is_one_edit() -> None:
     history.opened(document(TEN))
     for typed in ("new", "newer", "newest\n"):
         history.changed(document(TEN.replace("line 4\n", f"{typed}\n")))
-    (edit,) = history.past().edits
+    (edit,) = history.past("").edits
     assert (edit.first_line, edit.before, edit.after) == (4, ("line 4\n",), ("newest\n", "\n"))
 
 
@@ -26,7 +26,7 @@ def test_edits_far_apart_are_two_and_the_latest_comes_first() -> None:
     once = HUNDRED.replace("line 4\n", "four\n")
     history.changed(document(once))
     history.changed(document(once.replace("line 90\n", "ninety\n")))
-    assert [edit.after for edit in history.past().edits] == [("ninety\n",), ("four\n",)]
+    assert [edit.after for edit in history.past("").edits] == [("ninety\n",), ("four\n",)]
 
 
 def test_what_is_undone_is_no_edit() -> None:
@@ -34,7 +34,7 @@ def test_what_is_undone_is_no_edit() -> None:
     history.opened(document(TEN))
     history.changed(document(TEN.replace("line 4", "four")))
     history.changed(document(TEN))
-    assert not history.past().edits
+    assert not history.past("").edits
 
 
 def test_an_edit_survives_its_document() -> None:
@@ -43,7 +43,7 @@ def test_an_edit_survives_its_document() -> None:
     history.changed(document(TEN.replace("line 4", "four")))
     history.closed("file:///a.py")
     history.closed("file:///a.py")
-    assert [edit.after for edit in history.past().edits] == [("four\n",)]
+    assert [edit.after for edit in history.past("").edits] == [("four\n",)]
 
 
 def test_small_steps_are_one_visit() -> None:
@@ -51,7 +51,7 @@ def test_small_steps_are_one_visit() -> None:
     for line in (0, 5, 12, 80):
         history.visited(document(HUNDRED), Position(line, 0))
     history.visited(document(TEN, "file:///b.py"), Position(3, 0))
-    assert [(visit.path, visit.line) for visit in history.past().visits] == [
+    assert [(visit.path, visit.line) for visit in history.past("").visits] == [
         ("b.py", 3),
         ("a.py", 80),
         ("a.py", 12),
@@ -65,7 +65,7 @@ def test_only_so_much_is_remembered() -> None:
         history.changed(document(TEN.replace("line 4", "four"), f"file:///{number}.py"))
         history.visited(document(TEN, f"file:///{number}.py"), Position(0, 0))
         history.closed(f"file:///{number}.py")
-    past = history.past()
+    past = history.past("")
     assert len(past.edits) == 16
     assert len(past.visits) == 32
 
@@ -75,3 +75,17 @@ def test_changed_range() -> None:
     assert changed_range("aaaa", "aaa") == (3, 4, 3)
     assert changed_range("", "ab") == (0, 0, 2)
     assert changed_range("ab", "ab") == (2, 2, 2)
+
+
+def test_folders_do_not_see_each_other() -> None:
+    history = History()
+    for folder in ("/one", "/two"):
+        lines = tuple(split_lines(TEN))
+        opened = Document(f"file://{folder}/a.py", "python", 1, lines, "a.py", folder)
+        history.opened(opened)
+        history.visited(opened, Position(2, 0))
+        changed = (*lines[:3], f"{folder}\n", *lines[4:])
+        history.changed(Document(opened.uri, "python", 2, changed, "a.py", folder))
+    past = history.past("/two")
+    assert [edit.after for edit in past.edits] == [("/two\n",)]
+    assert [visit.uri for visit in past.visits] == ["file:///two/a.py"]

@@ -29,10 +29,14 @@ def question(case: dict[str, Any]) -> Question:
     texts = {**case["files"], case["path"]: case["document"].replace("█", "")}
     repository = Overlay(MemoryRepository(texts), {}, case["path"])
     edits = tuple(
-        Edit(f"file:///{path}", path, line, tuple(split_lines(before)), tuple(split_lines(after)))
+        Edit(
+            f"file:///{path}", "", path, line, tuple(split_lines(before)), tuple(split_lines(after))
+        )
         for path, line, before, after in case.get("edits", ())
     )
-    visits = tuple(Visit(f"file:///{path}", path, line) for path, line in case.get("visits", ()))
+    visits = tuple(
+        Visit(f"file:///{path}", "", path, line) for path, line in case.get("visits", ())
+    )
     files = FileNames(repository.paths())
     return Question(place, repository, files, Past(edits, visits), tuple(case.get("tabs", ())))
 

@@ -141,10 +141,17 @@ class IndexReader:
 
     @property
     def generation(self) -> int:
-        """A number that grows with every change; 0 while there is no index."""
-        with self._lock:
+        """A number that grows with every change; 0 while there is no index.
+
+        Never waits: asked at every key, it answers with what was so while a longer question runs.
+        """
+        if not self._lock.acquire(blocking=False):
+            return self._generation
+        try:
             self._refresh()
             return self._generation
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Close the file; asked again, the reader opens it again."""
