@@ -287,6 +287,8 @@ class Rejection:
     """More about this case; never text of the document."""
     timings: Timings = field(default_factory=Timings)
     used: ContextUse = field(default_factory=ContextUse)
+    prompt_tokens: int = 0
+    """Tokens of the prompt; 0 if it came to none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _run(arguments: argparse.Namespace) -> int:
     # Imported here, because no other command needs LSP and it takes a quarter of a second.
-    from lsp_server.server.app import create_server
+    from lsp_server.server.handlers import create_server
     from lsp_server.server.logs import start_logging
     from lsp_server.server.stdio import run_on_stdio
 

@@ -196,7 +196,9 @@ def _outcome(
         generation.timings, context=context_ms, filters=_milliseconds(started), total=0.0
     )
     if isinstance(text, RejectionReason):
-        return Rejection(text, generation.stop.value, timings)
+        return Rejection(
+            text, generation.stop.value, timings, prompt_tokens=generation.prompt_tokens
+        )
     selected = request.selected
     return Completion(
         text=text if selected is None else selected.text + text,

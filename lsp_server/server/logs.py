@@ -29,3 +29,13 @@ def start_logging() -> None:
 def set_level(level: LogLevel) -> None:
     """Write nothing less important than `level`."""
     logging.getLogger("lsp_server").setLevel(level.value.upper())
+
+
+def place_of(error: BaseException) -> str:
+    """Say where an error was raised; its text may quote a document and is not written."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -159,7 +159,7 @@ async def test_one_that_vanishes_leaves_nothing_running() -> None:
 
 BROKEN = """
 from lsp_server.config.paths import Paths
-from lsp_server.server.app import create_server
+from lsp_server.server.handlers import create_server
 from lsp_server.server.stdio import run_on_stdio
 
 def choose(settings):

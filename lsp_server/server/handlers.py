@@ -1,0 +1,192 @@
+"""What the server does when the editor speaks: one plain function a message.
+
+Each takes the server first. A document is taken as a snapshot before the first await, because
+the editor goes on changing it while the model thinks.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.uris import to_fs_path
+
+from lsp_server.completion.pipeline import Outcome
+from lsp_server.completion.serving import ChooseModel
+from lsp_server.config.paths import Paths
+from lsp_server.server.app import ACCEPTED, FimbulServer
+from lsp_server.server.configuration import plain
+from lsp_server.server.logs import place_of
+from lsp_server.types import Rejection, RejectionReason
+
+_LOG = logging.getLogger(__name__)
+
+LAST_OUTCOME = "fimbul/lastOutcome"
+"""Request: what the last completion request for a document led to."""
+STATISTICS = "fimbul/statistics"
+"""Request: what was shown, accepted and left out in this session."""
+
+
+def create_server(
+    version: str, paths: Paths, choose: ChooseModel, command: tuple[str, ...]
+) -> FimbulServer:
+    """Return a server with all handlers, whose engine is the worker `command`."""
+    server = FimbulServer(version, paths, choose, command)
+    for method, handler in _FEATURES.items():
+        server.feature(method)(handler)
+    # Without an options object pygls would announce nothing.
+    options = lsp.InlineCompletionOptions()
+    server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
+    server.command(ACCEPTED)(_accepted)
+    return server
+
+
+def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
+    server.take_initial_options(params.initialization_options)
+
+
+async def _initialized(server: FimbulServer, _params: lsp.InitializedParams) -> None:
+    await server.pull_options()
+    server.apply_settings()
+    await server.watch_files()
+
+
+async def _did_change_configuration(
+    server: FimbulServer, params: lsp.DidChangeConfigurationParams
+) -> None:
+    if plain(params.settings):
+        server.take_options(params.settings)
+    else:
+        await server.pull_options()
+    server.apply_settings()
+
+
+def _did_change_folders(server: FimbulServer, _params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+    server.apply_settings()
+
+
+def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> None:
+    document = server.snapshot(params.text_document.uri)
+    if document is not None:
+        server.files.opened(document)
+
+
+def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -> None:
+    document = server.snapshot(params.text_document.uri)
+    if document is not None:
+        server.files.changed(document)
+
+
+def _did_save(server: FimbulServer, params: lsp.DidSaveTextDocumentParams) -> None:
+    path = to_fs_path(params.text_document.uri)
+    if path is not None:
+        server.indexes.changed([path])
+
+
+def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesParams) -> None:
+    paths = [to_fs_path(change.uri) for change in params.changes]
+    server.indexes.changed([path for path in paths if path])
+
+
+def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
+    server.supersede(params.text_document.uri)
+    server.files.closed(params.text_document.uri)
+
+
+async def _inline_completion(
+    server: FimbulServer, params: lsp.InlineCompletionParams
+) -> lsp.InlineCompletionList:
+    try:
+        request = server.request_from(params)
+        if request is None:
+            server.pipeline.note(
+                params.text_document.uri, Rejection(RejectionReason.UNKNOWN_DOCUMENT)
+            )
+            return lsp.InlineCompletionList(items=[])
+        outcome = await server.answer(request)
+    except Exception as error:  # noqa: BLE001  # The handler boundary: no answer is never right.
+        # The text of the error may quote the document, so only its kind and place are written.
+        _LOG.error("a completion failed: %s at %s", type(error).__name__, place_of(error))
+        reason = Rejection(RejectionReason.ENGINE_FAILED, type(error).__name__)
+        server.pipeline.note(params.text_document.uri, reason)
+        return lsp.InlineCompletionList(items=[])
+    if isinstance(outcome, Rejection):
+        _LOG.debug("nothing shown: %s %s", outcome.reason.value, outcome.detail)
+        return lsp.InlineCompletionList(items=[])
+    return lsp.InlineCompletionList(items=[server.item_from(request.document, outcome)])
+
+
+def _accepted(server: FimbulServer, *_arguments: Any) -> None:
+    server.accepted += 1
+
+
+def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
+    values = plain(params)
+    uri = values.get("uri") if isinstance(values, Mapping) else None
+    outcome = server.pipeline.last_outcome(str(uri))
+    return None if outcome is None else outcome_as_json(outcome)
+
+
+def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
+    """Return an outcome without any text of the document."""
+    timings = outcome.timings
+    common = {
+        "timings": {
+            "context": timings.context,
+            "prefill": timings.prefill,
+            "decode": timings.decode,
+            "filters": timings.filters,
+            "total": timings.total,
+        },
+        "contextTokens": outcome.used.tokens,
+        "sources": list(outcome.used.sources),
+        "hint": outcome.used.hint,
+    }
+    if isinstance(outcome, Rejection):
+        explanation = outcome.reason.explanation
+        return {
+            "reason": outcome.reason.value,
+            "explanation": explanation,
+            "detail": outcome.detail,
+            "promptTokens": outcome.prompt_tokens,
+            **common,
+        }
+    generation = outcome.generation
+    return {
+        "reason": "",
+        "surface": outcome.surface.value,
+        "stop": generation.stop.value,
+        "promptTokens": generation.prompt_tokens,
+        "reusedTokens": generation.reused_tokens,
+        "generatedTokens": len(generation.logprobs),
+        **common,
+    }
+
+
+def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
+    return {
+        "shown": server.pipeline.shown,
+        "accepted": server.accepted,
+        "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
+        "index": server.indexes.status(),
+    }
+
+
+async def _shutdown(server: FimbulServer, _params: None) -> None:
+    await server.stop()
+
+
+_FEATURES: Mapping[str, Callable[..., Any]] = {
+    lsp.INITIALIZE: _initialize,
+    lsp.INITIALIZED: _initialized,
+    lsp.WORKSPACE_DID_CHANGE_CONFIGURATION: _did_change_configuration,
+    lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
+    lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES: _did_change_files,
+    lsp.TEXT_DOCUMENT_DID_OPEN: _did_open,
+    lsp.TEXT_DOCUMENT_DID_CHANGE: _did_change,
+    lsp.TEXT_DOCUMENT_DID_SAVE: _did_save,
+    lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
+    LAST_OUTCOME: _last_outcome,
+    STATISTICS: _statistics,
+    lsp.SHUTDOWN: _shutdown,
+}
