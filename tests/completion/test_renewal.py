@@ -1,11 +1,6 @@
 """What is begun anew when circumstances change: other options, an index that becomes ready."""
 
-import threading
-from collections.abc import Collection, Sequence
-from pathlib import Path
-
 from lsp_server.completion.workspace import Workspace
-from lsp_server.context.index.reader import IndexReader
 from tests.completion.test_workspace import CART, Folders, ask, options
 
 BELOW = CART + "\n\n" + "after = 'the cursor'\n" * 20
@@ -41,16 +36,3 @@ async def test_the_same_key_again_does_not_ask_in_vain_again() -> None:
     # The same generation, so nobody may notice.
     folders.files["shop/nobody.py"] = "class Nobody:\n    pass\n"
     assert not (await ask(workspace, unknown.replace("█", "x█"))).hint
-
-
-def test_the_generation_does_not_wait_for_a_longer_question(tmp_path: Path) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    class Slow(Sequence[str]):
-        """Names that somebody is still thinking about while the reader is asked already."""
-
-    def may_read(path: Path) -> bool:
-        return True
-
-    reader = IndexReader(tmp_path / "none.sqlite", tmp_path, may_read)
-    assert reader.generation == 0
