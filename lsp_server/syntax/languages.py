@@ -36,6 +36,9 @@ class Language:
     """Marks that open and close a string over several lines."""
     indented: bool = False
     """Blocks are made by indentation."""
+    ascii_scanner: bool = False
+    """Its scanner asks C about single bytes but passes code points. From some code point on that
+    reads memory which is not there, and ends the process; so it gets to see ASCII only."""
 
 
 _C_BLOCK = ("/*", "*/")
@@ -158,6 +161,7 @@ _ROWS = (
         endings=(".sh", ".bash", ".zsh", ".ksh", ".bats", ".ebuild"),
         files=(".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", "PKGBUILD"),
         line_comment="#",
+        ascii_scanner=True,  # `isdigit` behind an opening brace, in tree-sitter-bash 0.25.1.
     ),
     Language(
         "kotlin",

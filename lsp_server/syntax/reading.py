@@ -3,8 +3,10 @@
 py-tree-sitter 0.26.1 keeps a reference to every piece that a read callback returns, for ever; a
 server that parses at every key would grow by megabytes an hour. Parsing whole bytes does not
 leak, but can neither be given up nor let other threads run. So with that version the references
-to each piece are counted, and those too many are dropped; other versions are left alone. Knows
-nothing about trees.
+to each piece are counted, and those too many are dropped; other versions are left alone.
+
+A scanner that must not see other characters than ASCII's gets a letter for each byte of them, so
+that all places stay where they are. Knows nothing about trees.
 """
 
 import ctypes
@@ -15,6 +17,10 @@ from importlib.metadata import version
 Point = tuple[int, int]
 
 _Read = Callable[[int, Point], bytes]
+
+_LETTER = b"_"
+"""Stands for each byte beyond ASCII. Shells take such characters for parts of words, too."""
+_AS_LETTERS = bytes(range(0x80)) + _LETTER * 0x80
 
 _LEAKS = version("tree-sitter").startswith("0.26.")
 
@@ -30,14 +36,18 @@ def _references(piece: bytes) -> int:
 class Pieces:
     """A read callback that remembers what it returned. Use it for one parse, then `release`."""
 
-    def __init__(self, read: _Read) -> None:
+    def __init__(self, read: _Read, *, ascii_only: bool = False) -> None:
         self._read = read
+        self._ascii_only = ascii_only
         self._returned: list[bytes] = []
 
     def __call__(self, offset: int, point: Point) -> bytes:
         """Return some of the text from `point` on, as an object that nobody else holds."""
+        text = self._read(offset, point)
+        if self._ascii_only:
+            text = text.translate(_AS_LETTERS)
         # A copy: what the source keeps has references of its own, which must not be counted.
-        piece = bytes(memoryview(self._read(offset, point)))
+        piece = bytes(memoryview(text))
         self._returned.append(piece)
         return piece
 

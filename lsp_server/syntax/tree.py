@@ -181,7 +181,7 @@ def _parsed(
     grammar = grammars.grammar(language.name)
     if grammar is None:
         return None
-    pieces = Pieces(source.read)
+    pieces = Pieces(source.read, ascii_only=language.ascii_scanner)
     tree = _tree(grammar, pieces, old)
     pieces.release()
     return None if tree is None else SyntaxTree(language, source, tree)

@@ -1,5 +1,10 @@
 import gc
+import importlib
+import sys
 import tracemalloc
+from pathlib import Path
+
+import pytest
 
 from lsp_server.syntax.languages import LANGUAGES
 from lsp_server.syntax.reading import Pieces
@@ -36,3 +41,30 @@ def test_pieces_that_nobody_kept_are_left_alone() -> None:
     assert pieces(9, (0, 9)) == b""
     assert pieces.release() == 0
     assert pieces.release() == 0
+
+
+def test_each_byte_beyond_ascii_is_a_letter_where_only_ascii_may_be_seen() -> None:
+    text = "a=é𝒳\n".encode()
+    pieces = Pieces(lambda offset, _point: text[offset:], ascii_only=True)
+    assert pieces(0, (0, 0)) == b"a=______\n"
+    assert pieces(3, (0, 3)) == b"_____\n"
+    assert pieces.release() == 0
+
+
+@pytest.mark.parametrize("digits", ["", "0"])
+def test_a_brace_before_the_last_code_point_there_is(digits: str) -> None:
+    # This ended the process, most of the time.
+    lines = [f"echo {{{digits}\U0010ffff}}\n", "é() { echo 'é'; }\n", "later() { :; }\n"]
+    tree = parse(LANGUAGES["bash"], lines)
+    assert tree is not None
+    assert "later" in [one.name for one in tree.outline().definitions]
+    assert "é" in [one.name for one in tree.outline().definitions]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library names its table otherwise")
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+def test_scanners_that_ask_about_single_bytes_are_known(name: str) -> None:
+    language = LANGUAGES[name]
+    file = importlib.import_module(f"{language.module}._binding").__file__
+    assert file is not None
+    assert (b"__ctype_b_loc" in Path(file).read_bytes()) == language.ascii_scanner
