@@ -1,7 +1,8 @@
 """The trees of the documents in use, kept up to date as the documents change.
 
-A change of a few lines costs a fraction of a millisecond; a first parse of a long document does
-not, so it runs in a thread. Knows nothing about what trees are used for.
+All parsing is done in a thread: a change of a few lines mostly costs a fraction of a millisecond,
+but a text with errors is parsed anew, which takes tens, and text that is being typed has errors.
+Knows nothing about what trees are used for.
 """
 
 import asyncio
@@ -14,9 +15,6 @@ from lsp_server.types import Document
 
 KEPT = 32
 """Documents whose trees are kept."""
-
-INLINE_LINES = 2000
-"""Lines of a document whose change is parsed at once; that of a longer one is in a thread."""
 
 
 class Trees:
@@ -37,8 +35,6 @@ class Trees:
             tree = await asyncio.to_thread(parse, language, document.lines)
         elif known.lines == document.lines:
             tree = known
-        elif len(document.lines) <= INLINE_LINES:
-            tree = known.updated(document.lines)
         else:
             tree = await asyncio.to_thread(known.updated, document.lines)
         self._keep(document.uri, tree)

@@ -224,15 +224,14 @@ class Workspace:
         tree = await self._trees.tree(document)
         if tree is None:
             return Place(document, position), "code"
-        outline = await asyncio.to_thread(tree.outline)
-        place = Place(
-            document,
-            position,
-            tree.language_at(position).name,
-            outline,
-            tree.enclosing(position),
-        )
-        return place, tree.place_at(position).value
+
+        def look() -> tuple[Place, str]:
+            language = tree.language_at(position).name
+            enclosing = tree.enclosing(position)
+            place = Place(document, position, language, tree.outline(), enclosing)
+            return place, tree.place_at(position).value
+
+        return await asyncio.to_thread(look)
 
     # Other files
 

@@ -25,7 +25,7 @@ MAX_SIZE = 1_000_000
 """Code points of the longest text that is parsed; a full parse of it takes 0.3 s."""
 
 FRESH_SIZE = 60_000
-"""Code points up to which a text with errors is parsed anew after an edit, in at most 20 ms. How a
+"""Code points up to which a text with errors is parsed anew after an edit, in 10 to 30 ms. How a
 parser steps over an error depends on what it knew before; so the same text gives the same tree."""
 
 _MOST_MATCHES = 20_000
