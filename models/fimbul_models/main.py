@@ -1,9 +1,10 @@
-"""The command `fimbul-models`: make items, evaluate.
+"""The command `fimbul-models`: make items, evaluate, look at what is shown.
 
 Turns arguments into calls and outcomes into text; knows nothing about how either works.
 """
 
 import argparse
+import asyncio
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import msgspec
 
 from fimbul_models.corpus.pinning import repin
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import ablation, report, tables
+from fimbul_models.evaluation import ablation, coverage, report, tables
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
 from fimbul_models.evaluation.items import (
@@ -69,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_items(commands.add_parser("items", help="cut items out of pinned packages"))
     _add_evaluate(commands.add_parser("evaluate", help="complete items and judge the answers"))
+    _add_coverage(
+        commands.add_parser("coverage", help="see whether what items need is shown; asks no model")
+    )
     return parser
 
 
@@ -97,15 +101,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
     source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N after a shuffle")
-    parser.add_argument("--per-kind", type=int, metavar="N", help="at most N of each kind of place")
-    parser.add_argument("--seed", type=int, default=0, help="of the shuffle (%(default)s)")
-    parser.add_argument(
-        "--run",
-        action="append",
-        metavar="NAME:key=value,…",
-        help="a set of server options; may be given several times (default:, if missing)",
-    )
+    _add_choice(parser)
     parser.add_argument(
         "--baseline",
         action="store_true",
@@ -140,7 +136,34 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--server", default=_SERVER, help="command that starts the server")
     _add_places(parser)
+    _add_reach(parser)
     parser.set_defaults(run_command=_evaluate)
+
+
+def _add_coverage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--items", type=Path, required=True, metavar="FILE", help="as `items` writes them"
+    )
+    _add_choice(parser)
+    parser.add_argument(
+        "--ablate",
+        action="store_true",
+        help="also leave out each source of the last run, and look with each alone",
+    )
+    _add_places(parser)
+    parser.set_defaults(run_command=_coverage, humaneval=None)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N after a shuffle")
+    parser.add_argument("--per-kind", type=int, metavar="N", help="at most N of each kind of place")
+    parser.add_argument("--seed", type=int, default=0, help="of the shuffle (%(default)s)")
+    parser.add_argument(
+        "--run",
+        action="append",
+        metavar="NAME:key=value,…",
+        help="a set of server options; may be given several times (default:, if missing)",
+    )
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
@@ -160,6 +183,9 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the projects' files are kept (in the user's cache), or, without a recipe, are",
     )
+
+
+def _add_reach(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reach",
         choices=("open", "typing"),
@@ -212,6 +238,23 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _coverage(options: argparse.Namespace) -> int:
+    items = _chosen(options)
+    runs = _named_runs(options)
+    if options.ablate:
+        runs += ablation.ablation_runs(runs[-1])
+    workspaces = _workspaces(options, items)
+
+    async def look() -> list[coverage.Coverage]:
+        async with coverage.Looker(workspaces) as looker:
+            return coverage.sum_up(await coverage.cover(looker, runs, items))
+
+    rows = asyncio.run(look())
+    print(coverage.as_table(rows))
+    print(msgspec.json.encode(coverage.as_values(rows)).decode())
+    return 0
+
+
 def _report(evaluation: Evaluation) -> None:
     found = evaluate(evaluation).report
     print(tables.as_table(found))
@@ -225,10 +268,15 @@ def _report_ablation(evaluation: Evaluation, options: argparse.Namespace) -> Non
     print(msgspec.json.encode(ablation.as_line(found)).decode())
 
 
-def _runs(options: argparse.Namespace) -> list[Run]:
+def _named_runs(options: argparse.Namespace) -> list[Run]:
     runs = [parse_run(text) for text in options.run or ["default:"]]
     if len({run.name for run in runs}) != len(runs):
         raise RecipeError("Two runs have the same name; each needs its own.")
+    return runs
+
+
+def _runs(options: argparse.Namespace) -> list[Run]:
+    runs = _named_runs(options)
     if options.ablate is not None:
         return runs
     oracles = [_ORACLES[name](runs[0]) for name in dict.fromkeys(options.oracle or ())]

@@ -103,7 +103,7 @@ class Oracle:
         pipeline.serve(self._served)
         before = evaluations(self._kept)
         started = time.perf_counter()
-        outcome = await pipeline.complete(_request(item))
+        outcome = await pipeline.complete(request_of(item))
         milliseconds = (time.perf_counter() - started) * 1000
         generated = before is None or before != evaluations(self._kept)
         return _answer(outcome, milliseconds, generated=generated)
@@ -139,7 +139,8 @@ def _snippet(item: Item) -> Snippet | None:
     return Snippet(item.definition_path, item.definition.rstrip() + "\n", SOURCE)
 
 
-def _request(item: Item) -> CompletionRequest:
+def request_of(item: Item) -> CompletionRequest:
+    """Return the question that `item` puts, in a document that lies in no folder on disk."""
     above = split_lines(item.prefix)
     document = Document(
         uri=f"fimbul-evaluation:{item.task_id}",

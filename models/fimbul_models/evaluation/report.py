@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from fimbul_models.evaluation.driver import Answer
 from fimbul_models.evaluation.items import Item
@@ -21,6 +21,14 @@ from fimbul_models.evaluation.statistics import (
 
 ALL = "all"
 """Name of the group that all items are in."""
+
+
+class _OfItem(Protocol):
+    @property
+    def item(self) -> Item: ...
+
+
+_Row = TypeVar("_Row", bound=_OfItem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +208,16 @@ def gain_shares(runs: Mapping[str, Sequence[Judged]], oracle: str) -> list[GainS
     ]
 
 
-def grouped(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+def grouped(judged: Sequence[_Row]) -> dict[str, list[_Row]]:
     """Return the groups that items fall into.
 
     These are their kinds; what kinds begin with, up to a ``/``; each of those in each language, or
     the languages alone; and all. A group that would hold the same as one before it is left out.
     """
-    groups: dict[str, list[Judged]] = {}
+    groups: dict[str, list[_Row]] = {}
     several = len({row.item.language for row in judged}) > 1
     for names in (_kind, _family, _language_in_family if several else _nowhere, lambda _: [ALL]):
-        fresh: dict[str, list[Judged]] = {}
+        fresh: dict[str, list[_Row]] = {}
         for row in judged:
             for name in names(row.item):
                 fresh.setdefault(name, []).append(row)
