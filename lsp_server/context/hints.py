@@ -5,18 +5,21 @@ called. Nothing where the definition is in view already, or where nothing is kno
 Pure over the repository; knows nothing about prompts.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lsp_server.context.declarations import Parameter, parameters, result_type
 from lsp_server.context.expressions import Receiver
-from lsp_server.context.filenames import FileNames
+from lsp_server.context.filenames import FileNames, folder_of
 from lsp_server.context.meanings import Module, Named
 from lsp_server.context.names import CALLABLE, TYPES
 from lsp_server.context.place import Place
-from lsp_server.context.receiver import Types
+from lsp_server.context.receiver import SELF, Types
 from lsp_server.context.repository import FoundDefinition, Repository
-from lsp_server.syntax.outline import DefinitionKind
+from lsp_server.context.words import words
+from lsp_server.syntax.outline import Definition, DefinitionKind
 
 MOST = 40
 """Most parts of a hint."""
@@ -24,10 +27,21 @@ MOST = 40
 LONGEST = 48
 """Code points of the longest part that is written in full."""
 
+_NEAR = 10
+"""Lines above and below the cursor whose words speak for a member."""
+
+_PER_SHARED_WORD, _MOST_SHARED = 2.0, 3
+"""What a word counts that a member shares with them, against one more doubling of the files that
+use it, and the most words that count (measured, see `LOG.md`)."""
+
 NOTHING_VISIBLE = range(0)
 
 _CONSTRUCTORS = ("__init__", "constructor", "__construct", "initialize", "init", "__new__")
 _PRIVATE = ("private", "protected", "#", "@")
+_OF_SELF = [[name] for name in sorted(SELF)]
+_WITH_STATIC = frozenset(
+    {"java", "csharp", "javascript", "typescript", "tsx", "php", "cpp", "swift"}
+)
 _UNSPOKEN = frozenset({*_CONSTRUCTORS, "__post_init__"})
 
 
@@ -77,34 +91,105 @@ def _members_hint(types: Types, at: Receiver, visible: range) -> Hint | None:
     if meaning is None:
         return None
     if isinstance(meaning, Module):
-        return _module_hint(types, meaning, at.partial)
+        return _module_hint(types, meaning, at)
     owner = types.class_of(meaning, at.operator)
     if owner is None:
         return None
+    of_class = isinstance(meaning, Named)
     shown = [item for item in types.members(owner) if not _in_view(types, item, visible)]
-    kept = [item for item in shown if _fits(types, item, is_static=isinstance(meaning, Named))]
-    return _listed(types, f"{owner.definition.name}: ", kept, at.partial)
+    found = [item for item in shown if _fits(types, item, of_class=of_class)]
+    return _choice(owner.definition.name, _parts(types, found, at, of_class=of_class), at.partial)
 
 
-def _module_hint(types: Types, module: Module, partial: str) -> Hint | None:
+def _module_hint(types: Types, module: Module, at: Receiver) -> Hint | None:
     """Return what a module defines, then what it passes on."""
-    own = _listed(types, "", types.exported(module), partial)
-    known = {part.short.rstrip("()"): part for part in (own.parts if own else ())}
+    found = [item for item in types.exported(module) if _is_exported(types, item)]
+    parts = _parts(types, found, at, of_class=False)
     for name in types.passed_on(module):
-        known.setdefault(name, Part(name, name))
+        parts.setdefault(name, Part(name, name))
+    return _choice(module.name, parts, at.partial)
 
-    def worth(name: str) -> tuple[bool, bool]:
-        return not name.lower().startswith(partial.lower()), name.startswith("_")
 
-    kept = tuple(known[name] for name in sorted(known, key=worth)[:MOST])
-    return Hint(f"{module.name}: ", kept) if kept else None
+def _choice(owner: str, parts: Mapping[str, Part], partial: str) -> Hint | None:
+    """Return a hint of which one part is to be chosen: of those that continue what is typed."""
+    typed = partial.lower()
+    kept = [part for name, part in parts.items() if name.lower().startswith(typed)]
+    kept = kept or list(parts.values())
+    return Hint(f"{owner}: ", tuple(kept[:MOST])) if kept else None
+
+
+def _parts(
+    types: Types, found: Sequence[FoundDefinition], at: Receiver, *, of_class: bool
+) -> dict[str, Part]:
+    """Return what to say of each name, of the likeliest first."""
+    parts: dict[str, Part] = {}
+    for item in _ranked(types, found, at, of_class=of_class):
+        parts.setdefault(item.definition.name, _member_part(types, item))
+    return parts
+
+
+def _ranked(
+    types: Types, found: Sequence[FoundDefinition], at: Receiver, *, of_class: bool
+) -> list[FoundDefinition]:
+    """Return members, those first that are likeliest meant.
+
+    What can stand there comes before what rather does not. Among equals count the words that a
+    name shares with the lines around the cursor, and in how many other files it is used: a name
+    that its own file alone knows is its own affair.
+    """
+    uses = _uses(types, found)
+    place = types.place
+    near = set(words("\n".join((*place.above[-_NEAR:], place.typed, *place.below[:_NEAR]))))
+    own = found[0].definition.container if found else ""
+    of_self = [link.name for link in at.expression.links] in _OF_SELF
+
+    def worth(number: int) -> tuple[bool, bool, float, bool, int]:
+        definition = found[number].definition
+        name = definition.name
+        strange = of_class and not _belongs_to_class(definition, types.language)
+        private = name.startswith("_") or definition.signature.startswith(_PRIVATE)
+        shared = min(len(near.intersection(words(name.strip("_")))), _MOST_SHARED)
+        score = _PER_SHARED_WORD * shared + math.log2(1 + uses.get(name, 0))
+        return strange, private and not of_self, -score, definition.container != own, number
+
+    return [found[number] for number in sorted(range(len(found)), key=worth)]
+
+
+def _uses(types: Types, found: Sequence[FoundDefinition]) -> dict[str, int]:
+    """Return in how many files but the one that defines it each name occurs."""
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for item in found:
+        names[item.path].add(item.definition.name)
+    uses: dict[str, int] = {}
+    for path in sorted(names):
+        uses.update(types.names.uses(names[path], (path,)))
+    return uses
+
+
+def _belongs_to_class(definition: Definition, language: str) -> bool:
+    """Return whether a member is one of the class itself, as far as its header tells."""
+    before_value, is_set, _ = definition.signature.partition("=")
+    if language == "python" and definition.kind in CALLABLE:
+        return not definition.signature.partition("(")[2].startswith("self")
+    if language == "python":
+        return definition.kind in TYPES or bool(is_set and ":" not in before_value)
+    if language in _WITH_STATIC:
+        return "static " in definition.signature or definition.signature == definition.name
+    return True
+
+
+def _is_exported(types: Types, found: FoundDefinition) -> bool:
+    """Return whether another package of Go may use a definition; true of other languages."""
+    if types.language != "go" or folder_of(found.path) == folder_of(types.path):
+        return True
+    return found.definition.name[:1].isupper() and not found.path.endswith("_test.go")
 
 
 def _in_view(types: Types, found: FoundDefinition, visible: range) -> bool:
     return found.path == types.path and found.definition.first_line in visible
 
 
-def _fits(types: Types, member: FoundDefinition, *, is_static: bool) -> bool:
+def _fits(types: Types, member: FoundDefinition, *, of_class: bool) -> bool:
     """Return whether a member may stand behind a dot."""
     definition = member.definition
     if definition.name in _UNSPOKEN or definition.name.startswith("__"):
@@ -112,22 +197,7 @@ def _fits(types: Types, member: FoundDefinition, *, is_static: bool) -> bool:
     if types.language != "rust" or definition.kind is not DefinitionKind.METHOD:
         return definition.name != definition.container.rpartition(".")[2]
     takes_self = "self" in definition.signature.partition("(")[2].partition(")")[0]
-    return is_static or takes_self
-
-
-def _listed(types: Types, head: str, found: Sequence[FoundDefinition], partial: str) -> Hint | None:
-    """Return a hint of members: those that continue what is typed, own, public ones first."""
-    own = found[0].definition.container if found else ""
-
-    def worth(number: int) -> tuple[bool, bool, bool, int]:
-        definition = found[number].definition
-        typed = definition.name.lower().startswith(partial.lower())
-        private = definition.name.startswith("_") or definition.signature.startswith(_PRIVATE)
-        return not typed, definition.container != own, private, number
-
-    order = sorted(range(len(found)), key=worth)[:MOST]
-    parts = tuple(_member_part(types, found[number]) for number in order)
-    return Hint(head, parts) if parts else None
+    return of_class or takes_self
 
 
 def _member_part(types: Types, member: FoundDefinition) -> Part:

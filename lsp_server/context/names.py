@@ -6,7 +6,7 @@ for single names only. Knows nothing about expressions.
 """
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from lsp_server.context import typetexts
 from lsp_server.context.filenames import FileNames
@@ -75,6 +75,10 @@ class Names:
         self._classes: dict[tuple[str, str], FoundDefinition | None] = {}
         self._own: dict[tuple[str, int], tuple[FoundDefinition, ...]] = {}
         self._all: dict[tuple[str, int], dict[str, FoundDefinition]] = {}
+
+    def uses(self, names: Collection[str], without: Collection[str]) -> Mapping[str, int]:
+        """Return in how many files names occur; see `Repository.uses`."""
+        return self._repository.uses(names, without)
 
     def imported(self, name: str, path: str) -> FoundDefinition | Module | Absence | None:
         """Return what an imported name means; absent if no import of the file mentions it."""

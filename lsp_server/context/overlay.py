@@ -32,6 +32,7 @@ class Overlay:
         self._base = base
         self._open = {path: file for path, file in sorted(open_files.items()) if path != current}
         self._hidden = frozenset((*open_files, current))
+        self._current = current
 
     @property
     def name(self) -> str:
@@ -82,6 +83,10 @@ class Overlay:
             if count := len({item.module for item in file.outline.imports} & set(modules)):
                 found[path] = count
         return found
+
+    def uses(self, names: Collection[str], without: Collection[str] = ()) -> Mapping[str, int]:
+        """See `Repository.uses`; what is saved counts, of the current document nothing."""
+        return self._base.uses(names, {*without, self._current})
 
     def similar_lines(
         self, words: Sequence[str], suffixes: Collection[str], limit: int = 20

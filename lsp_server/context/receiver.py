@@ -40,7 +40,7 @@ ROWS = 200
 HEADER_ROWS = 400
 """Lines above the cursor that are searched for the head of the class around it."""
 
-_SELF = frozenset({"self", "this", "$this"})
+SELF = frozenset({"self", "this", "$this"})
 _OWN_CLASS = frozenset({"cls", "Self", "static"})
 _PARENT = frozenset({"super", "base", "parent"})
 
@@ -124,7 +124,7 @@ class Types:
         """Return the class whose members `meaning` has."""
         if isinstance(meaning, Value) and meaning.owner is None and meaning.path == self.path:
             name = typetexts.class_name(meaning.type, operator, self.language)
-            if name in _SELF | _OWN_CLASS:
+            if name in SELF | _OWN_CLASS:
                 return self.enclosing_class()
         return self._chains.class_of(meaning, operator)
 
@@ -135,6 +135,7 @@ class Types:
             for path in module.paths
             if stem_of(path) in ("__init__", "index", "mod", "lib")
             for imported in self.names.resolver.outline(path).imports
+            if imported.names and self.names.resolver.modules(path, imported)
             for item in imported.names
         ]
         return [name for name in dict.fromkeys(names) if name not in ("*", "annotations")]
@@ -197,7 +198,7 @@ class Types:
 
     def _name(self, name: str, depth: int, *, called: bool) -> Meaning | None:
         """Return what a bare name means at the cursor."""
-        if name in _SELF | _OWN_CLASS | _PARENT:
+        if name in SELF | _OWN_CLASS | _PARENT:
             special = self._special(name)
             if special is not None:
                 return special
@@ -212,7 +213,7 @@ class Types:
         own = self.enclosing_class()
         if own is None:
             return None
-        if name in _SELF:
+        if name in SELF:
             return value_of(own)
         if name in _OWN_CLASS:
             return Named(own)

@@ -63,6 +63,13 @@ class Repository(Protocol):
     def importers(self, modules: Collection[str]) -> Mapping[str, int]:
         """Return how many of `modules`, as written, each file imports; none that imports none."""
 
+    def uses(self, names: Collection[str], without: Collection[str] = ()) -> Mapping[str, int]:
+        """Return in how many files each of `names` occurs as a word, capitals or not.
+
+        Files in `without` do not count, and names in none are left out. Very common names have a
+        count that is large but not exact.
+        """
+
     def similar_lines(
         self, words: Sequence[str], suffixes: Collection[str], limit: int = 20
     ) -> Sequence[FoundLines]:

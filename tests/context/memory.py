@@ -71,6 +71,17 @@ class MemoryRepository:
         }
         return {path: count for path, count in counts.items() if count}
 
+    def uses(self, names: Collection[str], without: Collection[str] = ()) -> Mapping[str, int]:
+        found = {
+            name: sum(
+                name.lower() in words("".join(lines))
+                for path, lines in self._lines.items()
+                if path not in without
+            )
+            for name in names
+        }
+        return {name: count for name, count in found.items() if count}
+
     def similar_lines(
         self, words: Sequence[str], suffixes: Collection[str], limit: int = 20
     ) -> Sequence[FoundLines]:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lsp_server.context.filenames import FileNames
 from lsp_server.context.hints import Hint, Part, hint_at, render, texts_to_count
+from lsp_server.context.overlay import Overlay
 from lsp_server.syntax.languages import LANGUAGES
 from tests.context.memory import MemoryRepository, place_in
 
@@ -47,15 +48,13 @@ PYTHON = "from shop.client import Client, Point, connect, plain, now\nimport sho
 
 CASES = [
     ("main.py", "c = Client()\nc.█",
-     "# Client: get(key, default), put(key, value), get_all(), url, _hidden(), close(), _drop(a)"),
-    ("main.py", "c = Client()\nc.pu█",
-     "# Client: put(key, value), get(key, default), get_all(), url, _hidden(), close(), _drop(a)"),
-    ("main.py", "c = Client()\nc.ge█",
-     "# Client: get(key, default), get_all(), put(key, value), url, _hidden(), close(), _drop(a)"),
+     "# Client: get(key, default), url, put(key, value), get_all(), close(), _hidden(), _drop(a)"),
+    ("main.py", "c = Client()\nc.pu█", "# Client: put(key, value)"),
+    ("main.py", "c = Client()\nc.ge█", "# Client: get(key, default), get_all()"),
     ("main.py", "c = Client()\nc.get(█",
      "# Client.get(key: str, default: 'Item | None' = None) -> 'Item'"),
     ("main.py", "c = Client()\nc.get(c.█",
-     "# Client: get(key, default), put(key, value), get_all(), url, _hidden(), close(), _drop(a)"),
+     "# Client: get(key, default), get_all(), url, put(key, value), close(), _hidden(), _drop(a)"),
     ("main.py", "c = Client()\nc.get(\n    1,\n    █",
      "# Client.get(key: str, default: 'Item | None' = None) -> 'Item'"),
     ("main.py", "Client(█", "# Client(url: str, timeout: float = 1.0, retry=True)"),
@@ -64,24 +63,23 @@ CASES = [
     ("main.py", "connect(x.y█", "# connect(url: str, retries: int = 3) -> Client"),
     ("main.py", "plain(█", None),
     ("main.py", "now(█", "# now() -> Client"),
-    ("main.py", "sc.co█",
-     "# sc: connect(url, retries), Base, Client, Point, plain(), now()"),
+    ("main.py", "sc.co█", "# sc: connect(url, retries)"),
     ("main.py", "import shop\nshop.█", "# shop: Client, helper"),
-    ("main.py", "import shop\nshop.h█", "# shop: helper, Client"),
+    ("main.py", "import shop\nshop.h█", "# shop: helper"),
     ("main.py", "x.█", None),
     ("main.py", "x█", None),
     ("main.py", "# c.█", None),
     ("main.py", "print(█", None),
     ("src/main.ts", "import { Store } from './store';\nconst s = new Store();\ns.█",
-     "// Store: put(key, value), size(), url"),
+     "// Store: size(), put(key, value), url"),
     ("src/main.ts", "import { Store } from './store';\nconst s = new Store(█",
      "// Store(private url: string, size = 1)"),
     ("src/main.rs", "use crate::store::Store;\nfn f(s: Store) {\n    s.█\n}",
-     "// Store: size, get(key)"),
+     "// Store: get(key), size"),
     ("src/main.rs", "use crate::store::Store;\nfn f() {\n    Store::new(█\n}",
      "// Store.new(size: u8) -> Self"),
     ("main.go", "package main\n\nimport \"x.org/store\"\n\nfunc f(s *store.Store) {\n\ts.█\n}",
-     "// Store: Size, Get(ctx, key)"),
+     "// Store: Get(ctx, key), Size"),
     ("src/Main.java", "class Main {\n  void f(Store s) {\n    s.get(█\n  }\n}",
      "// Store.get(String key, int n) -> int"),
     ("src/Main.java", "class Main {\n  void f() {\n    new Store(█\n  }\n}",
@@ -107,6 +105,56 @@ def test_hint(path: str, text: str, expected: str | None) -> None:
     marks = ("# " if path.endswith(".py") else "// ", "")
     written = render(hint, marks, count_words, 100) if hint else None
     assert written == expected
+
+
+RANKED = {
+    "box.py": (
+        "import os\nfrom json import dumps\n"
+        "class Box:\n    size: int\n    KINDS = ('a', 'b')\n"
+        "    def open_lid(self): ...\n    def read_page(self): ...\n    def close_lid(self): ...\n"
+        "    def _dust(self): ...\n    @classmethod\n    def of_paper(cls, paper): ...\n"
+    ),
+    "user.py": "b.close_lid()\n",
+    "other.py": "b.close_lid()\nb.open_lid()\n",
+    "kit/__init__.py": "from json import dumps\nfrom .tools import saw\n",
+    "kit/tools.py": "def saw(): ...\n",
+    "api/api.go": "package api\n\nfunc helper() { }\n\nfunc Open() { }\n",
+    "api/api_test.go": "package api\n\nfunc Fake() { }\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("a.py", "from box import Box\n\n\n\ndef f(b: Box):\n    b.█",
+         "Box: close_lid(), open_lid(), size, KINDS, read_page(), of_paper(paper), _dust()"),
+        ("a.py", "from box import Box\n\ndef f(b: Box):\n    page = b.█",
+         "Box: read_page(), close_lid(), open_lid(), size, KINDS, of_paper(paper), _dust()"),
+        ("a.py", "from box import Box\n\nx = Box.█",
+         "Box: KINDS, of_paper(paper), close_lid(), open_lid(), size, read_page(), _dust()"),
+        ("a.py", "from box import Box\n\nclass C(Box):\n    def f(self):\n        dust = self.█",
+         "C: f(), _dust(), close_lid(), open_lid(), size, KINDS, read_page(), of_paper(paper)"),
+        ("a.py", "import kit\n\nkit.█", "kit: saw"),
+        ("main.go", 'package main\n\nimport "x.org/api"\n\nfunc f() {\n\tapi.█\n}',
+         "api: Open()"),
+        ("api/more.go", "package api\n\nfunc f(s Open) {\n\ts.█\n}", None),
+    ],
+)  # fmt: skip
+def test_likeliest_first(path: str, text: str, expected: str | None) -> None:
+    repository = MemoryRepository(RANKED, without=[path])
+    hint = hint_at(place_in(path, text), repository, FileNames(repository.paths()))
+    assert (render(hint, ("", ""), count_words, 100) if hint else None) == expected
+
+
+def test_own_file_does_not_count() -> None:
+    """What stands in the document at other places must not decide, least of all the answer."""
+    text = "from box import Box\n\n\n\ndef f(b: Box):\n    b.█"
+    own = {**RANKED, "a.py": "read_page read_page\n" * 9}
+    repository = Overlay(MemoryRepository(own), {}, "a.py")
+    hint = hint_at(place_in("a.py", text), repository, FileNames(repository.paths()))
+    assert hint is not None
+    first = [part.short for part in hint.parts][:3]
+    assert first == ["close_lid()", "open_lid()", "size"]
 
 
 OWN = "class A:\n    def one(self): ...\n    def two(self): ...\n\n    def f(self):\n        self.█"

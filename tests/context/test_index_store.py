@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.context.index.files import LeftOut, Stamp
-from lsp_server.context.index.reader import IndexReader
+from lsp_server.context.index.reader import MOST_USES, IndexReader
 from lsp_server.context.index.store import (
     Changes,
     IndexedFile,
@@ -125,6 +125,7 @@ def dump(reader: Repository) -> object:
         reader.definitions_named(every),
         [reader.members_of(name) for name in every],
         reader.importers(modules),
+        reader.uses(every),
         reader.similar_lines(list(words(PARSER + READER)), (".py", ".go")),
     )
 
@@ -133,7 +134,7 @@ def test_an_index_that_is_not_there_is_empty(tmp_path: Path) -> None:
     reader = IndexReader(tmp_path / "none.sqlite", tmp_path, lambda _: True)
     assert reader.name == tmp_path.name
     assert reader.generation == 0
-    assert dump(reader) == ((), [], [], [], {}, [])
+    assert dump(reader) == ((), [], [], [], {}, {}, [])
     assert reader.outline("a.py") == Outline()
     assert reader.lines("a.py") is None
     reader.close()
@@ -164,6 +165,26 @@ def test_importers(filled: Index) -> None:
     assert filled.reader.importers(["os", "parser", "none"]) == {"reader.py": 2, "third.py": 1}
     assert filled.reader.importers([]) == {}
     filled.close()
+
+
+def test_uses(filled: Index) -> None:
+    uses = filled.reader.uses
+    assert uses(["Parser", "parse_header", "read_header", "none"]) == {
+        "Parser": 2,
+        "parse_header": 2,
+        "read_header": 1,
+    }
+    assert uses(["Parser", "parse_body"], ["parser.py", "none.py"]) == {"Parser": 1}
+    assert uses([]) == uses(['" OR "', "", "\ud800"]) == {}
+    filled.add(indexed("third.py", "Parser\n" * 30))
+    assert uses(["Parser"]) == {"Parser": 3}
+    filled.close()
+
+
+def test_uses_of_a_very_common_name_are_bounded(index: Index) -> None:
+    index.add(*(indexed(f"{number}.py", "common\n") for number in range(MOST_USES + 9)))
+    assert index.reader.uses(["common"]) == {"common": MOST_USES}
+    index.close()
 
 
 def test_similar_lines_prefer_rare_words_and_kind_of_file(index: Index) -> None:
@@ -219,7 +240,7 @@ def test_removing_and_renaming(filled: Index) -> None:
     assert filled.reader.importers(["parser"]) == {"lib/reader.py": 1}
     assert similar(filled, "read_header") == ["lib/reader.py:0-6", "parser.py:0-4"]
     filled.writer.apply(Changes(removed=filled.reader.paths()))
-    assert dump(filled.reader) == ((), [], [], [], {}, [])
+    assert dump(filled.reader) == ((), [], [], [], {}, {}, [])
     filled.close()
 
 
@@ -310,7 +331,7 @@ def test_what_is_no_sound_index_is_made_anew(filled: Index, damage: Callable[[Pa
     before = filled.reader.generation
     filled.close()
     damage(filled.file)
-    assert dump(filled.reader) == ((), [], [], [], {}, [])
+    assert dump(filled.reader) == ((), [], [], [], {}, {}, [])
     writer = IndexWriter(filled.file)
     assert writer.stamps() == {}
     writer.apply(Changes((indexed("a.py", PARSER, OUTLINES["parser.py"]),)))

@@ -40,6 +40,9 @@ MOST_POSTINGS = 2000
 """Blocks that are looked at for one question, all words together. It bounds the time: words that
 occur everywhere, which tell nothing, are passed over in a large folder."""
 
+MOST_USES = 100
+"""What a name counts that more blocks than these hold."""
+
 _MOST_ASKED = 500
 """Names, words or modules of one question; the rest is not looked at."""
 
@@ -132,6 +135,7 @@ class IndexReader:
         self._paths: tuple[str, ...] | None = None
         self._outlines: _Recent[str, Outline] = _Recent(256)
         self._importers: _Recent[frozenset[str], Mapping[str, int]] = _Recent(16)
+        self._uses: _Recent[tuple[tuple[str, ...], frozenset[str]], Mapping[str, int]] = _Recent(16)
         self._texts: _Recent[tuple[str, Stamp], Sequence[str] | None] = _Recent(32)
 
     @property
@@ -192,6 +196,19 @@ class IndexReader:
         with self._lock:
             self._refresh()
             return self._importers.get(asked, lambda: self._count_importers(asked))
+
+    def uses(self, names: Collection[str], without: Collection[str] = ()) -> Mapping[str, int]:
+        """Return in how many files each of `names` occurs; see `Repository.uses`.
+
+        A name that more than `MOST_USES` blocks hold counts as many, the time being bounded so.
+        """
+        asked = tuple(sorted(set(names))[:_MOST_ASKED])
+        with self._lock:
+            self._refresh()
+            with _Snapshot(self._connection):
+                return self._uses.get(
+                    (asked, frozenset(without)), lambda: self._count_uses(asked, without)
+                )
 
     def similar_lines(
         self, words: Sequence[str], suffixes: Collection[str], limit: int = 20
@@ -255,6 +272,7 @@ class IndexReader:
             self._paths = None
             self._outlines.clear()
             self._importers.clear()
+            self._uses.clear()
 
     def _forget(self) -> None:
         if self._connection is not None:
@@ -264,6 +282,7 @@ class IndexReader:
         self._files.clear()
         self._paths = None
         self._outlines.clear()
+        self._uses.clear()
         self._importers.clear()
 
     def _rows(self, shape: type[_Row], question: str, *values: object) -> list[_Row]:
@@ -324,6 +343,24 @@ class IndexReader:
         self._know_files()
         files = ((self._files.get(number), count) for number, count in counts.items())
         return dict(sorted((file.path, count) for file, count in files if file is not None))
+
+    def _count_uses(self, names: Sequence[str], without: Collection[str]) -> Mapping[str, int]:
+        question = "SELECT id FROM files WHERE path IN (SELECT value FROM json_each(?))"
+        hidden = {number for (number,) in self._rows(tuple[int], question, _json(without))}
+        question = "SELECT word, blocks FROM counts WHERE word IN (SELECT value FROM json_each(?))"
+        lower = [name.lower() for name in names]
+        blocks = dict(self._rows(tuple[str, int], question, _json(lower)))
+        counts = {
+            name: MOST_USES
+            if blocks.get(word, 0) > MOST_USES
+            else len(self._files_with(word) - hidden)
+            for name, word in zip(names, lower, strict=True)
+            if word in blocks
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    def _files_with(self, word: str) -> set[int]:
+        return {block >> BLOCK_BITS for (block,) in self._rows(tuple[int], _POSTINGS, word)}
 
     # Similar lines
 
