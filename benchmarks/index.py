@@ -1,11 +1,13 @@
 """What the workspace index costs: making it, keeping it fresh, asking it.
 
-Copies real source files (the standard library and the installed packages of the Python that runs
-this) into a new folder, has the index process index them while both the process and the event
-loop are watched, saves files, asks every question, and deletes all of it again. Prints a table
-and, last, one line of JSON.
+Copies real files into a new folder, has the index process index them while both the process and
+the event loop are watched, saves files, asks every question, and deletes all of it again. The
+files are the standard library and the installed packages of the Python that runs this, which are
+large ones (16 kB at the mean), or those of a folder, such as the projects that `fimbul-models
+evaluate --recipe` lays out in `~/.cache/fimbul/workspaces` (8 kB). Prints a table and, last, one
+line of JSON.
 
-    python -m benchmarks.index [--files N]
+    python -m benchmarks.index [--files N] [--sources FOLDER]
 """
 
 import argparse
@@ -20,7 +22,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -40,6 +42,9 @@ TICK = 0.001
 
 SAMPLE = 0.1
 """Seconds between two looks at the memory of the process."""
+
+SUFFIXES = frozenset((".py", ".js", ".ts", ".go", ".rs", ".java", ".c", ".h"))
+"""Of the files that are saved."""
 
 SEED = 1
 SAVES = 40
@@ -87,10 +92,17 @@ def sources() -> Iterator[tuple[Path, Path]]:
                 yield path, Path(name) / inside
 
 
-def copy_workspace(target: Path, files: int) -> tuple[int, int]:
-    """Copy up to `files` sources below `target`; return how many and how many bytes."""
+def files_below(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield every file below a folder and where it belongs in a copy, in a fixed order."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path, path.relative_to(folder)
+
+
+def copy_workspace(target: Path, files: int, found: Iterable[tuple[Path, Path]]) -> tuple[int, int]:
+    """Copy up to `files` of `found` below `target`; return how many and how many bytes."""
     sizes = []
-    for source, inside in islice(sources(), files):
+    for source, inside in islice(found, files):
         place = target / inside
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, place)
@@ -154,10 +166,10 @@ async def _until(watch: Watch, done: Callable[[], bool], begun: float) -> float:
 
 
 async def _save_some(root: Path, client: IndexClient, watch: Watch) -> list[float]:
-    chosen = _chance().sample(sorted(root.rglob("*.py")), SAVES)
+    sources = [path for path in sorted(root.rglob("*")) if path.suffix in SUFFIXES]
     times = []
-    for path in chosen:
-        path.write_text(path.read_text(errors="replace") + "\nlate_addition = 1\n")
+    for path in _chance().sample(sources, SAVES):
+        path.write_bytes(path.read_bytes() + b"\nlate_addition = 1\n")
         watch.arrived.clear()
         begun = time.perf_counter()
         client.changed([str(path)])
@@ -187,7 +199,8 @@ def measure_reader(root: Path, cache: Path) -> dict[str, dict[str, float]]:
         "members_of": [partial(reader.members_of, name) for one in classes for name in one],
         "importers": [partial(reader.importers, names) for names in modules],
         "similar_lines": [
-            partial(reader.similar_lines, list(words(text)), (".py",)) for _, text in cursors
+            partial(reader.similar_lines, list(words(text)), (Path(path).suffix,))
+            for path, text in cursors
         ],
         "lines": [partial(reader.lines, path) for path in chance.sample(paths, LOOKS)],
     }
@@ -224,10 +237,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=5000)
-    files = parser.parse_args().files
+    parser.add_argument("--sources", type=Path, metavar="FOLDER", help="copy this folder's files")
+    arguments = parser.parse_args()
+    found = files_below(arguments.sources) if arguments.sources else sources()
     with tempfile.TemporaryDirectory() as folder:
         root, cache = Path(folder).resolve() / "workspace", Path(folder) / "cache"
-        count, size = copy_workspace(root, files)
+        count, size = copy_workspace(root, arguments.files, found)
         process = asyncio.run(measure_process(root, cache))
         reader = measure_reader(root, cache)
     result = {

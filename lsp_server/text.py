@@ -8,6 +8,8 @@ position encodings: those belong to the server.
 import re
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_OTHER_LINE_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Where `str.splitlines` splits besides."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -17,6 +19,12 @@ def split_lines(text: str) -> list[str]:
     The last line has no ending, so the result is never empty and holds one more line than
     there are line ends: ``split_lines("a\n") == ["a\n", ""]``.
     """
+    if _OTHER_LINE_END.search(text) is None:
+        # The same in a fraction of the time.
+        lines = text.splitlines(keepends=True)
+        if not lines or lines[-1].endswith(("\r", "\n")):
+            lines.append("")
+        return lines
     lines = []
     start = 0
     for match in _LINE_END.finditer(text):

@@ -23,8 +23,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from lsp_server.server.handlers import create_server
     from lsp_server.server.logs import start_logging
     from lsp_server.server.stdio import run_on_stdio
+    from lsp_server.server.turns import take_short_turns
 
     start_logging()
+    take_short_turns()
     paths = Paths.of_user()
     command, choose = engine_of(arguments, paths)
     run_on_stdio(create_server(importlib.metadata.version("fimbul"), paths, choose, command))

@@ -32,7 +32,7 @@ import msgspec
 import xxhash
 
 from lsp_server.context.index.files import LeftOut, Stamp
-from lsp_server.context.words import identifiers, words
+from lsp_server.context.words import identifiers, words_of
 from lsp_server.syntax.outline import Definition, DefinitionKind, Import, Outline
 
 FORMAT = 1
@@ -147,21 +147,24 @@ def is_damage(error: sqlite3.Error) -> bool:
     return isinstance(error, Damaged) or (code & 0xFF) in _DAMAGE
 
 
+class _KnownWords(dict[str, tuple[str, ...]]):
+    """The words of identifiers, cut when they are first asked for; none of what is data."""
+
+    def __missing__(self, identifier: str) -> tuple[str, ...]:
+        parts = self[identifier] = () if _is_data(identifier) else words_of(identifier)
+        return parts
+
+
 class WordCutter:
     """Cuts texts into their distinct words, and remembers what it cut."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._known = _KnownWords()
 
     def distinct(self, text: str) -> tuple[str, ...]:
         """Return the distinct words of `text` that are no data, sorted."""
-        found: set[str] = set()
         known = self._known
-        for identifier in set(identifiers(text)):
-            if (parts := known.get(identifier)) is None:
-                parts = () if _is_data(identifier) else tuple(words(identifier))
-                known[identifier] = parts
-            found.update(parts)
+        found = set(chain.from_iterable(map(known.__getitem__, set(identifiers(text)))))
         if len(known) > _MOST_REMEMBERED:
             known.clear()
         return tuple(sorted(found))
