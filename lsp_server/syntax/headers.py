@@ -32,7 +32,7 @@ _NO_BASE = re.compile(
 
 def one_line(text: str, limit: int) -> str:
     """Return `text` on one line, runs of blanks made one, at most `limit` code points."""
-    line = _AFTER_OPENING.sub("", _BLANKS.sub(" ", text[: limit * 8])).strip()
+    line = _AFTER_OPENING.sub("", " ".join(text[: limit * 8].split())).strip()
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 

@@ -117,13 +117,16 @@ def read_loose(source: Source, language: str, matches: Iterable[Match]) -> Loose
     docs: dict[Point, str] = {}
     imports: dict[tuple[Point, Point], tuple[Import, ...]] = {}
     for match in matches:
-        for mark, spans in ranges.items():
-            spans.extend(_range(node) for node in match.get(mark, ()))
-        for node in match.get("doc", ()):
-            docs[node.start_point] = headers.doc_of_string(text_of(source, node))
-        for node in match.get("import", ()):
-            if read := _imports(source, language, node):
-                imports[_range(node)] = read
+        for mark, nodes in match.items():
+            if mark in ranges:
+                ranges[mark].extend(map(_range, nodes))
+            elif mark == "doc":
+                for node in nodes:
+                    docs[node.start_point] = headers.doc_of_string(text_of(source, node))
+            elif mark == "import":
+                for node in nodes:
+                    if read := _imports(source, language, node):
+                        imports[_range(node)] = read
     outers, local, skips, extends = (sorted(set(spans)) for spans in ranges.values())
     return Loose(outers, local, skips, extends, docs, imports)
 
@@ -173,9 +176,10 @@ def _with_fields(match: Match, mark: str) -> Match:
 def _is_said(source: Source, match: Match) -> bool:
     """Tell whether the words of a match that a query cannot compare are the right ones."""
     return all(
-        pattern.fullmatch(text_of(source, node))
-        for mark, pattern in _WORDS.items()
-        for node in match.get(mark, ())
+        _WORDS[mark].fullmatch(text_of(source, node))
+        for mark, nodes in match.items()
+        if mark in _WORDS
+        for node in nodes
     )
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from lsp_server.text import split_lines, strip_ending, without_surrogates
 from lsp_server.types import Document, Position
 
-TEXT = st.text(alphabet=st.sampled_from("ab \t\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029é😀"), max_size=40)
+TEXT = st.text(
+    alphabet=st.sampled_from("ab \t\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029é😀"), max_size=40
+)
 
 
 @pytest.mark.parametrize(
