@@ -32,7 +32,7 @@ from lsp_server.cli.engines import add_engine_options, engine_of
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.serving import load_options
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import Settings
+from lsp_server.config.options import ContextOptions, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import LocalEngine
@@ -49,6 +49,9 @@ IDLE_SECONDS = 5.0
 
 LIMIT = 10.0
 """Time in ms that building the context may take, and the loop be held."""
+
+HINT_TOKENS = 40
+"""Most tokens of the comment above the line, which is off by default and costs the most time."""
 
 EXPLAINED = 10
 """Places that are explained."""
@@ -104,7 +107,7 @@ class Bench:
     root: Path
     workspace: Workspace
     count: Counting
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings
 
     def document(self, path: str, lines: tuple[str, ...], version: int) -> Document:
         """Return a document of the workspace folder."""
@@ -230,7 +233,7 @@ async def opened(
     """Yield a workspace whose index is ready and whose tokens are counted, and facts about it."""
     user = Paths.of_user()
     command, choose = engine_of(arguments, user)
-    settings = Settings()
+    settings = Settings(context=ContextOptions(hint_tokens=HINT_TOKENS))
     chosen = choose(settings)
     engine = LocalEngine(command, user.selftest_file)
     indexes = Indexes(replace(user, cache=cache), _complain)

@@ -165,8 +165,9 @@ class ContextOptions:
         maximum=32768,
     )
     hint_tokens: int = _option(
-        40,
-        "Most tokens of a comment above the current line that names what may come next; 0 is none.",
+        0,
+        "Most tokens of a comment above the current line that names what may come next, such as 40;"
+        " 0 is none.",
         unit="tokens",
         tighten=Tighten.LOWER,
         minimum=0,

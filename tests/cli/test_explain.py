@@ -53,6 +53,9 @@ def explain(file: Path, *more: str, place: str = PLACE) -> int:
     return main(["explain", f"{file}:{place}", "--engine", "scripted", *more])
 
 
+WITH_HINT = ("--set", "context.hint_tokens=40")
+
+
 def as_json(
     capsys: pytest.CaptureFixture[str], file: Path, *more: str, place: str = PLACE
 ) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def prompt_of(found: dict[str, Any]) -> str:
 def test_the_text_shows_place_candidates_and_prompt(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert explain(repository / "shop/cart.py") == 0
+    assert explain(repository / "shop/cart.py", *WITH_HINT) == 0
     shown = capsys.readouterr().out
     lines = shown.splitlines()
     assert lines[:3] == [
@@ -116,8 +119,9 @@ def test_the_json_holds_all_that_the_text_shows(
 def test_the_prompt_is_what_the_model_would_get(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = as_json(capsys, repository / "shop/cart.py")
+    found = as_json(capsys, repository / "shop/cart.py", *WITH_HINT)
     text = prompt_of(found)
+    assert found["hint"]
     for row in found["candidates"]:
         assert row["verdict"] != "taken" or row["text"] in text
     assert found["hint"].strip() in text

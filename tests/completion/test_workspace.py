@@ -69,11 +69,13 @@ async def ask(
 ) -> Assembled:
     asked = request(marked, path)
     workspace.changed(asked.document)
-    return await workspace.assemble(asked, settings or Settings(), count)
+    return await workspace.assemble(asked, settings or options(), count)
 
 
 def options(**values: object) -> Settings:
-    return Settings(context=replace(ContextOptions(), **values))  # type: ignore[arg-type]
+    """Settings in which the comment above the line is switched on."""
+    known = {"hint_tokens": 40, **values}
+    return Settings(context=replace(ContextOptions(), **known))  # type: ignore[arg-type]
 
 
 async def test_imported_definitions_come_in_front_and_members_above_the_line() -> None:

@@ -51,6 +51,8 @@ def test_the_comment_above_the_line_is_left_out_like_a_source() -> None:
 
 def test_the_sources_are_those_of_the_server_if_the_run_does_not_say() -> None:
     run = parse_run("a")
+    assert len(ablation_runs(run)) == 2 + 2 * len(run.settings().context.sources)
+    run = parse_run("a:context.hint_tokens=40")
     assert len(ablation_runs(run)) == 2 + 2 * (len(run.settings().context.sources) + 1)
 
 

@@ -52,9 +52,9 @@ def places(rows: list[Seen]) -> list[tuple[bool, bool, bool]]:
 
 async def test_it_is_seen_where_a_name_stands(looker: Looker) -> None:
     runs = [
-        parse_run("all"),
+        parse_run("all:context.hint_tokens=40"),
         parse_run("none:context.sources=,context.hint_tokens=0"),
-        parse_run("hint:context.sources="),
+        parse_run("hint:context.sources=,context.hint_tokens=40"),
     ]
     items = [
         item("a"),

@@ -97,7 +97,8 @@ def index_processes() -> list[psutil.Process]:
 
 async def test_definitions_of_other_files_reach_the_prompt(shop: Path, tmp_path: Path) -> None:
     script = write_script(tmp_path, sees("def fetch_it(self, name: str) -> int"), NOTHING)
-    async with editor(script=script, folders=[shop]) as session:
+    options = {"context": {"hint_tokens": 40}}
+    async with editor(script=script, folders=[shop], options=options) as session:
         await indexed(session)
         file = shop / "cart.py"
         assert await look(session, file) == "seen"
