@@ -276,6 +276,8 @@ class Completion:
     generation: Generation
     timings: Timings = field(default_factory=Timings)
     used: ContextUse = field(default_factory=ContextUse)
+    is_kept: bool = False
+    """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
 
 
 @dataclass(frozen=True, slots=True)

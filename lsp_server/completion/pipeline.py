@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from lsp_server.cache.suggestions import Place as CachePlace
+from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Settings
 from lsp_server.context.window import build_context
@@ -24,6 +26,7 @@ from lsp_server.types import (
     CompletionRequest,
     Context,
     ContextUse,
+    Document,
     Generation,
     Position,
     Prompt,
@@ -31,6 +34,8 @@ from lsp_server.types import (
     RejectionReason,
     StopReason,
     StopRules,
+    Surface,
+    Timings,
 )
 
 _OUTCOMES = 64
@@ -78,6 +83,9 @@ def with_selection(request: CompletionRequest) -> CompletionRequest:
 class Contexts(Protocol):
     """Decides what the model sees. `Workspace` does; an evaluation may put something else here."""
 
+    def state(self, document: Document) -> object:
+        """Return what is equal as long as other files would give a document the same context."""
+
     async def assemble(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Assembled:
@@ -95,6 +103,8 @@ class Pipeline:
         self.counter = TokenCounter(engine)
         """Counts tokens as the model does."""
         self._last: OrderedDict[str, Outcome] = OrderedDict()
+        self.suggestions: Suggestions[Completion] = Suggestions()
+        """What was suggested, for the keys that type it."""
         self.settings = settings
         self.model: ServedModel | None = None
         """The model that answers; None while there is none."""
@@ -102,6 +112,8 @@ class Pipeline:
         """Whether a model is being found or loaded, so that there will be one soon."""
         self.shown = 0
         """Suggestions made so far."""
+        self.kept = 0
+        """How many of them were (the rest of) earlier ones."""
         self.rejections: Counter[RejectionReason] = Counter()
         """Silences so far, by reason."""
 
@@ -109,6 +121,7 @@ class Pipeline:
         """Answer with `model` from now on."""
         self.model = model
         self.counter.forget()
+        self.suggestions.clear()
 
     def last_outcome(self, uri: str) -> Outcome | None:
         """Return what the last request for a document led to."""
@@ -120,6 +133,7 @@ class Pipeline:
             self.rejections[outcome.reason] += 1
         else:
             self.shown += 1
+            self.kept += outcome.is_kept
         self._last[uri] = outcome
         self._last.move_to_end(uri)
         while len(self._last) > _OUTCOMES:
@@ -159,9 +173,29 @@ class Pipeline:
 
     async def _generate(self, request: CompletionRequest) -> Outcome:
         assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
-        fim = self.model.fim
-        started = time.perf_counter()
         asked = with_selection(request)
+        place = CachePlace.of(asked.document, asked.position)
+        made_of = (self.model.name, self.settings)
+        state = self._contexts.state(asked.document)
+        found = self.suggestions.find(asked.document.uri, place, depends=made_of, state=state)
+        if found is not None:
+            # The closing bracket that the editor has put there is not suggested again.
+            filtered = _place_of(asked, found.value.surface) if found.closed else None
+            text = postprocess(found.rest, filtered) if filtered else found.rest
+            if isinstance(text, str):
+                return _kept(request, text, found.value)
+        outcome = await self._compute(request, asked, self.model.fim)
+        if isinstance(outcome, Completion):
+            text = outcome.text[len(request.selected.text) if request.selected else 0 :]
+            self.suggestions.keep(
+                asked.document.uri, place, text, outcome, depends=made_of, state=state
+            )
+        return outcome
+
+    async def _compute(
+        self, request: CompletionRequest, asked: CompletionRequest, fim: FimFormat
+    ) -> Outcome:
+        started = time.perf_counter()
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
         prompt = lay_out(assembled.context, fim, self.settings.prompt)
         context_ms = _milliseconds(started)
@@ -183,15 +217,7 @@ def _outcome(
     context_ms: float,
 ) -> Outcome:
     started = time.perf_counter()
-    row, column = asked.position.line, asked.position.column
-    below = asked.document.lines[row + 1 : row + 1 + _PLACE_LINES]
-    place = Place(
-        typed=asked.document.line(row)[:column],
-        rest_of_line=context.rest_of_line,
-        next_lines=tuple(line.rstrip("\r\n") for line in below),
-        surface=context.surface,
-    )
-    text = _refusal(generation) or postprocess(generation.text, place)
+    text = _refusal(generation) or postprocess(generation.text, _place_of(asked, context.surface))
     timings = replace(
         generation.timings, context=context_ms, filters=_milliseconds(started), total=0.0
     )
@@ -199,14 +225,34 @@ def _outcome(
         return Rejection(
             text, generation.stop.value, timings, prompt_tokens=generation.prompt_tokens
         )
-    selected = request.selected
+    return Completion(*_inserted(request, text), context.surface, generation, timings)
+
+
+def _place_of(asked: CompletionRequest, surface: Surface) -> Place:
+    row, column = asked.position.line, asked.position.column
+    line = asked.document.line(row)
+    below = asked.document.lines[row + 1 : row + 1 + _PLACE_LINES]
+    return Place(
+        typed=line[:column],
+        rest_of_line=line[column:],
+        next_lines=tuple(line.rstrip("\r\n") for line in below),
+        surface=surface,
+    )
+
+
+def _inserted(request: CompletionRequest, text: str) -> tuple[str, Position, Position]:
+    """Return what to insert, and the place that it takes: a selected menu item goes with it."""
+    if (selected := request.selected) is None:
+        return text, request.position, request.position
+    return selected.text + text, selected.start, selected.end
+
+
+def _kept(request: CompletionRequest, text: str, earlier: Completion) -> Completion:
+    """Return (the rest of) an earlier suggestion; nothing was evaluated for it."""
+    made = earlier.generation
+    nothing_new = replace(made, reused_tokens=made.prompt_tokens, timings=Timings())
     return Completion(
-        text=text if selected is None else selected.text + text,
-        start=request.position if selected is None else selected.start,
-        end=request.position if selected is None else selected.end,
-        surface=context.surface,
-        generation=generation,
-        timings=timings,
+        *_inserted(request, text), earlier.surface, nothing_new, used=earlier.used, is_kept=True
     )
 
 

@@ -91,6 +91,7 @@ def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesPar
 def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
     server.supersede(params.text_document.uri)
     server.files.closed(params.text_document.uri)
+    server.pipeline.suggestions.forget(params.text_document.uri)
 
 
 async def _inline_completion(
@@ -158,7 +159,8 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "stop": generation.stop.value,
         "promptTokens": generation.prompt_tokens,
         "reusedTokens": generation.reused_tokens,
-        "generatedTokens": len(generation.logprobs),
+        "generatedTokens": 0 if outcome.is_kept else len(generation.logprobs),
+        "kept": outcome.is_kept,
         **common,
     }
 
@@ -166,6 +168,7 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
 def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
     return {
         "shown": server.pipeline.shown,
+        "kept": server.pipeline.kept,
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),

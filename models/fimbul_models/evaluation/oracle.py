@@ -44,6 +44,10 @@ class Shown:
     snippet: Snippet | None
     """The piece; None for none."""
 
+    def state(self, _document: Document) -> object:
+        """See `lsp_server.completion.pipeline.Contexts.state`."""
+        return self.snippet
+
     async def assemble(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Assembled:
