@@ -293,6 +293,10 @@ class Rejection:
     """Tokens of the prompt; 0 if it came to none."""
 
 
+Outcome = Completion | Rejection
+"""What one request leads to."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
     """What a model file says about itself."""

@@ -47,7 +47,32 @@ class Place:
         line = lines[row] if row < len(lines) else ""
         left = "".join((*lines[:row], line[: position.column]))
         right = "".join((line[position.column :], *lines[row + 1 :]))
-        return cls(_unified(left), _unified(right))
+        return cls(unified(left), unified(right))
+
+    def typed_since(self, earlier: "Place") -> str | None:
+        """Return what was typed at `earlier` to come here; None if other things differ, too."""
+        if not self.left.startswith(earlier.left):
+            return None
+        typed = self.left[len(earlier.left) :]
+        for closers in _closings(typed):
+            if self.right == closers + earlier.right:
+                return typed
+        return None
+
+    def typed_in(self, document: Document) -> str | None:
+        """Return what was typed here in a later state of the text; None if other things differ.
+
+        Where the cursor is now is not known. What an editor may have closed is not counted.
+        """
+        text = unified("".join(document.lines))
+        between = len(text) - len(self.left) - len(self.right)
+        if between < 0 or not (text.startswith(self.left) and text.endswith(self.right)):
+            return None
+        typed = text[len(self.left) : len(self.left) + between]
+        for closed in range(1, min(DEEPEST, between) + 1):
+            if typed[-closed:] in _closings(typed[:-closed]):
+                return typed[:-closed]
+        return typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +129,7 @@ class Suggestions(Generic[_Value]):
                 len(place.left),
                 _digest(place.left),
                 _digest(place.right),
-                _unified(text),
+                unified(text),
                 depends,
                 state,
                 value,
@@ -161,7 +186,8 @@ def _closings(typed: str) -> Iterator[str]:
         yield "".join(opened[:length])
 
 
-def _unified(text: str) -> str:
+def unified(text: str) -> str:
+    r"""Return `text` with ``\n`` for every line ending."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

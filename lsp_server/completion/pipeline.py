@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
+from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Settings
 from lsp_server.context.window import build_context
@@ -28,6 +29,7 @@ from lsp_server.types import (
     ContextUse,
     Document,
     Generation,
+    Outcome,
     Position,
     Prompt,
     Rejection,
@@ -43,8 +45,6 @@ _OUTCOMES = 64
 
 _PLACE_LINES = 5
 """Lines below the cursor that the filters see."""
-
-Outcome = Completion | Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class Pipeline:
         self._last: OrderedDict[str, Outcome] = OrderedDict()
         self.suggestions: Suggestions[Completion] = Suggestions()
         """What was suggested, for the keys that type it."""
+        self._computing: dict[str, Computation] = {}
         self.settings = settings
         self.model: ServedModel | None = None
         """The model that answers; None while there is none."""
@@ -122,6 +123,9 @@ class Pipeline:
         self.model = model
         self.counter.forget()
         self.suggestions.clear()
+        for computation in self._computing.values():
+            computation.end()
+        self._computing.clear()
 
     def last_outcome(self, uri: str) -> Outcome | None:
         """Return what the last request for a document led to."""
@@ -138,6 +142,17 @@ class Pipeline:
         self._last.move_to_end(uri)
         while len(self._last) > _OUTCOMES:
             self._last.popitem(last=False)
+
+    def changed(self, document: Document) -> None:
+        """End what is being computed for a document if its text now says something else."""
+        if (running := self._computing.get(document.uri)) is not None:
+            running.changed(document)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document."""
+        self.suggestions.forget(uri)
+        if (running := self._computing.pop(uri, None)) is not None:
+            running.end()
 
     async def complete(self, request: CompletionRequest) -> Outcome:
         """Return a suggestion or the reason why there is none; never raises for the engine.
@@ -175,35 +190,83 @@ class Pipeline:
         assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
         asked = with_selection(request)
         place = CachePlace.of(asked.document, asked.position)
-        made_of = (self.model.name, self.settings)
-        state = self._contexts.state(asked.document)
-        found = self.suggestions.find(asked.document.uri, place, depends=made_of, state=state)
-        if found is not None:
-            # The closing bracket that the editor has put there is not suggested again.
-            filtered = _place_of(asked, found.value.surface) if found.closed else None
-            text = postprocess(found.rest, filtered) if filtered else found.rest
-            if isinstance(text, str):
-                return _kept(request, text, found.value)
-        outcome = await self._compute(request, asked, self.model.fim)
-        if isinstance(outcome, Completion):
-            text = outcome.text[len(request.selected.text) if request.selected else 0 :]
-            self.suggestions.keep(
-                asked.document.uri, place, text, outcome, depends=made_of, state=state
-            )
-        return outcome
+        depends = (self.model.name, self.settings)
+        while (kept := self._kept(request, asked, place, depends)) is None:
+            computation = self._computation(request, asked, place, depends)
+            try:
+                outcome = await computation.outcome()
+            except Outdated:
+                return Rejection(RejectionReason.SUPERSEDED)
+            except Strayed:
+                continue
+            if computation.request is request:
+                return outcome
+        return kept
+
+    def _kept(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        place: CachePlace,
+        depends: object,
+    ) -> Completion | None:
+        """Return (the rest of) an earlier suggestion, for which nothing has to be evaluated."""
+        uri, state = asked.document.uri, self._contexts.state(asked.document)
+        found = self.suggestions.find(uri, place, depends=depends, state=state)
+        if found is None:
+            return None
+        earlier, text = found.value, found.rest
+        if found.closed:
+            # The bracket that the editor has put there is not suggested again.
+            filtered = postprocess(text, _place_of(asked, earlier.surface))
+            if isinstance(filtered, RejectionReason):
+                return None
+            text = filtered
+        made = earlier.generation
+        nothing_new = replace(made, reused_tokens=made.prompt_tokens, timings=Timings())
+        inserted = _inserted(request, text)
+        return Completion(*inserted, earlier.surface, nothing_new, used=earlier.used, is_kept=True)
+
+    def _computation(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        place: CachePlace,
+        depends: object,
+    ) -> Computation:
+        """Return what computes a suggestion: one that is under way if it may fit, or a new one."""
+        uri = asked.document.uri
+        running = self._computing.get(uri)
+        if running is not None:
+            if running.follow(place, depends):
+                return running
+            running.end()
+
+        async def compute(tell: Callable[[str], None]) -> Outcome:
+            state = self._contexts.state(asked.document)
+            outcome = await self._compute(request, asked, tell)
+            if isinstance(outcome, Completion):
+                text = outcome.text[len(request.selected.text) if request.selected else 0 :]
+                self.suggestions.keep(uri, place, text, outcome, depends=depends, state=state)
+            return outcome
+
+        begun = self._computing[uri] = Computation(request, place, depends, compute)
+        return begun
 
     async def _compute(
-        self, request: CompletionRequest, asked: CompletionRequest, fim: FimFormat
+        self, request: CompletionRequest, asked: CompletionRequest, tell: Callable[[str], None]
     ) -> Outcome:
+        assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
         started = time.perf_counter()
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
-        prompt = lay_out(assembled.context, fim, self.settings.prompt)
+        prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
         context_ms = _milliseconds(started)
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         generation = await self._engine.complete(
             prompt,
             StopRules(self.settings.completion.max_tokens),
             line_has_text=bool(typed.strip()),
+            on_text=tell,
         )
         outcome = _outcome(request, asked, assembled.context, generation, context_ms)
         return replace(outcome, used=_use(assembled))
@@ -245,15 +308,6 @@ def _inserted(request: CompletionRequest, text: str) -> tuple[str, Position, Pos
     if (selected := request.selected) is None:
         return text, request.position, request.position
     return selected.text + text, selected.start, selected.end
-
-
-def _kept(request: CompletionRequest, text: str, earlier: Completion) -> Completion:
-    """Return (the rest of) an earlier suggestion; nothing was evaluated for it."""
-    made = earlier.generation
-    nothing_new = replace(made, reused_tokens=made.prompt_tokens, timings=Timings())
-    return Completion(
-        *_inserted(request, text), earlier.surface, nothing_new, used=earlier.used, is_kept=True
-    )
 
 
 def _use(assembled: Assembled) -> ContextUse:

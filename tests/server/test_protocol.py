@@ -304,3 +304,35 @@ async def test_a_suggestion_is_made_anew_in_a_document_that_was_closed(tmp_path:
         statistics = await session.request("fimbul/statistics")
         assert statistics is not None
         assert (statistics["shown"], statistics["kept"]) == (2, 0)
+
+
+async def test_a_suggestion_under_way_goes_on_while_it_is_typed(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        {"after": "x = ", "answer": "total(items, names)", "token_ms": 100},
+        {"answer": "asked_again"},
+    )
+    async with editor(script=script) as session:
+        position = session.open("x = █\ny\n")
+        first = session.ask_later(position)
+        await asyncio.sleep(0.05)
+        session.change("to", position, position)
+        (item,) = await session.ask(HERE(0, 6))
+        assert item.insert_text == "tal(items, names)"
+        assert not (await first).items
+
+
+async def test_a_suggestion_under_way_ends_when_something_else_is_typed(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        {"after": "x = ", "answer": "total(items, names)", "token_ms": 10_000},
+        {"after": "x = z", "answer": "ip(items)"},
+    )
+    async with editor(script=script) as session:
+        position = session.open("x = █\ny\n")
+        first = session.ask_later(position)
+        await asyncio.sleep(0.2)
+        session.change("z", position, position)
+        (item,) = await session.ask(HERE(0, 5))
+        assert item.insert_text == "ip(items)"
+        assert not (await first).items
