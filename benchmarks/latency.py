@@ -2,7 +2,8 @@
 
 Types a line into the middle of a file key by key, every key a request that is waited for, through
 the same pipeline as the server; then presses Enter, then goes to a method further down. Says for
-each order how many tokens were evaluated and how long the answer took. Orders take turns in
+each order how many tokens were evaluated and how long the answer took; suggestions made earlier
+are forgotten before each request. Orders take turns in
 rounds, so that a machine whose speed drifts treats all alike. Prints a table of medians and, last,
 one line of JSON.
 
@@ -81,6 +82,8 @@ async def measure(pipeline: Pipeline, order: Order) -> list[Sample]:
     pipeline.settings = replace(pipeline.settings, prompt=prompt)
     samples = []
     for event, asked in requests():
+        # Keys that type a suggestion cost nothing; here it is about the others.
+        pipeline.suggestions.clear()
         outcome = await pipeline.complete(asked)
         evaluated = None
         if isinstance(outcome, Completion):

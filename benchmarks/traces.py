@@ -9,7 +9,7 @@ without chance: the same files give the same steps. Knows nothing about windows,
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lsp_server.text import split_lines
 from lsp_server.types import Position
@@ -45,6 +45,8 @@ class Step:
     path: str
     lines: tuple[str, ...]
     position: Position
+    rest: str = ""
+    """What of the line is still to be typed, where that is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,9 @@ def typed(block: Block, other: Block | None = None) -> Iterator[Step]:
         if keys % SLIP_EVERY == 0 and target[at].isalpha():
             yield from _slip(editor)
         length, steps = _press(editor, target, at)
-        yield from steps
         at += length
+        rest = target[at:].partition("\n")[0]
+        yield from (replace(step, rest=rest) for step in steps)
 
 
 def _between_lines(editor: _Editor, line: int, other: Block | None) -> Iterator[Step]:

@@ -276,6 +276,8 @@ class Completion:
     generation: Generation
     timings: Timings = field(default_factory=Timings)
     used: ContextUse = field(default_factory=ContextUse)
+    is_kept: bool = False
+    """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +291,10 @@ class Rejection:
     used: ContextUse = field(default_factory=ContextUse)
     prompt_tokens: int = 0
     """Tokens of the prompt; 0 if it came to none."""
+
+
+Outcome = Completion | Rejection
+"""What one request leads to."""
 
 
 @dataclass(frozen=True, slots=True)

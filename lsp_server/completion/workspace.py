@@ -135,6 +135,11 @@ class Workspace:
         self._trees.forget(uri)
         self._history.closed(uri)
 
+    def state(self, document: Document) -> object:
+        """Return what is equal as long as other files would give a document the same context."""
+        came = document.uri != self._last
+        return self._generation(document.folder), self._visits + came
+
     async def assemble(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Assembled:

@@ -14,7 +14,7 @@ from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
 
 from lsp_server.completion.indexes import Indexes
-from lsp_server.completion.pipeline import Outcome, Pipeline, ServedModel
+from lsp_server.completion.pipeline import Pipeline, ServedModel
 from lsp_server.completion.serving import ChooseModel, load_options
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Settings
@@ -29,6 +29,7 @@ from lsp_server.types import (
     Completion,
     CompletionRequest,
     Document,
+    Outcome,
     Rejection,
     RejectionReason,
     SelectedCompletion,

@@ -11,13 +11,12 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.uris import to_fs_path
 
-from lsp_server.completion.pipeline import Outcome
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.logs import place_of
-from lsp_server.types import Rejection, RejectionReason
+from lsp_server.types import Outcome, Rejection, RejectionReason
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,6 +74,7 @@ def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -
     document = server.snapshot(params.text_document.uri)
     if document is not None:
         server.files.changed(document)
+        server.pipeline.changed(document)
 
 
 def _did_save(server: FimbulServer, params: lsp.DidSaveTextDocumentParams) -> None:
@@ -91,6 +91,7 @@ def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesPar
 def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
     server.supersede(params.text_document.uri)
     server.files.closed(params.text_document.uri)
+    server.pipeline.closed(params.text_document.uri)
 
 
 async def _inline_completion(
@@ -158,7 +159,8 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "stop": generation.stop.value,
         "promptTokens": generation.prompt_tokens,
         "reusedTokens": generation.reused_tokens,
-        "generatedTokens": len(generation.logprobs),
+        "generatedTokens": 0 if outcome.is_kept else len(generation.logprobs),
+        "kept": outcome.is_kept,
         **common,
     }
 
@@ -166,6 +168,7 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
 def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
     return {
         "shown": server.pipeline.shown,
+        "kept": server.pipeline.kept,
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),

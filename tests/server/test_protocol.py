@@ -36,7 +36,7 @@ async def test_a_suggestion_has_an_empty_range_at_the_cursor_and_reports_accepta
         statistics = await session.request("fimbul/statistics")
         assert statistics is not None
         index = statistics.pop("index")
-        assert statistics == {"shown": 1, "accepted": 0, "rejections": {}}
+        assert statistics == {"shown": 1, "kept": 0, "accepted": 0, "rejections": {}}
         assert index["state"] == "off"
         await session.client.workspace_execute_command_async(
             lsp.ExecuteCommandParams(item.command.command, item.command.arguments)
@@ -264,3 +264,75 @@ async def test_closing_a_document_stops_what_runs_for_it(tmp_path: Path) -> None
             lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(URI))
         )
         assert not (await pending).items
+
+
+async def test_typing_what_was_suggested_asks_no_model(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path, {"after": "x = ", "answer": "total(items)"}, {"answer": "asked_again"}
+    )
+    async with editor(script=script) as session:
+        position = session.open("x = █\ny\n")
+        (item,) = await session.ask(position)
+        assert item.insert_text == "total(items)"
+        session.change("tot", position, position)
+        position = HERE(0, 7)
+        (item,) = await session.ask(position)
+        assert item.insert_text == "al(items)"
+        assert item.range == lsp.Range(position, position)
+        # The editor closes the bracket; it is not suggested a second time.
+        session.change("al()", position, position)
+        (item,) = await session.ask(HERE(0, 10))
+        assert item.insert_text == "items"
+        outcome = await session.request("fimbul/lastOutcome", uri=URI)
+        assert outcome is not None
+        assert (outcome["kept"], outcome["generatedTokens"]) == (True, 0)
+        session.change("s", HERE(0, 10), HERE(0, 10))
+        (item,) = await session.ask(HERE(0, 11))
+        assert item.insert_text == "asked_again"
+        statistics = await session.request("fimbul/statistics")
+        assert statistics is not None
+        assert (statistics["shown"], statistics["kept"]) == (4, 2)
+
+
+async def test_a_suggestion_is_made_anew_in_a_document_that_was_closed(tmp_path: Path) -> None:
+    async with editor(script=write_script(tmp_path, {"answer": "again"})) as session:
+        for _ in range(2):
+            await session.ask(session.open("x = █"))
+            session.client.text_document_did_close(
+                lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(URI))
+            )
+        statistics = await session.request("fimbul/statistics")
+        assert statistics is not None
+        assert (statistics["shown"], statistics["kept"]) == (2, 0)
+
+
+async def test_a_suggestion_under_way_goes_on_while_it_is_typed(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        {"after": "x = ", "answer": "total(items, names)", "token_ms": 100},
+        {"answer": "asked_again"},
+    )
+    async with editor(script=script) as session:
+        position = session.open("x = █\ny\n")
+        first = session.ask_later(position)
+        await asyncio.sleep(0.05)
+        session.change("to", position, position)
+        (item,) = await session.ask(HERE(0, 6))
+        assert item.insert_text == "tal(items, names)"
+        assert not (await first).items
+
+
+async def test_a_suggestion_under_way_ends_when_something_else_is_typed(tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path,
+        {"after": "x = ", "answer": "total(items, names)", "token_ms": 10_000},
+        {"after": "x = z", "answer": "ip(items)"},
+    )
+    async with editor(script=script) as session:
+        position = session.open("x = █\ny\n")
+        first = session.ask_later(position)
+        await asyncio.sleep(0.2)
+        session.change("z", position, position)
+        (item,) = await session.ask(HERE(0, 5))
+        assert item.insert_text == "ip(items)"
+        assert not (await first).items

@@ -14,7 +14,7 @@ import msgspec
 from fimbul_models.evaluation.caching import evaluations
 from fimbul_models.evaluation.driver import Answer
 from fimbul_models.evaluation.items import Item
-from lsp_server.completion.pipeline import Outcome, Pipeline, ServedModel
+from lsp_server.completion.pipeline import Pipeline, ServedModel
 from lsp_server.completion.serving import ChooseModel, chooser, load_options
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Settings
@@ -27,6 +27,7 @@ from lsp_server.text import split_lines, strip_ending
 from lsp_server.types import (
     CompletionRequest,
     Document,
+    Outcome,
     Position,
     Rejection,
     Snippet,
@@ -43,6 +44,10 @@ class Shown:
 
     snippet: Snippet | None
     """The piece; None for none."""
+
+    def state(self, _document: Document) -> object:
+        """See `lsp_server.completion.pipeline.Contexts.state`."""
+        return self.snippet
 
     async def assemble(
         self, request: CompletionRequest, settings: Settings, count: CountTokens

@@ -1,0 +1,1 @@
+"""What was suggested, kept for the keys that follow."""

@@ -1,0 +1,116 @@
+"""One suggestion that is being computed, and those who wait for it.
+
+Whoever types on while a suggestion is on its way most often types what it begins with. So it is
+not ended by the next key, but by a key that says something else: it goes on for the request that
+comes then, and what was computed is not thrown away. When nobody waits any more it ends, at once
+or, if what was typed last agrees with it, after a moment in which the editor may ask again.
+Knows nothing about engines; what is computed comes in as a coroutine.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lsp_server.cache.suggestions import Place, unified
+from lsp_server.types import CompletionRequest, Document, Outcome
+
+PATIENCE = 0.2
+"""Seconds in which an editor that cancelled a request may ask again. VS Code cancels at a key and
+asks some 50 ms later."""
+
+
+class Outdated(Exception):
+    """The document says something else now; no error, the user has gone on."""
+
+
+class Strayed(Exception):
+    """What comes is not what was typed meanwhile; no error either."""
+
+
+class Computation:
+    """One suggestion on its way."""
+
+    def __init__(
+        self,
+        request: CompletionRequest,
+        place: Place,
+        depends: object,
+        compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
+    ) -> None:
+        """Begin at once; `compute` is given what to call with each piece of text that comes."""
+        self.request = request
+        self._place = place
+        self._depends = depends
+        self._text = ""
+        self._typed = ""
+        self._waiting = 0
+        self._ended: type[Outdated | Strayed] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task = asyncio.create_task(compute(self._take), name="suggestion")
+        # Where nobody waits for it any more, nobody would look at its error.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, in whichever way."""
+        return self._ended is not None or self._task.done()
+
+    def follow(self, place: Place, depends: object) -> bool:
+        """Go on for a request at `place` if the suggestion may fit there; return whether it may."""
+        typed = place.typed_since(self._place)
+        if self.is_over or depends != self._depends or typed is None:
+            return False
+        return self._agree(typed)
+
+    def changed(self, document: Document) -> None:
+        """End if the document was changed in another way than by typing what comes."""
+        typed = self._place.typed_in(document) if self.request.selected is None else None
+        if typed is None or not self._agree(typed):
+            self.end(Outdated)
+
+    async def outcome(self) -> Outcome:
+        """Wait for the outcome.
+
+        Raises Outdated, Strayed, what `compute` raises, or CancelledError if whoever waits is
+        cancelled.
+        """
+        self._waiting += 1
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self._ended is None or (current is not None and current.cancelling()):
+                raise
+            raise self._ended from None
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self.is_over:
+                # A request that takes the place of this one is on its way in this very moment.
+                delay = PATIENCE if self._typed else 0.0
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(delay, self._end_if_left)
+
+    def end(self, why: type[Outdated | Strayed] = Outdated) -> None:
+        """End at once."""
+        if not self.is_over:
+            self._ended = why
+            self._task.cancel()
+
+    def _end_if_left(self) -> None:
+        if not self._waiting:
+            self.end()
+
+    def _agree(self, typed: str) -> bool:
+        """Note what has been typed; return whether what has come so far agrees with it."""
+        text = unified(self._text)
+        if not (typed.startswith(text) or text.startswith(typed)):
+            return False
+        self._typed = typed
+        return True
+
+    def _take(self, piece: str) -> None:
+        self._text += piece
+        if not self._agree(self._typed):
+            self.end(Strayed)
