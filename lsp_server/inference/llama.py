@@ -23,6 +23,8 @@ from lsp_server.inference.protocol import (
     Complete,
     Counters,
     Finished,
+    Learn,
+    Learned,
     Load,
     Loaded,
     Prefill,
@@ -251,6 +253,10 @@ class LlamaBackend:
         prompt = self._tokens(request.segments, room=1)
         reused = self._evaluate_prompt(prompt)
         return self._finished(request.id, prompt, reused, _milliseconds(started))
+
+    def learn(self, request: Learn) -> Learned:
+        """See `Backend.learn`."""
+        return Learned(request.id)
 
     def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""

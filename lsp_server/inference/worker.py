@@ -24,6 +24,7 @@ from lsp_server.inference.protocol import (
     CountTokens,
     Failed,
     Finished,
+    Learn,
     Load,
     Piece,
     Prefill,
@@ -110,6 +111,8 @@ class Worker:
                 return self._backend.generate(request, lambda text: self._piece(request.id, text))
             case Prefill():
                 return self._backend.prefill(request)
+            case Learn():
+                return self._backend.learn(request)
             case Statistics():
                 return self._backend.counters(request.id)
         return Failed(request.id, f"The engine does not know {type(request).__name__}.")

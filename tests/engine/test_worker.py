@@ -58,6 +58,23 @@ async def test_healed_text_is_not_part_of_the_answer(tmp_path: Path) -> None:
         assert (await complete(found, "x", healed=".ge")).text == "t()"
 
 
+async def test_a_cold_place_is_answered_from_the_smaller_prompt(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        whole, short = Segment("a " * 30 + "x"), Segment("x")
+        asked = Prompt((whole,), short=(short,), cold_tokens=8)
+        cold = await found.complete(asked, StopRules(16), line_has_text=True)
+        assert (cold.is_short, cold.prompt_tokens, cold.text) == (True, 1, "one two")
+        await found.prefill(asked)
+        warm = await found.complete(asked, StopRules(16), line_has_text=True)
+        assert (warm.is_short, warm.prompt_tokens) == (False, 61)
+
+
+async def test_learning_is_acknowledged(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        await found.learn(["a b c", ""])
+        assert (await complete(found, "x = ")).text == "one two"
+
+
 async def test_tokens_are_counted_while_a_generation_runs(tmp_path: Path) -> None:
     async with worker(tmp_path) as found:
         slow = asyncio.create_task(complete(found, "slow"))
