@@ -287,6 +287,8 @@ class Completion:
     used: ContextUse = field(default_factory=ContextUse)
     is_kept: bool = False
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
+    is_part: bool = False
+    """Whether it is the beginning of a suggestion whose rest is still being computed."""
 
 
 @dataclass(frozen=True, slots=True)

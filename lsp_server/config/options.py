@@ -134,6 +134,14 @@ class CompletionOptions:
         minimum=1,
         maximum=1024,
     )
+    time_budget: int = _option(
+        150,
+        "Time after which the beginning of a suggestion is shown that is still being computed; the"
+        " rest follows. 0 always waits for the whole.",
+        unit="milliseconds",
+        minimum=0,
+        maximum=60000,
+    )
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,14 @@ class ContextOptions:
         tighten=Tighten.LOWER,
         minimum=0,
         maximum=512,
+    )
+    cold_tokens: int = _option(
+        200,
+        "Size of the prompt where nothing is evaluated yet, such as at the first suggestion of a"
+        " session; it grows in the pauses. 0 always waits for the whole.",
+        unit="tokens",
+        minimum=0,
+        maximum=32768,
     )
     sources: tuple[str, ...] = _option(
         SOURCES,
@@ -221,6 +237,11 @@ class EngineOptions:
         tighten=Tighten.LOWER,
         minimum=256,
         maximum=131072,
+    )
+    ahead: bool = _option(
+        default=True,
+        doc="Use pauses to evaluate what comes next: the place of the cursor, the line below.",
+        tighten=Tighten.FALSE,
     )
 
 
