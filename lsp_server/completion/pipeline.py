@@ -18,6 +18,7 @@ from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
 from lsp_server.completion.computation import Computation, Outdated, Strayed
+from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import (
     inserted,
     outcome_of,
@@ -26,7 +27,7 @@ from lsp_server.completion.outcomes import (
     with_selection,
 )
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Ahead, Settings
 from lsp_server.context.short import lines_to_count, shortened
 from lsp_server.context.window import build_context
 from lsp_server.errors import EngineBusy, EngineError
@@ -109,6 +110,7 @@ class Pipeline:
         *,
         looks_ahead: bool = False,
         longer: Callable[[CompletionRequest, Completion | None], None] = lambda *_: None,
+        efforts: Efforts | None = None,
     ) -> None:
         """Serve nothing yet.
 
@@ -119,6 +121,8 @@ class Pipeline:
         self._engine = engine
         self._looks_ahead = looks_ahead
         self._longer = longer
+        self.efforts = efforts or Efforts()
+        """How much may be done ahead."""
         self._idle: asyncio.Task[None] | None = None
         self._learning: set[asyncio.Task[None]] = set()
         self._cold: set[str] = set()
@@ -188,7 +192,7 @@ class Pipeline:
 
     def visited(self, document: Document, position: Position) -> None:
         """Evaluate the prompt of a place where the cursor stays, before anybody asks."""
-        if not self._looks_ahead or not self.settings.engine.ahead or self._is_computing():
+        if not self._may_look_ahead() or self._is_computing():
             return
         request = CompletionRequest(document, position)
         if check_trigger(request, self.settings.completion) is None:
@@ -434,7 +438,7 @@ class Pipeline:
     async def _look_ahead(self, request: CompletionRequest, outcome: Outcome) -> None:
         if request.document.uri in self._cold:
             await self._warm(with_selection(request))
-        if isinstance(outcome, Completion) and self.settings.engine.ahead:
+        if isinstance(outcome, Completion) and self._may_look_ahead():
             target = next_line(request, outcome)
             if target is not None:
                 await self._foresee(request, target)
@@ -472,6 +476,12 @@ class Pipeline:
 
         here = CachePlace.of(request.document, request.position)
         self._begin(target, place, depends, compute, text=indentation, ahead_from=len(here.left))
+
+    def _may_look_ahead(self) -> bool:
+        wanted = self.settings.engine.ahead
+        if not self._looks_ahead or wanted is Ahead.OFF:
+            return False
+        return wanted is Ahead.ALWAYS or self.efforts.now() is Effort.FULL
 
     async def _learn(self, text: str) -> None:
         try:

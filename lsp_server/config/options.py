@@ -84,6 +84,15 @@ class ContextForm(enum.Enum):
     NONE = "none"
 
 
+class Ahead(enum.Enum):
+    """When pauses are used; strictest last."""
+
+    ALWAYS = "always"
+    AUTO = "auto"
+    """Neither on battery nor while the machine is busy."""
+    OFF = "off"
+
+
 class LogLevel(enum.Enum):
     """How much the server writes to its error stream."""
 
@@ -238,10 +247,11 @@ class EngineOptions:
         minimum=256,
         maximum=131072,
     )
-    ahead: bool = _option(
-        default=True,
-        doc="Use pauses to evaluate what comes next: the place of the cursor, the line below.",
-        tighten=Tighten.FALSE,
+    ahead: Ahead = _option(
+        Ahead.AUTO,
+        "Use pauses to evaluate what comes next: the place of the cursor, the line below. auto"
+        " rests on battery and while the machine is busy.",
+        tighten=Tighten.LATER_CHOICE,
     )
 
 

@@ -13,11 +13,12 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
 
+from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline, ServedModel
 from lsp_server.completion.serving import ChooseModel, load_options
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Ahead, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
@@ -90,6 +91,7 @@ class FimbulServer(LanguageServer):
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = ("loading", "")
         self._index_phase = "off"
+        self._effort = Effort.FULL
         self.settings = Settings()
         self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
         self.indexes = Indexes(paths, self._on_index)
@@ -143,6 +145,10 @@ class FimbulServer(LanguageServer):
             self._take_answer(asked)
         else:
             asked.add_done_callback(self._take_late_answer)
+
+    def watch_machine(self) -> None:
+        """Look from time to time at how much may be done ahead."""
+        self._background(self._watch_effort())
 
     def watch_folders(self) -> None:
         """Keep an index of each workspace folder, or of none where that is switched off."""
@@ -295,8 +301,20 @@ class FimbulServer(LanguageServer):
                 "message": message,
                 "model": self._model_name,
                 "index": self.indexes.status(),
+                "effort": self._effort.value,
+                "effortMessage": self._effort.explanation,
             },
         )
+
+    async def _watch_effort(self) -> None:
+        """Say in the status when less is done than could be, and when that is over."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            auto = self.settings.engine.ahead is Ahead.AUTO
+            effort = self.pipeline.efforts.now() if auto else Effort.FULL
+            if effort is not self._effort:
+                self._effort = effort
+                self.report_status(*self._status)
 
     def _on_index(self, message: str) -> None:
         """Say how the index is, as part of the status, and to the user what went wrong."""

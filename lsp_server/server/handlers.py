@@ -49,6 +49,7 @@ def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
 async def _initialized(server: FimbulServer, _params: lsp.InitializedParams) -> None:
     await server.pull_options()
     server.apply_settings()
+    server.watch_machine()
     await server.watch_files()
 
 
@@ -190,6 +191,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
+        "effort": server.pipeline.efforts.now().value,
     }
 
 

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from lsp_server.completion.effort import Efforts
 from lsp_server.completion.pipeline import PAUSE, Pipeline, ServedModel
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import CompletionOptions, ContextOptions, EngineOptions, Settings
+from lsp_server.config.options import (
+    Ahead,
+    CompletionOptions,
+    ContextOptions,
+    EngineOptions,
+    Settings,
+)
 from lsp_server.prompt.formats import FORMATS
 from lsp_server.text import split_lines
 from lsp_server.types import (
@@ -29,7 +36,10 @@ URI = "file:///w/a.py"
 ENOUGH = 4 * PAUSE
 """Seconds after which whatever was to happen in a pause has happened."""
 
-SETTINGS = Settings(completion=replace(CompletionOptions(), time_budget=20))
+SETTINGS = Settings(
+    completion=replace(CompletionOptions(), time_budget=20),
+    engine=replace(EngineOptions(), ahead=Ahead.ALWAYS),
+)
 
 
 @dataclass
@@ -316,7 +326,7 @@ async def test_what_led_to_nothing_is_not_tried_at_each_key() -> None:
 
 async def test_nothing_is_thought_of_where_that_is_switched_off() -> None:
     engine = Engine(answers={"x = ": "f(1)"})
-    settings = replace(SETTINGS, engine=replace(EngineOptions(), ahead=False))
+    settings = replace(SETTINGS, engine=replace(EngineOptions(), ahead=Ahead.OFF))
     async with typist(engine, settings) as user:
         assert await user.shown("x = █\n") == "f(1)"
         user.pipeline.visited(user.has("x = █\n").document, Position(0, 4))
@@ -325,11 +335,25 @@ async def test_nothing_is_thought_of_where_that_is_switched_off() -> None:
         assert not engine.prefilled
 
 
+@pytest.mark.parametrize("busy", [True, False])
+async def test_a_busy_machine_is_left_alone(busy: bool) -> None:
+    engine = Engine(answers={"x = ": "f(1)"})
+    settings = replace(SETTINGS, engine=EngineOptions())
+    async with typist(engine, settings) as user:
+        user.pipeline.efforts = Efforts(lambda: False, lambda: 9.0 if busy else 0.0)
+        assert await user.shown("x = █\n") == "f(1)"
+        if not busy:
+            await until(lambda: len(engine.calls) == 2)
+        await asyncio.sleep(ENOUGH)
+        assert len(engine.calls) == 2 - busy
+
+
 async def test_thinking_of_a_line_changes_nothing_about_the_prompts_that_follow() -> None:
     seen = []
     for ahead in (True, False):
         engine = Engine(answers={"x = ": "f(1)", "x = f(1)\n": "y = 2", "z = ": "3"})
-        settings = replace(SETTINGS, engine=replace(EngineOptions(), ahead=ahead))
+        wanted = Ahead.ALWAYS if ahead else Ahead.OFF
+        settings = replace(SETTINGS, engine=replace(EngineOptions(), ahead=wanted))
         async with typist(engine, settings) as user:
             assert await user.shown(LONG + "x = █\n" + LONG) == "f(1)"
             await until(lambda: len(engine.calls) == 2 or not ahead)  # noqa: B023

@@ -72,7 +72,7 @@ async def test_the_user_may_have_it_whole(tmp_path: Path) -> None:
 
 async def test_where_the_cursor_rests_is_read_before_anybody_asks() -> None:
     text = "".join(f"name_{number} = {number}\n" for number in range(100)) + "x = █\n"
-    async with editor() as session:
+    async with editor(options={"engine": {"ahead": "always"}}) as session:
         position = session.open(text)
         session.rests_at(position)
         await asyncio.sleep(1.0)
@@ -83,7 +83,9 @@ async def test_where_the_cursor_rests_is_read_before_anybody_asks() -> None:
 
 async def test_a_save_uses_the_pause_that_it_is() -> None:
     text = "".join(f"name_{number} = {number}\n" for number in range(100)) + "x = █\n"
-    async with editor(options={"context": {"cold_tokens": 0}}) as session:
+    async with editor(
+        options={"context": {"cold_tokens": 0}, "engine": {"ahead": "always"}}
+    ) as session:
         position = session.open(text)
         assert await session.ask(position)
         session.change("import os\n", lsp.Position(0, 0), lsp.Position(0, 0))

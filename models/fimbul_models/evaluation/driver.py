@@ -435,7 +435,7 @@ def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
     for section, name, value in (
         ("completion", "time_budget", 0),
         ("context", "cold_tokens", 0),
-        ("engine", "ahead", False),
+        ("engine", "ahead", "off"),
     ):
         found.setdefault(section, {}).setdefault(name, value)
     return found
