@@ -247,6 +247,25 @@ class EngineOptions:
         minimum=256,
         maximum=131072,
     )
+    gpu_layers: int = _option(
+        0,
+        "Layers that a graphics processor computes, where the engine was built for one.",
+        unit="layers",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=10000,
+    )
+    adapter: str = _option(
+        "",
+        "Path of a LoRA adapter for the model, a GGUF file; empty is none.",
+    )
+    adapter_percent: int = _option(
+        100,
+        "Weight of the adapter; 100 is as it was trained.",
+        unit="percent",
+        minimum=0,
+        maximum=1000,
+    )
     ahead: Ahead = _option(
         Ahead.AUTO,
         "Use pauses to evaluate what comes next: the place of the cursor, the line below. auto"

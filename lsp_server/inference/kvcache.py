@@ -80,6 +80,17 @@ class KvCache:
         llama_cpp.llama_free(self._context)
         self._states.clear()
 
+    def adapt(self, adapter: Any, scale: float) -> bool:
+        """Put an adapter over the model; return whether it could be.
+
+        Whatever was evaluated without it is forgotten.
+        """
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(adapter)
+        scales = (ctypes.c_float * 1)(scale)
+        self.trim(0)
+        self._states.clear()
+        return bool(llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales) == 0)
+
     @property
     def cells(self) -> Sequence[int]:
         """The tokens that were evaluated and are live."""

@@ -27,6 +27,7 @@ from lsp_server.inference.protocol import (
     Learned,
     Load,
     Loaded,
+    LoadOptions,
     Prefill,
     WireSegment,
 )
@@ -71,7 +72,7 @@ class LlamaBackend:
         parameters = llama_cpp.llama_model_default_params()
         parameters.vocab_only = request.options.vocabulary_only
         parameters.use_extra_bufts = request.options.extra_buffers
-        parameters.n_gpu_layers = 0
+        parameters.n_gpu_layers = request.options.gpu_layers
         self._model = llama_cpp.llama_model_load_from_file(request.path.encode(), parameters)
         if not self._model:
             raise ModelUnusable(self._why(f"{request.path} cannot be loaded as a model"))
@@ -80,6 +81,7 @@ class LlamaBackend:
             raise ModelUnusable(f"{request.path} holds no vocabulary.")
         if not request.options.vocabulary_only:
             self._cache = KvCache(self._model, request.options, self._is_stopping, self._why)
+            self._adapt(request.options, self._cache)
             drafts = request.options.draft_tokens if self._cache.forgets_its_end else 0
             self._drafter = Drafter(drafts)
         return Loaded(
@@ -93,6 +95,18 @@ class LlamaBackend:
             system=llama_cpp.llama_print_system_info().decode().strip(" |"),
             milliseconds=_milliseconds(started),
         )
+
+    def _adapt(self, options: LoadOptions, cache: KvCache) -> None:
+        """Load the adapter, if there is one; it is freed with the model."""
+        if not options.adapter:
+            return
+        adapter = llama_cpp.llama_adapter_lora_init(self._model, options.adapter.encode())
+        if not adapter or not cache.adapt(adapter, options.adapter_scale):
+            raise ModelUnusable(
+                self._why(
+                    f"{options.adapter} (engine.adapter) cannot be used as an adapter of this model"
+                )
+            )
 
     def _free(self) -> None:
         self._vocabulary = None

@@ -32,6 +32,12 @@ class LoadOptions(msgspec.Struct, frozen=True):
     vocabulary_only: bool = False
     draft_tokens: int = 7
     """Most tokens that are guessed ahead and checked in one evaluation; 0 means none."""
+    gpu_layers: int = 0
+    """Layers that a graphics processor computes, where the build of llama.cpp can use one."""
+    adapter: str = ""
+    """Path of a LoRA adapter in GGUF form; empty means none."""
+    adapter_scale: float = 1.0
+    """What the adapter's change is multiplied by; 1 is as it was trained."""
 
 
 class Load(Request, frozen=True):

@@ -230,6 +230,7 @@ class FimbulServer(LanguageServer):
         try:
             # Its digest may have to be read from half a gigabyte, so this runs in a thread.
             chosen = await asyncio.to_thread(self._choose, self.settings)
+            options = load_options(self.settings)
         except FimbulError as error:
             await self.engine.close()
             self._end_progress(progress)
@@ -238,7 +239,7 @@ class FimbulServer(LanguageServer):
             return
         name = self._model_name = chosen.file.name
         try:
-            await self.engine.open(chosen.file, load_options(self.settings))
+            await self.engine.open(chosen.file, options)
         except FimbulError:
             # The engine has told why through an event.
             return

@@ -66,3 +66,21 @@ def write_tiny_model(path: Path, *, fim: bool = True, seed: int = 0) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def write_tiny_adapter(path: Path, *, seed: int = 0, width: int = WIDTH) -> Path:
+    """Write a LoRA adapter that changes what the tiny model attends to."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 4.0)
+    random = np.random.default_rng(seed)
+    for name in ("blk.0.attn_v", "blk.0.attn_output"):
+        for half, shape in (("a", (4, width)), ("b", (width, 4))):
+            values = random.normal(0, 1.0, shape).astype(np.float32)
+            writer.add_tensor(f"{name}.weight.lora_{half}", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
