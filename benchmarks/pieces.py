@@ -105,16 +105,17 @@ class Measurements:
         cache.close()
 
 
+QUIET = llama_cpp.llama_log_callback(lambda *_arguments: None)
+"""Kept here, as llama.cpp goes on calling it."""
+
+
 def load() -> Any:
     """Load the default model."""
-    quiet = llama_cpp.llama_log_callback(lambda *_arguments: None)
-    llama_cpp.llama_log_set(quiet, ctypes.c_void_p(0))
+    llama_cpp.llama_log_set(QUIET, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     path = chooser(Paths.of_user())(Settings()).file.path
     parameters = llama_cpp.llama_model_default_params()
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
-    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(), ctypes.c_void_p(0))
-    return model
+    return llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
 
 
 def main() -> None:
