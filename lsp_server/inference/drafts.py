@@ -28,10 +28,13 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 _MOST_SEEN = 3
 """Up to which a place counts how often the same token followed there."""
 
-_LONG_ENOUGH = 400.0
+_LONG_ENOUGH = 100.0
 """Observations after which older ones begin to count half."""
 
 _COST_SAMPLES = 9
+_SINGLES = 3
+"""Measurements of a single token that are waited for before anything is compared with them."""
+
 _COST_AGE = 400
 """Evaluations after which what another one took says nothing about the machine any more."""
 
@@ -128,24 +131,26 @@ class Costs:
             samples = self._samples.setdefault(tokens, deque(maxlen=_COST_SAMPLES))
             samples.append((self._count, milliseconds))
 
+    @property
+    def is_known(self) -> bool:
+        """Whether enough evaluations of a single token were measured lately to compare with."""
+        return len(self._fresh(1)) >= _SINGLES
+
     def relative(self, tokens: int) -> float:
         """Return the cost of an evaluation of `tokens` tokens in single ones."""
         unit = self._median(1)
-        if tokens <= 1:
-            return 1.0
+        if tokens <= 1 or unit is None:
+            return 1.0 + (tokens - 1) * _EXPECTED_SLOPE
         if tokens > self._largest:
-            more = (tokens - self._largest) * self._slope()
+            more = (tokens - self._largest) * self._slope(unit)
             return self.relative(self._largest) + more
         own = self._median(tokens)
-        if unit is None or own is None:
-            return 1.0 + (tokens - 1) * self._slope()
+        if own is None:
+            return 1.0 + (tokens - 1) * self._slope(unit)
         return max(1.0, own / unit)
 
-    def _slope(self) -> float:
+    def _slope(self, unit: float) -> float:
         """Return what a token more costs, by all sizes that were measured lately."""
-        unit = self._median(1)
-        if unit is None:
-            return _EXPECTED_SLOPE
         slopes = [
             (found / unit - 1.0) / (tokens - 1)
             for tokens in self._samples
@@ -155,9 +160,12 @@ class Costs:
         return max(0.0, statistics.median([*slopes, _EXPECTED_SLOPE]))
 
     def _median(self, tokens: int) -> float | None:
-        samples = self._samples.get(tokens, ())
-        fresh = [value for count, value in samples if count > self._count - _COST_AGE]
+        fresh = self._fresh(tokens)
         return statistics.median(fresh) if fresh else None
+
+    def _fresh(self, tokens: int) -> list[float]:
+        samples = self._samples.get(tokens, ())
+        return [value for count, value in samples if count > self._count - _COST_AGE]
 
 
 class Drafter:
@@ -202,6 +210,8 @@ class Drafter:
 
         `batch` tokens are evaluated in any case, in the same piece.
         """
+        if batch == 1 and not self._costs.is_known:
+            return []
         tokens = list(before[-max(ORDERS) :])
         draft: list[int] = []
         reaches: list[float] = []

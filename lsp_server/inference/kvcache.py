@@ -49,7 +49,8 @@ class KvCache:
         parameters.n_ctx = options.context_length
         parameters.n_batch = parameters.n_ubatch = BATCH
         # Room for the logits of a whole piece would be 20 MB that nobody reads.
-        parameters.n_outputs_max = min(BATCH, options.draft_tokens + 1)
+        outputs = min(BATCH, options.draft_tokens + 1)
+        parameters.n_outputs_max = parameters.n_outputs_max_per_seq = outputs
         parameters.n_threads = parameters.n_threads_batch = options.threads
         parameters.no_perf = True
         parameters.abort_callback = self._abort_callback

@@ -11,6 +11,8 @@ from pygls.exceptions import JsonRpcException
 from tests.server.editor import URI, editor, write_script
 
 HERE = lsp.Position
+WHOLE = {"completion": {"time_budget": 0}}
+"""Options under which no suggestion comes in parts."""
 
 
 async def test_it_announces_what_it_does() -> None:
@@ -128,7 +130,7 @@ def plain_counts(statistics: dict[str, Any]) -> dict[str, int]:
 
 async def test_requests_for_other_documents_do_not_supersede(tmp_path: Path) -> None:
     script = write_script(tmp_path, {"answer": "a b", "token_ms": 100})
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         other = "file:///workspace/b.py"
         session.open("x\n")
         session.open("y\n", other)
@@ -313,7 +315,7 @@ async def test_a_suggestion_under_way_goes_on_while_it_is_typed(tmp_path: Path) 
         {"after": "x = ", "answer": "total(items, names)", "token_ms": 100},
         {"answer": "asked_again"},
     )
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         position = session.open("x = █\ny\n")
         first = session.ask_later(position)
         await asyncio.sleep(0.05)
