@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+
+from benchmarks.traces import BRISK, Block, Step, blocks, typed
 from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import Project, lay_out, read_project
 from fimbul_models.corpus.sources import fetch
-
-from benchmarks.traces import BRISK, Block, Step, blocks, typed
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "models" / "recipes" / "cross-file.toml"
