@@ -157,6 +157,11 @@ class LlamaVim:
         self._try_hint()
         self._fim(None, ())
 
+    def request_at(self, buffer: Buffer) -> dict[str, Any]:
+        """Return what would be asked at a place if nothing was known about it."""
+        self._buffer = buffer
+        return request_of(self._local(buffer.row, ()), first=True)
+
     async def close(self) -> None:
         """End the timer and the request that is under way."""
         if self._timer is not None:

@@ -195,6 +195,10 @@ class Peer:
         self._vim.show = show
         self._vim.moved(buffer_of(request))
 
+    async def ask_at(self, buffer: Buffer) -> str | None:
+        """Wait for what the server says about a place, without the client's cache and timers."""
+        return await self._ask(self._vim.request_at(buffer))
+
     async def stop(self) -> None:
         """See `Way.stop`."""
         await self._vim.close()
