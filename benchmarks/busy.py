@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -55,23 +56,24 @@ async def measure(way: Way, session: Session, number: int, keys: int) -> list[Sa
     """Type `keys` keys of a session, with one answer before them that is not counted."""
     steps = [step for step in session.steps() if step.event == "key" and step.rest]
     begin = (number * 7) % max(1, len(steps) - keys - 1)
+    answers: list[tuple[float, Work]] = []
     work: list[Work] = []
-    samples = []
     await way.start(work.append)
     try:
+        # Timing a token takes the KV cache away, so it comes before and after.
+        tokens = [await way.time_token()]
         for at, step in enumerate(steps[begin : begin + keys + 1]):
-            work_before = len(work)
-            begun = time.perf_counter()
+            done = len(work)
+            started = time.perf_counter()
             await answer(way, request_of(session, step, at + 1))
-            spent = 1000 * (time.perf_counter() - begun)
-            made = work[work_before:]
-            if at and made:
-                token = await way.time_token()
-                one = made[-1]
-                samples.append(Sample(spent, one.evaluated, one.generated * token))
+            spent = 1000 * (time.perf_counter() - started)
+            if at and len(work) > done:
+                answers.append((spent, work[-1]))
+        tokens.append(await way.time_token())
     finally:
         await way.stop()
-    return samples
+    token = statistics.mean(tokens)
+    return [Sample(spent, one.evaluated, one.generated * token) for spent, one in answers]
 
 
 def figures(samples: Sequence[Sample]) -> dict[str, float | None]:
