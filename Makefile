@@ -2,6 +2,7 @@
 PYTHON ?= python3
 EXAMPLE ?= examples/inventory.py:27
 ITEMS ?=
+BENCH ?=
 VENV := .venv/bin
 READY := .venv/.ready
 
@@ -17,7 +18,7 @@ check: $(READY)
 	$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy
 
 bench: setup
-	$(VENV)/python -m benchmarks.latency
+	$(VENV)/python -m benchmarks.all $(BENCH)
 
 eval: setup
 	$(VENV)/fimbul-models evaluate $(ITEMS)

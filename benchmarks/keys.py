@@ -1,236 +1,240 @@
-"""What a typist gets to see: blocks of files typed again in real time, every key a request.
+"""What a typist gets to see: real code typed again in real time, every key a request.
 
-The keys (`benchmarks.traces`) come at the speed of a typist: 150 ms apart at the median, a fifth
-less than 100 ms, with a pause after each Enter and a longer one now and then. Each goes through
-the same workspace, pipeline and engine as in the server, and cancels the request before, as
-editors do. Two ways take turns, block by block: as the server does it, and `anew`, where each key
-forgets what was suggested and ends what is under way. An answer that is not there when the next
-key comes counts as none, and so does an empty one. LSP itself is not part of it. Prints a table
-and, last, one line of JSON.
+The keys of 20 sessions (`benchmarks.sessions`, `benchmarks.traces`) come at the speed of a typist:
+150 ms apart at the median, a fifth less than 100 ms, in bursts, with pauses. Three ways take turns
+at every session, each with a fresh engine and the same model file: ours, as the server drives it;
+llama-server driven by the rules of llama.vim (`benchmarks.peer`); and the same with windows as
+large as ours, which tells order from size. A suggestion counts from the key to the moment it is
+shown, if that is before the next key. Some places are asked again at the end, without a limit of
+time. LSP is not part of it. Prints tables and, last, one line of JSON.
 
-    python -m benchmarks.keys [--blocks N] [--keys N] [FILE ...]
+    python -m benchmarks.keys [--keys N] [--sessions N] [--runs N] [--ways WAY,…] [--plot FILE]
+
+`--ways` takes `fimbul`, `anew` (ours, but each key forgets everything), `llama.vim` and
+`llama.vim-our-windows`. Without packages: `--file examples/ledger.py` types blocks of files.
 """
 
 import argparse
 import asyncio
 import json
-import math
-import random
-import re
-import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from benchmarks.traces import Block, Step, blocks, typed
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from benchmarks.peer_build import ensure_peer
+from benchmarks.plots import curves
+from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
+from benchmarks.sessions import Session, sessions
+from benchmarks.traces import Step, blocks, gaps
+from benchmarks.typing import read_vocabulary
+from benchmarks.ways import Ours, Peer, Way, our_windows, processor_seconds, unlimited
 from lsp_server.completion.serving import chooser, load_options
-from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
-from lsp_server.inference.client import worker_command
-from lsp_server.inference.engine import LocalEngine
 from lsp_server.syntax.languages import language_of_path
 from lsp_server.trigger import check_trigger
-from lsp_server.types import Completion, CompletionRequest, Document, Outcome, TriggerKind
+from lsp_server.types import CompletionRequest, Document
 
-ROOT = Path(__file__).parents[1]
+WAYS = ("fimbul", "llama.vim", "llama.vim-our-windows")
 
-SOON = 0.2
-"""Seconds within which a suggestion is meant to be there."""
+CURVE = [number / 50 for number in range(31)]
+"""Seconds at which the plot says how many keys had a text."""
 
-MEDIAN_GAP, SPREAD = 0.15, 0.48
-"""Of the logarithmic normal distribution of the seconds between two keys."""
-
-ENTER_PAUSE = 0.4
-"""Seconds that a typist thinks after Enter."""
-
-THINK_EVERY, THINK_PAUSE = 25, 1.5
-"""Keys between two longer pauses, and their seconds."""
-
-SEED = 1
-WAYS = ("server", "anew")
-
-_NEXT_NAME = re.compile(r"\W*\w+")
-_LONG_ENOUGH = 4
-"""Right characters that make a suggestion useful, whatever follows."""
+Makers = Mapping[str, Callable[[], Way]]
 
 
-@dataclass
-class Key:
-    """One key press after which a suggestion may be shown."""
-
-    gap: float
-    """Seconds to the next key."""
-    seconds: float | None = None
-    """From the key to the suggestion; None if there was none before the next key."""
-    text: str = ""
-    rest: str = ""
-    """What the typist was going to type in this line, without what stood right of the cursor."""
-    is_kept: bool = False
-
-    @property
-    def is_soon(self) -> bool:
-        """Whether a suggestion was there soon enough."""
-        return self.seconds is not None and self.seconds <= SOON
-
-    @property
-    def is_useful(self) -> bool:
-        """Whether its next name, or its first characters, are right."""
-        name = _NEXT_NAME.match(self.rest)
-        if name and self.text.startswith(name[0]):
-            return not re.match(r"\w", self.text[name.end() : name.end() + 1])
-        return (
-            len(self.rest) >= _LONG_ENOUGH and self.text[:_LONG_ENOUGH] == self.rest[:_LONG_ENOUGH]
-        )
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the whole rest of the line is."""
-        return bool(self.rest.strip()) and self.text.rstrip() == self.rest.rstrip()
+def makers(names: Sequence[str], settings: Settings) -> Makers:
+    """Return how each way is made."""
+    chosen = chooser(Paths.of_user())(settings)
+    ways: dict[str, Callable[[], Way]] = {
+        "fimbul": lambda: Ours(chosen, settings),
+        "anew": lambda: Ours(chosen, settings, anew=True),
+    }
+    if any(name not in ways for name in names):
+        program, threads = ensure_peer(Paths.of_user()), load_options(settings).threads
+        windows, batch = our_windows(settings, read_vocabulary(chosen.file.path).count)
+        model = chosen.file.path
+        ways["llama.vim"] = lambda: Peer(program, model, threads)
+        ways["llama.vim-our-windows"] = lambda: Peer(program, model, threads, windows, batch)
+    return {name: ways[name] for name in names}
 
 
-@dataclass
-class Typist:
-    """Types blocks in one way."""
-
-    pipeline: Pipeline
-    workspace: Workspace
-    anew: bool
-    keys: list[Key] = field(default_factory=list)
-
-    async def type(self, steps: Sequence[Step]) -> None:
-        """Type one block."""
-        pause = gaps(steps)
-        running: asyncio.Task[Outcome] | None = None
-        for version, step in enumerate(steps, start=1):
-            begun = time.perf_counter()
-            document = document_of(step, version)
-            (self.workspace.changed if version > 1 else self.workspace.opened)(document)
-            if self.anew:
-                self.pipeline.closed(document.uri)
-            self.pipeline.changed(document)
-            if running is not None:
-                running.cancel()
-            request = CompletionRequest(document, step.position, TriggerKind.AUTOMATIC)
-            running = asyncio.create_task(self.pipeline.complete(request))
-            gap = next(pause)
-            await asyncio.wait({running}, timeout=gap)
-            ended = time.perf_counter()
-            if check_trigger(request, self.pipeline.settings.completion) is None:
-                self.keys.append(self._key(step, document, running, gap, ended - begun))
-            await asyncio.sleep(gap - (time.perf_counter() - begun))
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
-        self.pipeline.closed(document_of(steps[0], 0).uri)
-
-    @staticmethod
-    def _key(
-        step: Step, document: Document, running: "asyncio.Task[Outcome]", gap: float, seconds: float
-    ) -> Key:
-        right = document.line(step.position.line)[step.position.column :].rstrip()
-        key = Key(gap, rest=step.rest.removesuffix(right))
-        outcome = running.result() if running.done() else None
-        if isinstance(outcome, Completion):
-            key.seconds, key.text, key.is_kept = seconds, outcome.text, outcome.is_kept
-        return key
-
-
-def document_of(step: Step, version: int) -> Document:
-    """Return the state of a document after a step."""
+def request_of(session: Session, step: Step, version: int) -> CompletionRequest:
+    """Return what an editor asks after a step."""
     language = language_of_path(step.path)
-    path = ROOT / "benchmarks" / step.path
-    return Document(
-        path.as_uri(), language.name if language else "", version, step.lines, step.path
-    )
+    name = language.name if language else ""
+    uri = (session.folder / step.path).as_uri()
+    folder = str(session.folder)
+    document = Document(uri, name, version, step.lines, step.path, folder)
+    return CompletionRequest(document, step.position)
 
 
-def gaps(steps: Sequence[Step]) -> Iterator[float]:
-    """Yield the seconds after each step, the same at every run."""
-    chance = random.Random(SEED)  # noqa: S311  # The same choice at every run.
-    for number, step in enumerate(steps, start=1):
-        gap = chance.lognormvariate(math.log(MEDIAN_GAP), SPREAD)
-        gap += ENTER_PAUSE * (step.event == "enter")
-        yield gap + THINK_PAUSE * (number % THINK_EVERY == 0)
+def rest_of(step: Step, request: CompletionRequest) -> str:
+    """Return what of the line is still to be typed, without what the editor has put there."""
+    right = request.document.line(step.position.line)[step.position.column :].rstrip()
+    return step.rest.removesuffix(right)
 
 
-def summary(keys: Sequence[Key], cpu: float) -> dict[str, Any]:
-    """Return the figures of one way."""
-    shown = [key for key in keys if key.seconds is not None]
-    times = sorted(key.seconds for key in shown if key.seconds is not None)
-    calm = [key for key in keys if key.gap >= 0.3]
+async def type_session(
+    way: Way, number: int, session: Session, steps: Sequence[Step], settings: Settings
+) -> Record:
+    """Type one session in one way."""
+    record = Record()
+    await way.start(record.work.append)
+    try:
+        record.token_ms.append(await way.time_token())
+        record.work.clear()
+        before = processor_seconds()
+        for at, (step, gap) in enumerate(zip(steps, gaps(steps, number), strict=True)):
+            request = request_of(session, step, at + 1)
+            allowed = check_trigger(request, settings.completion) is None
+            press = Press(number, at, step.event, gap, rest_of(step, request), is_allowed=allowed)
+            record.presses.append(press)
+            begun = time.perf_counter()
 
-    def share(found: Sequence[Key], among: Sequence[Key]) -> float:
-        return round(100 * len(found) / max(1, len(among)), 1)
+            def show(text: str, press: Press = press, begun: float = begun) -> None:
+                seconds = time.perf_counter() - begun
+                if press is record.presses[-1] and seconds < press.gap:
+                    press.shown.append((seconds, text))
 
+            way.press(step.event, request, show)
+            await asyncio.sleep(max(0.0, gap - (time.perf_counter() - begun)))
+        record.cpu = processor_seconds() - before
+    finally:
+        await way.stop()
+    return record
+
+
+async def ask_unlimited(
+    way: Ours, number: int, session: Session, steps: Sequence[Step], every: int
+) -> dict[tuple[int, int], str]:
+    """Return what the model says after every so many steps of a session, however long it takes."""
+    found: dict[tuple[int, int], str] = {}
+    opened = set[str]()
+    await way.start(lambda _work: None)
+    try:
+        for at, step in enumerate(steps):
+            request = request_of(session, step, at + 1)
+            known = request.document.uri in opened
+            (way.workspace.changed if known else way.workspace.opened)(request.document)
+            opened.add(request.document.uri)
+            if at % every == every - 1 and step.event in KEYS:
+                found[number, at] = await way.complete(request)
+    finally:
+        await way.stop()
+    return found
+
+
+async def run(
+    chosen: Sequence[Session], ways: Makers, settings: Settings, keys: int, every: int
+) -> dict[str, Any]:
+    """Type all sessions in all ways; return the figures of each."""
+    records = {name: Record() for name in ways}
+    free: dict[tuple[int, int], str] = {}
+    model = chooser(Paths.of_user())(settings)
+    for number, session in enumerate(chosen):
+        steps = list(islice(session.steps(), keys or None))
+        # Who begins changes, so that a machine that slows down treats all alike.
+        names = [*ways][number % len(ways) :] + [*ways][: number % len(ways)]
+        for name in names:
+            record = await type_session(ways[name](), number, session, steps, settings)
+            _add(records[name], record)
+            _say(f"{number + 1}/{len(chosen)} {session.name} {name}", record)
+        if every:
+            way = Ours(model, unlimited(settings))
+            free |= await ask_unlimited(way, number, session, steps, every)
     return {
-        "keys": len(keys),
-        "shown_percent": share(shown, keys),
-        "soon_percent": share([key for key in keys if key.is_soon], keys),
-        "shown_in_pause_percent": share([key for key in calm if key.seconds is not None], calm),
-        "useful_percent": share([key for key in keys if key.is_soon and key.is_useful], keys),
-        "right_percent": share([key for key in keys if key.is_soon and key.is_right], keys),
-        "kept_percent": share([key for key in shown if key.is_kept], shown),
-        "p50_ms": round(1000 * statistics.median(times)) if times else None,
-        "p95_ms": round(1000 * times[int(len(times) * 0.95)]) if times else None,
-        "cpu_s_per_100_keys": round(100 * cpu / max(1, len(keys)), 1),
+        name: {
+            **figures(record),
+            "sample": of_unlimited(record.presses, free) if free else {},
+            "events": events(record),
+            "curve": reached(record.presses, CURVE),
+        }
+        for name, record in records.items()
     }
 
 
-async def run(chosen_blocks: Sequence[Block], most: int) -> dict[str, Any]:
-    """Type all blocks in both ways."""
-    settings, paths = Settings(), Paths.of_user()
-    chosen = chooser(paths)(settings)
-    found: dict[str, list[Key]] = {way: [] for way in WAYS}
-    cpu = dict.fromkeys(WAYS, 0.0)
-    for number, block in enumerate(chosen_blocks):
-        steps = list(islice(typed(block), most or None))
-        # Whoever comes second has no advantage: the engine is a new one.
-        for way in WAYS if number % 2 else WAYS[::-1]:
-            engine = LocalEngine(worker_command(), paths.selftest_file)
-            await engine.open(chosen.file, load_options(settings))
-            workspace = Workspace()
-            pipeline = Pipeline(engine, settings, workspace)
-            assert engine.description is not None
-            pipeline.serve(ServedModel(chosen.file.name, chosen.fim_format(engine.description)))
-            typist = Typist(pipeline, workspace, way == "anew")
-            before = _cpu_seconds()
-            await typist.type(steps)
-            cpu[way] += _cpu_seconds() - before
-            await engine.close()
-            found[way] += typist.keys
-    return {way: summary(keys, cpu[way]) for way, keys in found.items()}
+def _add(to: Record, one: Record) -> None:
+    to.presses += one.presses
+    to.work += one.work
+    to.cpu += one.cpu
+    to.token_ms += one.token_ms
 
 
-def _cpu_seconds() -> float:
-    """Return the processor time of this process and the engine's."""
-    here = psutil.Process()
-    return sum(sum(process.cpu_times()[:2]) for process in (here, *here.children()))
+def _say(what: str, record: Record) -> None:
+    found = figures(record)
+    sys.stderr.write(f"{what}: {found['soon_percent']} % soon, p50 {found['p50_ms']} ms\n")
+
+
+def of_files(paths: Sequence[Path]) -> list[Session]:
+    """Return a session for every block of some files."""
+    found = []
+    for path in paths:
+        kept = list(blocks(path.name, path.read_text("utf-8")))
+        found += [
+            Session("", path.resolve().parent, block, other)
+            for block, other in zip(kept, [*kept[1:], *kept[:1]], strict=True)
+        ]
+    return found
+
+
+def tables(result: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the figures of all ways side by side, then the events of each."""
+    first = next(iter(result.values()))
+    lines = [f"{'':<30}" + "".join(f"{name:>24}" for name in result)]
+    for key, value in first.items():
+        if isinstance(value, int | float | None):
+            lines.append(f"{key:<30}" + "".join(f"{way[key]!s:>24}" for way in result.values()))
+    for key in first["sample"]:
+        cells = "".join(f"{way['sample'][key]!s:>24}" for way in result.values())
+        lines.append(f"{'sample: ' + key:<30}{cells}")
+    for name, way in result.items():
+        columns = list(next(iter(way["events"].values()), {}))
+        lines += ["", f"{name:<22}" + "".join(f"{column:>15}" for column in columns)]
+        for event, row in way["events"].items():
+            lines.append(f"{event:<22}" + "".join(f"{row[column]!s:>15}" for column in columns))
+    return "\n".join(lines) + "\n"
+
+
+def plot(result: Mapping[str, Mapping[str, Any]], file: Path) -> None:
+    """Draw how many key presses had a text after how long."""
+    series = {name: list(zip(CURVE, way["curve"], strict=True)) for name, way in result.items()}
+    labels = ("seconds after the key", "% of key presses with a suggestion, before the next key")
+    file.write_text(curves(series, *labels), encoding="utf-8")
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
-    parser.add_argument("--blocks", type=int, default=4, help="most blocks")
-    parser.add_argument("--keys", type=int, default=0, help="events of each block; 0 is all")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--file", nargs="+", type=Path, default=(), help="type blocks of these")
+    parser.add_argument("--sessions", type=int, default=0, help="most sessions; 0 is all")
+    parser.add_argument("--keys", type=int, default=120, help="events of each; 0 is all")
+    parser.add_argument("--runs", type=int, default=1, help="runs; figures are their medians")
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--sample", type=int, default=15, help="steps to a place; 0 is none")
+    parser.add_argument("--plot", type=Path, help="an SVG file")
     arguments = parser.parse_args()
-    files = arguments.files or sorted((ROOT / "examples").iterdir())
-    found = [block for path in files for block in blocks(path.name, path.read_text("utf-8"))]
-    if not found:
+    settings = Settings()
+    ways = makers(arguments.ways.split(","), settings)
+    chosen = of_files(arguments.file) or sessions(Paths.of_user().cache)
+    chosen = chosen[: arguments.sessions or None]
+    if not chosen:
         parser.error("no file has an indented block of 30 to 60 lines")
-    result = asyncio.run(run(found[: arguments.blocks], arguments.keys))
-    for name in next(iter(result.values())):
-        cells = "".join(f"{result[way][name]!s:>12}" for way in WAYS)
-        sys.stdout.write(f"{name:<24}{cells}\n")
-    sys.stdout.write(json.dumps({"blocks": len(found[: arguments.blocks]), **result}) + "\n")
+    runs = [
+        asyncio.run(run(chosen, ways, settings, arguments.keys, arguments.sample))
+        for _ in range(arguments.runs)
+    ]
+    result = medians(runs)
+    for name, way in result.items():
+        way["curve"] = runs[0][name]["curve"]
+    if arguments.plot:
+        plot(result, arguments.plot)
+    sys.stdout.write(tables(result))
+    facts = {"sessions": [session.name for session in chosen], "keys": arguments.keys}
+    sys.stdout.write(json.dumps({**facts, "runs": len(runs), **result}) + "\n")
 
 
 if __name__ == "__main__":

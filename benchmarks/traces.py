@@ -3,13 +3,17 @@
 A block of a file is taken out and typed in again key by key into an editor that indents, closes
 brackets and quotes, and lets closers be typed over; with slips and corrections, pastes that are
 taken back, imports that tools put in at the top, and looks at another file in between. Every
-state of the document is a step, after which an editor would ask for a completion. Pure and
-without chance: the same files give the same steps. Knows nothing about windows, prompts, models.
+state of the document is a step, after which an editor would ask for a completion. `gaps` says how
+long a typist takes from each to the next. Pure, and the same files give the same steps and gaps.
+Knows nothing about windows, prompts, models.
 """
 
+import math
+import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from lsp_server.text import split_lines
 from lsp_server.types import Position
@@ -20,19 +24,47 @@ QUOTES = "\"'`"
 SHORTEST_BLOCK, LONGEST_BLOCK = 30, 60
 """Lines of a block that is typed again."""
 
-SLIP_EVERY = 60
-"""Keys between two slips of two letters, each taken back."""
+UNITS = ("\t", "  ", "    ", "        ")
+"""Indentations that an editor may have been told to use."""
 
-PASTE_EVERY = 9
-"""Lines between two pastes, the second half of which is first taken back and pasted again."""
+MEDIAN_GAP, SPREAD = 0.142, 0.48
+"""Of the logarithmic normal distribution of the seconds between two keys. With the pauses below
+the median of all gaps is 150 ms, and a fifth of them are under 100 ms."""
 
-IMPORT_EVERY = 15
-"""Lines between two imports that come with what is typed."""
+BURST = 0.5
+"""How much of the logarithm of a gap follows from the one before: quick keys come in bursts."""
 
-LOOK_EVERY = 20
-"""Lines between two looks at another file."""
+ENTER_PAUSE = 0.4
+"""Seconds that a typist thinks after Enter, besides the gap."""
+
+THINK_EVERY, THINK_PAUSE = 25, 1.5
+"""Keys between two longer pauses, on average, and their seconds, besides the gap."""
+
+LOOK_PAUSE = 2.0
+"""Seconds that a typist looks at a file that has just come up, besides the gap."""
 
 _IMPORT = re.compile(r"(import|from|use|using|#include|require|const .*require)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How often something other than the next key happens; 0 is never."""
+
+    slip_every: int = 60
+    """Keys between two slips of two letters, each taken back."""
+    paste_every: int = 9
+    """Lines between two pastes."""
+    undo_every: int = 2
+    """Pastes between two that are first taken back and done again."""
+    import_every: int = 15
+    """Lines between two imports that come with what is typed."""
+    look_every: int = 20
+    """Lines between two looks at another file."""
+
+
+CALM = Habits()
+BRISK = Habits(slip_every=45, paste_every=3, undo_every=1, import_every=0, look_every=4)
+"""Everything soon, for whoever types a few lines only; what is typed is the file again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +134,9 @@ class _Editor:
     """One open file in which a block is typed."""
 
     block: Block
+    habits: Habits = CALM
+    unit: str = "    "
+    """By how much it indents what stands below an opening bracket."""
     left: str = ""
     """What was typed so far."""
     right: str = ""
@@ -135,26 +170,40 @@ def _place_of_import(text: str) -> int:
     return 0
 
 
-def typed(block: Block, other: Block | None = None) -> Iterator[Step]:
+def unit_of(block: Block) -> str:
+    """Return the indentation that most lines of the block's file begin with."""
+    text = f"{block.above}\n{block.text}{block.below}"
+    deeper = []
+    lines = [line for line in split_lines(text) if line.strip()]
+    for before, after in pairwise(lines):
+        depth = before[: _depth(before)]
+        if after.startswith(depth) and _depth(after) > len(depth):
+            deeper.append(after[len(depth) : _depth(after)])
+    return max(UNITS, key=deeper.count) if set(deeper) & set(UNITS) else "    "
+
+
+def typed(block: Block, other: Block | None = None, habits: Habits = CALM) -> Iterator[Step]:
     """Yield a step for everything that happens while `block` is typed.
 
     `other` is looked at from time to time.
     """
-    editor = _Editor(block)
+    editor = _Editor(block, habits, unit_of(block))
     yield editor.step("tab switch")
     target = "\n" + block.text
-    at = line = keys = 0
+    at = line = keys = pastes = pasted_at = 0
     while at < len(target):
         if target[at] == "\n":
             line += 1
             yield from _between_lines(editor, line, other)
-            pasted = _pasted(editor, target, at) if line % PASTE_EVERY == 0 else ""
+            due = 0 < habits.paste_every <= line - pasted_at
+            pasted = _pasted(editor, target, at) if due else ""
             if pasted:
-                yield from _paste(editor, pasted, twice=line % (2 * PASTE_EVERY) == 0)
+                pastes, pasted_at = pastes + 1, line
+                yield from _paste(editor, pasted, twice=_now(pastes, habits.undo_every))
                 at += len(pasted)
                 continue
         keys += 1
-        if keys % SLIP_EVERY == 0 and target[at].isalpha():
+        if _now(keys, habits.slip_every) and target[at].isalpha():
             yield from _slip(editor)
         length, steps = _press(editor, target, at)
         at += length
@@ -162,11 +211,15 @@ def typed(block: Block, other: Block | None = None) -> Iterator[Step]:
         yield from (replace(step, rest=rest) for step in steps)
 
 
+def _now(number: int, every: int) -> bool:
+    return every > 0 and number % every == 0
+
+
 def _between_lines(editor: _Editor, line: int, other: Block | None) -> Iterator[Step]:
-    if line % IMPORT_EVERY == 0:
+    if _now(line, editor.habits.import_every):
         editor.imports.append(f"import tool_{len(editor.imports)}\n")
         yield editor.step("import above")
-    if line % LOOK_EVERY == 0 and other is not None:
+    if _now(line, editor.habits.look_every) and other is not None:
         yield _Editor(other).step("tab switch")
         yield editor.step("tab switch")
 
@@ -193,6 +246,9 @@ def _pasted(editor: _Editor, target: str, at: int) -> str:
 
 def _paste(editor: _Editor, text: str, *, twice: bool) -> Iterator[Step]:
     before = editor.left
+    if not editor.line.strip():
+        # The line stays empty, as with Enter.
+        before = before[: len(before) - len(editor.line)]
     editor.left = before + text
     yield editor.step("paste")
     if twice:
@@ -229,12 +285,22 @@ def _closer(editor: _Editor, target: str, at: int) -> str:
 
 
 def _closes(target: str, at: int) -> bool:
+    return target[_closing(target, at)] == CLOSERS[target[at]]
+
+
+def _closing(target: str, at: int) -> int:
+    """Return where the bracket at `at` ends, whatever ends it; the last place if nothing does."""
     depth = 0
-    for character in target[at:]:
-        depth += (character in CLOSERS) - (character in CLOSERS.values())
+    for place in range(at, len(target)):
+        depth += (target[place] in CLOSERS) - (target[place] in CLOSERS.values())
         if depth == 0:
-            return character == CLOSERS[target[at]]
-    return False
+            return place
+    return len(target) - 1
+
+
+def _ends_alone(target: str, at: int) -> bool:
+    """Tell whether nothing stands before the end of the bracket at `at` in the line of that."""
+    return not target[: _closing(target, at)].rpartition("\n")[2].strip()
 
 
 def _enter(editor: _Editor, target: str, at: int) -> tuple[int, list[Step]]:
@@ -243,8 +309,8 @@ def _enter(editor: _Editor, target: str, at: int) -> tuple[int, list[Step]]:
     length = blank.end()
     closing = re.match(r"\n[ \t]*([)\]}])", editor.right)
     if closing and target[at + length : at + length + 1] == closing[1]:
-        # The bracket stands below already: the typist goes there.
-        editor.left += closing[0]
+        # The bracket stands below already: the typist goes there, and puts it where it belongs.
+        editor.left += blank[0] + closing[1]
         editor.right = editor.right[closing.end() :]
         return length + 1, [editor.step("move")]
     current = editor.line
@@ -253,10 +319,10 @@ def _enter(editor: _Editor, target: str, at: int) -> tuple[int, list[Step]]:
         # An editor takes the indentation of a line that stays empty away again.
         editor.left = editor.left[: len(editor.left) - len(current)]
     opened = CLOSERS.get(current[-1:])
-    if opened and editor.right.startswith(opened):
+    if opened and editor.right.startswith(opened) and _ends_alone(target, at - 1):
         editor.right = f"\n{indentation}{editor.right}"
-    unit = "\t" if indentation.startswith("\t") else "    "
-    guess = indentation + (unit if opened or current.endswith(":") else "")
+    deeper = opened or (current.endswith(":") and editor.block.path.endswith((".py", ".pyi")))
+    guess = indentation + (editor.unit if deeper else "")
     editor.left += "\n" + guess
     steps = [editor.step("enter")]
     wanted = blank[0][1:]
@@ -271,3 +337,14 @@ def trace(found: Sequence[Block]) -> Iterator[Step]:
     others = [*found[1:], *found[:1]]
     for block, other in zip(found, others, strict=True):
         yield from typed(block, other if other.path != block.path else None)
+
+
+def gaps(steps: Sequence[Step], seed: int) -> Iterator[float]:
+    """Yield the seconds after each step until the next, the same ones for the same seed."""
+    chance = random.Random(seed)  # noqa: S311  # The same choice at every run.
+    pace = chance.gauss()
+    for step in steps:
+        pace = BURST * pace + math.sqrt(1 - BURST**2) * chance.gauss()
+        gap = MEDIAN_GAP * math.exp(SPREAD * pace)
+        gap += ENTER_PAUSE * (step.event == "enter") + LOOK_PAUSE * (step.event == "tab switch")
+        yield gap + THINK_PAUSE * (chance.random() < 1 / THINK_EVERY)
