@@ -55,4 +55,5 @@ def divergences(original: Logits, candidate: Logits) -> npt.NDArray[np.float64]:
     other = np.exp(second).sum(axis=1, dtype=np.float64)
     gap = np.einsum("ij,ij->i", weights, first - second, dtype=np.float64) / total
     # Rounding may leave a little less than nothing where both say the same.
-    return np.maximum(gap - np.log(total) + np.log(other), 0.0)
+    found: npt.NDArray[np.float64] = np.maximum(gap - np.log(total) + np.log(other), 0.0)
+    return found

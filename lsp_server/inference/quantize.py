@@ -23,7 +23,7 @@ import numpy as np
 from lsp_server.errors import FimbulError, ModelUnusable
 from lsp_server.inference.agreement import Logits, Tally
 from lsp_server.inference.llama import LlamaBackend, Vocabulary
-from lsp_server.inference.tensors import TYPES
+from lsp_server.inference.tensors import number_of
 from lsp_server.inference.tuning import (
     Answer,
     AnyRequest,
@@ -47,7 +47,7 @@ CHUNK = 256
 LEAD = 16
 """Tokens at the beginning of a chunk that do not count: there is nothing yet to go by."""
 
-PROMPT = 128
+PROMPT = 64
 """Tokens of a prompt whose time is taken."""
 
 STEPS = 8
@@ -78,16 +78,22 @@ class _Log:
         return f"{what}: {'; '.join(self._lines)}." if self._lines else f"{what}."
 
 
-class Evaluator:
-    """One model with a short context, evaluated as it is told."""
+def load(path: str, settings: Settings, log: _Log) -> Any:
+    """Return llama.cpp's handle of a model; raise `ModelUnusable` if there is none."""
+    parameters = llama_cpp.llama_model_default_params()
+    parameters.use_extra_bufts = settings.extra_buffers
+    parameters.n_gpu_layers = 0
+    model = llama_cpp.llama_model_load_from_file(path.encode(), parameters)
+    if not model:
+        raise ModelUnusable(log.because(f"{path} cannot be loaded as a model"))
+    return model
 
-    def __init__(self, path: str, settings: Settings, log: _Log) -> None:
-        parameters = llama_cpp.llama_model_default_params()
-        parameters.use_extra_bufts = settings.extra_buffers
-        parameters.n_gpu_layers = 0
-        self._model = llama_cpp.llama_model_load_from_file(path.encode(), parameters)
-        if not self._model:
-            raise ModelUnusable(log.because(f"{path} cannot be loaded as a model"))
+
+class Evaluator:
+    """A short context of one model, evaluated as it is told."""
+
+    def __init__(self, model: Any, settings: Settings, log: _Log) -> None:
+        self._model = model
         context = llama_cpp.llama_context_default_params()
         context.n_ctx = 2 * CHUNK
         context.n_batch = context.n_ubatch = settings.batch
@@ -95,7 +101,7 @@ class Evaluator:
         context.no_perf = True
         self._context = llama_cpp.llama_init_from_model(self._model, context)
         if not self._context:
-            raise ModelUnusable(log.because(f"No context could be made for {path}"))
+            raise ModelUnusable(log.because("No context could be made for the model"))
         self._log = log
         self._size = settings.batch
         self._batch = llama_cpp.llama_batch_init(settings.batch, 0, 1)
@@ -111,9 +117,7 @@ class Evaluator:
         for text in texts:
             tokens = vocabulary.tokenize(text)
             room = CHUNK - len(begin)
-            found += [
-                begin + list(tokens[at : at + room]) for at in range(0, len(tokens), room)
-            ]
+            found += [begin + list(tokens[at : at + room]) for at in range(0, len(tokens), room)]
         return found
 
     def clear(self) -> None:
@@ -155,19 +159,13 @@ class Evaluator:
             pass
         return (time.perf_counter() - started) * 1000.0 / len(tokens)
 
-    def free(self) -> None:
-        """Give the memory back."""
-        llama_cpp.llama_batch_free(self._batch)
-        llama_cpp.llama_free(self._context)
-        llama_cpp.llama_model_free(self._model)
-
 
 def requantise(request: Requantise, log: _Log) -> Done:
     """Write the copy; raise `ModelUnusable` if llama.cpp cannot."""
     overrides = (llama_cpp.llama_model_tensor_override * (len(request.types) + 1))()
     for index, (name, kind) in enumerate(request.types.items()):
         overrides[index].pattern = f"^{re.escape(name)}$".encode()
-        overrides[index].type = TYPES[kind].number
+        overrides[index].type = number_of(kind)
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.nthread = request.threads
     parameters.ftype = _FILE_TYPES[request.file_type]
@@ -183,8 +181,11 @@ def requantise(request: Requantise, log: _Log) -> Done:
 
 def compare(request: Compare, log: _Log, say: Say) -> Compared:
     """Show both models the same text, then take their times by turns."""
-    original = Evaluator(request.original, request.settings, log)
-    candidate = Evaluator(request.candidate, request.settings, log)
+    settings = request.settings
+    original, candidate = (
+        Evaluator(load(path, settings, log), settings, log)
+        for path in (request.original, request.candidate)
+    )
     if original.vocabulary_size != candidate.vocabulary_size:
         raise ModelUnusable("The two models do not have the same tokens.")
     chunks = original.chunks(request.texts)
@@ -192,9 +193,7 @@ def compare(request: Compare, log: _Log, say: Say) -> Compared:
     longest = max(chunks, key=len)
     pairs = [_taken([original, candidate], longest, turn) for turn in range(request.rounds)]
     prefill = [(first[0], second[0]) for first, second in pairs]
-    decode = [
-        step for first, second in pairs for step in zip(first[1], second[1], strict=True)
-    ]
+    decode = [step for first, second in pairs for step in zip(first[1], second[1], strict=True)]
     return Compared(
         positions=tally.positions,
         equal=tally.equal,
@@ -267,7 +266,9 @@ def _medians(
 
 def try_settings(request: TrySettings, log: _Log, say: Say) -> Tried:
     """Take the times of one model under several settings, by turns."""
-    models = [Evaluator(request.model, settings, log) for settings in request.settings]
+    # One copy of the weights serves all contexts.
+    model = load(request.model, request.settings[0], log)
+    models = [Evaluator(model, settings, log) for settings in request.settings]
     tokens = max(models[0].chunks([request.text]), key=len)
     rounds = []
     for turn in range(request.rounds):
@@ -277,9 +278,7 @@ def try_settings(request: TrySettings, log: _Log, say: Say) -> Tried:
         [
             Times(
                 prefill=statistics.median(taken[index][0] for taken in rounds),
-                decode=statistics.median(
-                    step for taken in rounds for step in taken[index][1]
-                ),
+                decode=statistics.median(step for taken in rounds for step in taken[index][1]),
             )
             for index in range(len(models))
         ]

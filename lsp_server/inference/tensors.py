@@ -16,7 +16,19 @@ MAGIC = b"GGUF"
 
 _STRING, _ARRAY = 8, 9
 
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 """Kinds of metadata values by number, in the letters of `struct`."""
 
 _MOST = 1 << 24
@@ -60,6 +72,11 @@ TYPES = {
 """The types that weights of published models have, by ggml's names in lower case."""
 
 _NAMES = {kind.number: name for name, kind in TYPES.items()}
+
+
+def number_of(name: str) -> int:
+    """Return ggml's number of the type that a `Tensor` names."""
+    return int(name[1:]) if name.startswith("#") else TYPES[name].number
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ process is thrown away after it. Knows nothing about which variants are worth a 
 
 import msgspec
 
+SERVED_BATCH = 128
+"""Tokens that the engine evaluates in one piece when it serves (`inference.llama.BATCH`)."""
+
 
 class Request(msgspec.Struct, frozen=True, tag=True):
     """What is asked."""
@@ -48,7 +51,10 @@ class Compare(Request, frozen=True):
 
 
 class TrySettings(Request, frozen=True):
-    """Take the times of one model under several settings by turns; answered by `Tried`."""
+    """Take the times of one model under several settings by turns; answered by `Tried`.
+
+    The settings differ in threads and batch only.
+    """
 
     model: str
     text: str
