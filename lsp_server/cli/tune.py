@@ -46,7 +46,7 @@ from lsp_server.errors import (
 from lsp_server.inference import throwaway
 from lsp_server.inference.client import worker_command
 from lsp_server.inference.machine import engine_version, machine_key
-from lsp_server.inference.recipes import LEAST_GAIN, Outcome, singles, title_of
+from lsp_server.inference.recipes import LEAST_GAIN, Outcome, fastest, singles, title_of
 from lsp_server.inference.selftest import selftest_once
 from lsp_server.inference.tensors import read_tensors
 from lsp_server.inference.tuning import SERVED_BATCH, Settings

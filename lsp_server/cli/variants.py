@@ -19,6 +19,7 @@ from lsp_server.inference.recipes import (
     combinations,
     fastest,
     holds,
+    is_hopeless,
     time_ratio,
     title_of,
     types_of,
@@ -80,13 +81,13 @@ def try_all(bench: Bench, recipes: list[Recipe]) -> list[Outcome]:
     """
     tried: list[Outcome] = []
     bench.console.warn(
-        f"Comparing {len(recipes)} variants of {bench.original.model.name} with it, and then some"
-        " combinations; each takes about a minute with a model of 500 MB. Times are by the"
-        " original's."
+        f"Comparing up to {len(recipes)} variants of {bench.original.model.name} with it, and then"
+        " combinations of the good ones. Each takes a minute or two with a model of 500 MB. Prefill"
+        " and decode are times by the original's."
     )
     for number, recipe in enumerate(recipes, start=1):
-        _note(bench, f"{number} of {len(recipes)}", recipe, tried)
-    # Each that is tried teaches which others may hold.
+        if not is_hopeless(recipe, tried, bench.wish.agreement):
+            _note(bench, f"{number} of {len(recipes)}", recipe, tried)
     together = combinations(tried, bench.wish.agreement)
     for number, recipe in enumerate(together, start=1):
         outcome = _note(bench, f"combination {number}", recipe, tried)

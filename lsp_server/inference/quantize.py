@@ -53,6 +53,9 @@ PROMPT = 64
 STEPS = 8
 """Single tokens whose time is taken behind each prompt."""
 
+ROUNDS_OF_LOSERS = 2
+"""How often times are taken where the answers are lost anyway."""
+
 _FILE_TYPES = {"q4_0": 2, "q8_0": 7, "q5_0": 8, "q4_k": 15, "q5_k": 17, "q6_k": 18, "iq4_nl": 25}
 """Values of `llama_ftype`; they name the file, each tensor's type is told one by one."""
 
@@ -191,7 +194,10 @@ def compare(request: Compare, log: _Log, say: Say) -> Compared:
     chunks = original.chunks(request.texts)
     tally = _agreement(original, candidate, chunks, request, say)
     longest = max(chunks, key=len)
-    pairs = [_taken([original, candidate], longest, turn) for turn in range(request.rounds)]
+    rounds = request.rounds
+    if not tally.can_reach(request.agreement, request.positions):
+        rounds = min(rounds, ROUNDS_OF_LOSERS)
+    pairs = [_taken([original, candidate], longest, turn) for turn in range(rounds)]
     prefill = [(first[0], second[0]) for first, second in pairs]
     decode = [step for first, second in pairs for step in zip(first[1], second[1], strict=True)]
     return Compared(

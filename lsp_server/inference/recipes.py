@@ -24,8 +24,8 @@ token reads one row of it, so its type costs no time."""
 _TIED_OUTPUT = "token_embd.weight"
 """What multiplies the output where a model has no matrix of its own for it."""
 
-TYPES_TO_TRY = ("q4_0", "iq4_nl", "q4_k", "q5_0", "q8_0")
-"""The types that llama.cpp has fast kernels for on processors; the first four repacked or small."""
+TYPES_TO_TRY = ("q8_0", "q5_0", "q4_k", "iq4_nl", "q4_0")
+"""The types that llama.cpp has fast kernels for on processors, the most faithful first."""
 
 LEAST_SAVED = 0.01
 """Share of the bytes a token reads that a recipe has to save to be worth a try."""
@@ -119,6 +119,22 @@ def singles(tensors: Sequence[Tensor]) -> list[Recipe]:
     ]
 
 
+def is_hopeless(recipe: Recipe, tried: Iterable[Outcome], agreement: float) -> bool:
+    """Say whether the answers were lost already when less was changed.
+
+    A group that could not bear one type will not bear a coarser one, so most of what would lose
+    does not have to be made.
+    """
+    return any(
+        not holds(outcome, agreement)
+        and all(
+            group in recipe and TYPES_TO_TRY.index(kind) <= TYPES_TO_TRY.index(recipe[group])
+            for group, kind in outcome.recipe.items()
+        )
+        for outcome in tried
+    )
+
+
 def combinations(tried: Sequence[Outcome], agreement: float) -> list[Recipe]:
     """Return the combinations of single groups that may hold the agreement, the fastest first.
 
@@ -129,13 +145,12 @@ def combinations(tried: Sequence[Outcome], agreement: float) -> list[Recipe]:
     for outcome in tried:
         if len(outcome.recipe) == 1 and holds(outcome, agreement) and outcome.time_ratio < 1.0:
             by_group.setdefault(next(iter(outcome.recipe)), [None]).append(outcome)
-    known = [dict(outcome.recipe) for outcome in tried]
     found: list[tuple[float, str, Recipe]] = []
     for choice in itertools.product(*by_group.values()):
         chosen = [outcome for outcome in choice if outcome]
         loss = sum(1.0 - outcome.agreement for outcome in chosen)
         recipe = {group: kind for outcome in chosen for group, kind in outcome.recipe.items()}
-        if len(chosen) > 1 and loss <= _OVERLAP * (1.0 - agreement) and recipe not in known:
+        if len(chosen) > 1 and loss <= _OVERLAP * (1.0 - agreement):
             found.append(
                 (sum(outcome.time_ratio - 1.0 for outcome in chosen), title_of(recipe), recipe)
             )
