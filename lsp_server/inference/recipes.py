@@ -5,6 +5,7 @@ where their losses allow it. Pure: values in, values out; nothing here makes or 
 """
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,9 +38,8 @@ LEAST_GAIN = 0.03
 """Share of a request's time that a variant has to save to be worth its disk space; less is
 within what two measurements of the same file differ by."""
 
-_OVERLAP = 1.25
-"""How far the losses of single groups may add up over the limit for their combination still to be
-tried: some of them fall on the same positions."""
+_HOPE = 1.1
+"""How far over the limit the expected loss of a combination may lie for it still to be tried."""
 
 COMBINATIONS = 3
 """Most combinations that are tried."""
@@ -138,8 +138,9 @@ def is_hopeless(recipe: Recipe, tried: Iterable[Outcome], agreement: float) -> b
 def combinations(tried: Sequence[Outcome], agreement: float) -> list[Recipe]:
     """Return the combinations of single groups that may hold the agreement, the fastest first.
 
-    Losses and gains are taken to add up. Only groups that are faster alone and keep the agreement
-    alone take part.
+    Gains are taken to add up, and losses as their squares do, since the roundings of one group
+    have nothing to do with those of another. Only groups that are faster alone and keep the
+    agreement alone take part.
     """
     by_group: dict[str, list[Outcome | None]] = {}
     for outcome in tried:
@@ -148,9 +149,9 @@ def combinations(tried: Sequence[Outcome], agreement: float) -> list[Recipe]:
     found: list[tuple[float, str, Recipe]] = []
     for choice in itertools.product(*by_group.values()):
         chosen = [outcome for outcome in choice if outcome]
-        loss = sum(1.0 - outcome.agreement for outcome in chosen)
+        loss = math.hypot(*(1.0 - outcome.agreement for outcome in chosen))
         recipe = {group: kind for outcome in chosen for group, kind in outcome.recipe.items()}
-        if len(chosen) > 1 and loss <= _OVERLAP * (1.0 - agreement):
+        if len(chosen) > 1 and loss <= _HOPE * (1.0 - agreement):
             found.append(
                 (sum(outcome.time_ratio - 1.0 for outcome in chosen), title_of(recipe), recipe)
             )
