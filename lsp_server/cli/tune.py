@@ -20,7 +20,7 @@ from lsp_server.catalogue.files import sha256_of
 from lsp_server.catalogue.registry import Provenance
 from lsp_server.catalogue.store import InstalledModel, ModelStore
 from lsp_server.catalogue.table import Model
-from lsp_server.cli import samples
+from lsp_server.cli import loading, samples
 from lsp_server.cli.choice import is_allowed, settings_of, use_model
 from lsp_server.cli.console import Console, in_units
 from lsp_server.cli.variants import (
@@ -38,6 +38,7 @@ from lsp_server.completion.serving import load_options
 from lsp_server.config.paths import Paths
 from lsp_server.errors import (
     ConfigError,
+    EngineError,
     ModelError,
     ModelMissing,
     ModelUnusable,
@@ -163,6 +164,7 @@ def tune(
         tried = try_all(bench, recipes)
         console.say(table(original, tried, wish.agreement))
         best = confirmed(bench, fastest(tried, wish.agreement))
+        _advise(bench, file_of(bench, best.recipe) if best else original.path, paths)
         if best is None:
             console.say(_nothing_found(store, name, tried, wish))
             return None
@@ -257,6 +259,13 @@ def _settings(paths: Paths, original: InstalledModel) -> Settings:
     )
     held = result.apply(options)
     return Settings(held.threads, held.extra_buffers, SERVED_BATCH)
+
+
+def _advise(bench: Bench, file: Path, paths: Paths) -> None:
+    try:
+        bench.console.say(loading.report(loading.measure(bench, file), paths.user_file))
+    except EngineError as error:
+        bench.console.warn(f"Threads were not compared. {error}")
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lsp_server.inference.tensors import Tensor
-from lsp_server.inference.tuning import Compared
+from lsp_server.inference.tuning import Compared, Times
 
 GROUPS: Mapping[str, re.Pattern[str]] = {
     "output": re.compile(r"output\.weight"),
@@ -68,12 +68,18 @@ class Outcome:
         return time_ratio(self.compared)
 
 
+def request_ms(times: Times) -> float:
+    """Return the time of a request in milliseconds."""
+    return PROMPT_TOKENS * times.prefill + ANSWER_TOKENS * times.decode
+
+
 def time_ratio(compared: Compared) -> float:
     """Return the time of a request by the original's, from ratios taken by turns."""
-    prefill = PROMPT_TOKENS * compared.original.prefill
-    decode = ANSWER_TOKENS * compared.original.decode
-    changed = prefill * compared.prefill_ratio + decode * compared.decode_ratio
-    return changed / (prefill + decode)
+    original = compared.original
+    changed = Times(
+        original.prefill * compared.prefill_ratio, original.decode * compared.decode_ratio
+    )
+    return request_ms(changed) / request_ms(original)
 
 
 def title_of(recipe: Recipe) -> str:

@@ -39,6 +39,8 @@ from lsp_server.inference.tuning import (
     Requantise,
     Settings,
     Times,
+    Tried,
+    TrySettings,
 )
 from lsp_server.types import ModelDescription
 from tests.engine.tiny import write_tiny_model
@@ -65,6 +67,8 @@ class Engine:
         if isinstance(request, Requantise):
             Path(request.target).write_bytes(Path(request.source).read_bytes()[:9000])
             return Done()
+        if isinstance(request, TrySettings):
+            return Tried([TIMES for _ in request.settings])
         assert isinstance(request, Compare)
         agreement, ratio = self._score(Path(request.candidate).stem)
         if request.agreement == 0.0 and self._again is not None:
@@ -328,7 +332,7 @@ def test_a_full_memory_is_told(
     paths: Paths, installed: ModelStore, screen: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = namedtuple("memory", "available")
-    monkeypatch.setattr(tune.psutil, "virtual_memory", lambda: memory(5000))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory(5000))
     with pytest.raises(ModelError, match=r"5 kB are available\. Close other programs"):
         run(paths, screen, Engine(GOOD))
 
