@@ -35,19 +35,20 @@ def default_sources() -> list[Path]:
     return [examples, _PACKAGE] if examples.is_dir() else [_PACKAGE]
 
 
-def read_texts(sources: Sequence[Path], positions: int) -> list[str]:
+def read_texts(sources: Sequence[Path], positions: int, *, ascii_only: bool = False) -> list[str]:
     """Return pieces of the files in `sources`, enough for about `positions` positions.
 
-    The sources take turns. Within one, pieces come in the order of their digests: the same for
-    everyone who has the same files, and not all from one corner. Raises FimbulError if a source
-    cannot be read or all of them hold no text.
+    With `ascii_only` pieces with other characters are left out. The sources take turns. Within
+    one, pieces come in the order of their digests: the same for everyone who has the same files,
+    and not all from one corner. Raises FimbulError if a source cannot be read, or all of them
+    hold no text.
     """
     by_source = [_pieces(source) for source in sources]
     turns = itertools.chain.from_iterable(itertools.zip_longest(*by_source, fillvalue=""))
     texts = []
     room = positions * _CHARACTERS
     for piece in turns:
-        if piece and room > 0:
+        if piece and room > 0 and (piece.isascii() or not ascii_only):
             texts.append(piece)
             room -= len(piece)
     if not texts:

@@ -31,6 +31,7 @@ from lsp_server.cli.variants import (
     Wish,
     confirmed,
     file_of,
+    named,
     table,
     try_all,
 )
@@ -47,6 +48,7 @@ from lsp_server.errors import (
 from lsp_server.inference import throwaway
 from lsp_server.inference.client import worker_command
 from lsp_server.inference.machine import engine_version, machine_key
+from lsp_server.inference.pruning import prune
 from lsp_server.inference.recipes import LEAST_GAIN, Outcome, fastest, singles, title_of
 from lsp_server.inference.selftest import selftest_once
 from lsp_server.inference.tensors import read_tensors
@@ -92,6 +94,12 @@ def add_command(commands: Any) -> None:
         metavar="PATH",
         help="files or folders of code to compare on (default: fimbul's own)",
     )
+    parser.add_argument(
+        "--ascii",
+        action="store_true",
+        help="leave out tokens that ASCII text cannot use, which costs nothing where code and"
+        " comments are in English, and quality where they are not",
+    )
     parser.add_argument("--dry-run", action="store_true", help="measure only; keep nothing")
     parser.add_argument(
         "--no-use", action="store_true", help="keep the copy, but go on serving with the model"
@@ -113,6 +121,7 @@ def _run(arguments: argparse.Namespace) -> int:
         agreement=arguments.agreement / 100.0,
         positions=arguments.positions,
         sources=tuple(arguments.sources),
+        ascii_only=arguments.ascii,
         dry_run=arguments.dry_run,
         use=not arguments.no_use,
     )
@@ -143,17 +152,19 @@ def tune(
     tuned_name = f"{name}-tuned"
     _check(paths, store, name, tuned_name)
     original = store.require(name)
-    tensors = read_tensors(original.path)
-    recipes = singles(tensors)
-    if not recipes:
+    if not wish.ascii_only and not singles(read_tensors(original.path)):
         console.say(f"{name} is as small as it gets: no group of its weights could be smaller.")
         return None
-    check_room(original, paths.models)
-    texts = samples.read_texts(wish.sources or samples.default_sources(), wish.positions)
+    check_room(original, paths.models, copies=3 if wish.ascii_only else 2)
+    texts = samples.read_texts(
+        wish.sources or samples.default_sources(), wish.positions, ascii_only=wish.ascii_only
+    )
     with store.alone(tuned_name), _workplace(store, tuned_name) as folder:
+        source = _without_tokens(original, folder, console) if wish.ascii_only else original.path
         bench = Bench(
             original=original,
-            tensors=tensors,
+            source=source,
+            tensors=read_tensors(source),
             texts=texts,
             settings=settings or _settings(paths, original),
             wish=wish,
@@ -161,8 +172,8 @@ def tune(
             ask=ask,
             console=console,
         )
-        tried = try_all(bench, recipes)
-        console.say(table(original, tried, wish.agreement))
+        tried = try_all(bench, singles(bench.tensors))
+        console.say(table(bench, tried))
         best = confirmed(bench, fastest(tried, wish.agreement))
         _advise(bench, file_of(bench, best.recipe) if best else original.path, paths)
         if best is None:
@@ -170,7 +181,8 @@ def tune(
             return None
         if wish.dry_run:
             console.say(
-                f"{title_of(best.recipe)} would be kept; nothing was, as asked (--dry-run)."
+                f"{title_of(named(bench, best.recipe))} would be kept; nothing was, as asked"
+                " (--dry-run)."
             )
             return best
         kept = _keep(store, bench, tuned_name, best)
@@ -210,15 +222,18 @@ def origin_in_use(paths: Paths) -> str:
     return provenance.origin if provenance else name
 
 
-def check_room(original: InstalledModel, folder: Path) -> None:
-    """Raise `ModelError` if the disk or the memory has no room for what tuning needs."""
+def check_room(original: InstalledModel, folder: Path, *, copies: int) -> None:
+    """Raise `ModelError` if the disk or the memory has no room for what tuning needs.
+
+    `copies` is how many files may lie there at once, none larger than the original: the best so
+    far, the one under trial, and what both are made from if that is not the original.
+    """
     size = original.path.stat().st_size
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     free = shutil.disk_usage(existing).free
-    # The best variant so far and the one under trial, neither larger than the original.
-    if free < 2 * size:
+    if free < copies * size:
         raise ModelError(
-            f"Tuning needs up to {in_units(2 * size)} of disk space in {folder}, and"
+            f"Tuning needs up to {in_units(copies * size)} of disk space in {folder}, and"
             f" {in_units(free)} are free. Make room and try again."
         )
     memory = psutil.virtual_memory().available
@@ -261,6 +276,17 @@ def _settings(paths: Paths, original: InstalledModel) -> Settings:
     return Settings(held.threads, held.extra_buffers, SERVED_BATCH)
 
 
+def _without_tokens(original: InstalledModel, folder: Path, console: Console) -> Path:
+    """Write the model without the tokens that ASCII text cannot use; return where."""
+    target = folder / "ascii.gguf"
+    try:
+        count = prune(original.path, target)
+    except ModelUnusable as exc:
+        raise ModelUnusable(f"--ascii cannot be used with {original.model.name}. {exc}") from exc
+    console.warn(f"Left out {count:,} tokens that ASCII text cannot use.")
+    return target
+
+
 def _advise(bench: Bench, file: Path, paths: Paths) -> None:
     try:
         bench.console.say(loading.report(loading.measure(bench, file), paths.user_file))
@@ -291,7 +317,7 @@ def _keep(store: ModelStore, bench: Bench, tuned_name: str, best: Outcome) -> In
     provenance = Provenance(
         origin=origin.name,
         origin_sha256=bench.original.sha256,
-        types=dict(best.recipe),
+        types=dict(named(bench, best.recipe)),
         made=made.strftime("%Y-%m-%dT%H:%M:%SZ"),
         engine=engine_version() or "unknown",
         machine=machine_key(),
@@ -312,8 +338,8 @@ def _keep(store: ModelStore, bench: Bench, tuned_name: str, best: Outcome) -> In
         family=origin.family,
         bytes=best.size,
         sha256=digest,
-        note=f"made here from {origin.name} ({title_of(best.recipe)}), whose choices it makes at"
-        f" {best.agreement:.1%} of {compared.positions:,} positions",
+        note=f"made here from {origin.name} ({title_of(provenance.types)}), whose choices it"
+        f" makes at {best.agreement:.1%} of {compared.positions:,} positions",
         fim_tokens=origin.fim_tokens,
     )
     return store.keep_tuned(file, model, provenance)

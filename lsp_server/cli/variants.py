@@ -14,6 +14,7 @@ from lsp_server.cli.console import Console, in_units
 from lsp_server.errors import EngineError
 from lsp_server.inference.recipes import (
     LEAST_GAIN,
+    TOKENS,
     Outcome,
     Recipe,
     combinations,
@@ -55,6 +56,8 @@ class Wish:
     """Files and folders with text to compare on; empty is `samples.default_sources`."""
     dry_run: bool = False
     """Whether to measure only."""
+    ascii_only: bool = False
+    """Whether tokens may be left out that ASCII text cannot use."""
     use: bool = True
     """Whether the winner is to serve."""
 
@@ -64,7 +67,10 @@ class Bench:
     """Everything that stays the same from one variant to the next."""
 
     original: InstalledModel
+    source: Path
+    """The file that variants are made from: the original's, or that without some tokens."""
     tensors: tuple[Tensor, ...]
+    """Those of `source`."""
     texts: list[str]
     settings: Settings
     wish: Wish
@@ -85,6 +91,8 @@ def try_all(bench: Bench, recipes: list[Recipe]) -> list[Outcome]:
         " combinations of the good ones. Each takes a minute or two with a model of 500 MB. Prefill"
         " and decode are times by the original's."
     )
+    if bench.wish.ascii_only:
+        _note(bench, "without tokens", {}, tried)
     for number, recipe in enumerate(recipes, start=1):
         if not is_hopeless(recipe, tried, bench.wish.agreement):
             _note(bench, f"{number} of {len(recipes)}", recipe, tried)
@@ -98,12 +106,12 @@ def try_all(bench: Bench, recipes: list[Recipe]) -> list[Outcome]:
 
 def _note(bench: Bench, which: str, recipe: Recipe, tried: list[Outcome]) -> Outcome | None:
     """Try one recipe, say how it went and add it to `tried`; None if the engine could not."""
-    title = f"{which}: {title_of(recipe)}"
+    title = f"{which}: {title_of(named(bench, recipe))}"
     try:
         outcome = try_recipe(bench, recipe)
     except EngineError as error:
         bench.console.warn(f"{title}: left out. {error}")
-        file_of(bench, recipe).unlink(missing_ok=True)
+        _delete(bench, recipe)
         return None
     tried.append(outcome)
     compared = outcome.compared
@@ -115,23 +123,30 @@ def _note(bench: Bench, which: str, recipe: Recipe, tried: list[Outcome]) -> Out
     best = fastest(tried, bench.wish.agreement)
     for other in tried:
         if other is not best:
-            file_of(bench, other.recipe).unlink(missing_ok=True)
+            _delete(bench, other.recipe)
     return outcome
+
+
+def _delete(bench: Bench, recipe: Recipe) -> None:
+    file = file_of(bench, recipe)
+    if file != bench.source:
+        file.unlink(missing_ok=True)
 
 
 def try_recipe(bench: Bench, recipe: Recipe) -> Outcome:
     """Write one variant and compare it; raise `EngineError` if that cannot be done."""
     file = file_of(bench, recipe)
-    bench.ask(
-        Requantise(
-            source=str(bench.original.path),
-            target=str(file),
-            types=types_of(bench.tensors, recipe),
-            file_type=next(iter(recipe.values())),
-            threads=bench.settings.threads,
-        ),
-        Done,
-    )
+    if recipe:
+        bench.ask(
+            Requantise(
+                source=str(bench.source),
+                target=str(file),
+                types=types_of(bench.tensors, recipe),
+                file_type=next(iter(recipe.values())),
+                threads=bench.settings.threads,
+            ),
+            Done,
+        )
     compared = bench.ask(_comparison(bench, file), Compared)
     return Outcome(recipe, file.stat().st_size, compared)
 
@@ -146,7 +161,7 @@ def confirmed(bench: Bench, best: Outcome | None) -> Outcome | None:
     short = replace_positions(_comparison(bench, file_of(bench, best.recipe)))
     again: Compared = bench.ask(short, Compared)
     bench.console.warn(
-        f"{title_of(best.recipe)} again: prefill {again.prefill_ratio:.2f}, decode"
+        f"{title_of(named(bench, best.recipe))} again: prefill {again.prefill_ratio:.2f}, decode"
         f" {again.decode_ratio:.2f}"
     )
     if time_ratio(again) > 1.0 - LEAST_GAIN:
@@ -190,22 +205,29 @@ def _comparison(bench: Bench, file: Path) -> Compare:
 
 
 def file_of(bench: Bench, recipe: Recipe) -> Path:
-    """Return where the variant of a recipe is written."""
+    """Return where the variant of a recipe lies."""
+    if not recipe:
+        return bench.source
     plain = title_of(recipe).replace(", ", "+").replace(" ", "-")
     return bench.folder / f"{plain}.gguf"
 
 
-def table(original: InstalledModel, tried: list[Outcome], agreement: float) -> str:
+def named(bench: Bench, recipe: Recipe) -> Recipe:
+    """Return a recipe with what was done to the tokens."""
+    return {TOKENS: "ascii", **recipe} if bench.wish.ascii_only else recipe
+
+
+def table(bench: Bench, tried: list[Outcome]) -> str:
     """Return what was found, for people: the fastest first, times by the original's."""
     rows = [("VARIANT", "SIZE", "PREFILL", "DECODE", "REQUEST", "AGREEMENT", "KL", "POSITIONS")]
-    size = in_units(original.path.stat().st_size)
-    rows.append((original.model.name, size, "1.00", "1.00", "1.00", "100.0 %", "0", ""))
+    size = in_units(bench.original.path.stat().st_size)
+    rows.append((bench.original.model.name, size, "1.00", "1.00", "1.00", "100.0 %", "0", ""))
     for outcome in sorted(tried, key=lambda one: one.time_ratio):
         compared = outcome.compared
-        mark = "" if holds(outcome, agreement) else " (too low)"
+        mark = "" if holds(outcome, bench.wish.agreement) else " (too low)"
         rows.append(
             (
-                title_of(outcome.recipe),
+                title_of(named(bench, outcome.recipe)),
                 in_units(outcome.size),
                 f"{compared.prefill_ratio:.2f}",
                 f"{compared.decode_ratio:.2f}",

@@ -12,6 +12,9 @@ import numpy.typing as npt
 Logits = npt.NDArray[np.float32]
 """One row a position, one column a token."""
 
+Tokens = npt.NDArray[np.int64]
+"""Numbers of tokens."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -33,12 +36,19 @@ class Tally:
         """Mean KL divergence in nats; 0 before the first position."""
         return self.divergence / self.positions if self.positions else 0.0
 
-    def add(self, original: Logits, candidate: Logits) -> None:
-        """Count positions, given what each model said at the same ones."""
+    def add(self, original: Logits, candidate: Logits, tokens: Tokens | None = None) -> None:
+        """Count positions, given what each model said at the same ones.
+
+        `tokens` are the original's numbers of the candidate's tokens, if it has fewer: a first
+        choice that it does not have is a loss, and the divergence is over those it has.
+        """
+        chosen, found = original.argmax(axis=1), candidate.argmax(axis=1)
+        if tokens is not None:
+            original, found = original[:, tokens], tokens[found]
         if original.shape != candidate.shape:
             raise ValueError(f"{original.shape} and {candidate.shape} logits are compared")
         self.positions += len(original)
-        self.equal += int((original.argmax(axis=1) == candidate.argmax(axis=1)).sum())
+        self.equal += int((chosen == found).sum())
         self.divergence += float(divergences(original, candidate).sum())
 
     def can_reach(self, agreement: float, positions: int) -> bool:

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from lsp_server.errors import FimbulError, ModelUnusable
-from lsp_server.inference.agreement import Logits, Tally
+from lsp_server.inference.agreement import Logits, Tally, Tokens
 from lsp_server.inference.llama import LlamaBackend, Vocabulary
 from lsp_server.inference.tensors import number_of
 from lsp_server.inference.tuning import (
@@ -108,17 +108,15 @@ class Evaluator:
         self._log = log
         self._size = settings.batch
         self._batch = llama_cpp.llama_batch_init(settings.batch, 0, 1)
-        self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
-        self.vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
+        self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
         self._held = 0
 
     def chunks(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of the texts in pieces, each begun as this model's texts begin."""
-        vocabulary = Vocabulary(self._vocabulary)
-        begin = list(vocabulary.starts())
+        begin = list(self.vocabulary.starts())
         found = []
         for text in texts:
-            tokens = vocabulary.tokenize(text)
+            tokens = self.vocabulary.tokenize(text)
             room = CHUNK - len(begin)
             found += [begin + list(tokens[at : at + room]) for at in range(0, len(tokens), room)]
         return found
@@ -141,7 +139,7 @@ class Evaluator:
             if status != 0:
                 raise ModelUnusable(self._log.because(f"Evaluating failed (status {status})"))
             self._held += len(piece)
-            shape = (len(piece) if every else 1, self.vocabulary_size)
+            shape = (len(piece) if every else 1, self.vocabulary.size)
             pointer = llama_cpp.llama_get_logits(self._context)
             yield np.ctypeslib.as_array(pointer, shape=shape)
 
@@ -189,15 +187,14 @@ def compare(request: Compare, log: _Log, say: Say) -> Compared:
         Evaluator(load(path, settings, log), settings, log)
         for path in (request.original, request.candidate)
     )
-    if original.vocabulary_size != candidate.vocabulary_size:
-        raise ModelUnusable("The two models do not have the same tokens.")
     chunks = original.chunks(request.texts)
     tally = _agreement(original, candidate, chunks, request, say)
     longest = max(chunks, key=len)
     rounds = request.rounds
     if not tally.can_reach(request.agreement, request.positions):
         rounds = min(rounds, ROUNDS_OF_LOSERS)
-    pairs = [_taken([original, candidate], longest, turn) for turn in range(rounds)]
+    both = [(original, longest), (candidate, _renumbered(original, candidate)(longest))]
+    pairs = [_taken(both, turn) for turn in range(rounds)]
     prefill = [(first[0], second[0]) for first, second in pairs]
     decode = [step for first, second in pairs for step in zip(first[1], second[1], strict=True)]
     return Compared(
@@ -219,17 +216,22 @@ def _agreement(
     say: Say,
 ) -> Tally:
     tally = Tally()
+    renumbered = _renumbered(original, candidate)
+    tokens = _numbers(candidate.vocabulary, original.vocabulary)
+    same = original.vocabulary.pieces == candidate.vocabulary.pieces
     for chunk in chunks:
         original.clear()
         candidate.clear()
         skipped = LEAD
         both = zip(
-            original.evaluate(chunk, every=True), candidate.evaluate(chunk, every=True), strict=True
+            original.evaluate(chunk, every=True),
+            candidate.evaluate(renumbered(chunk), every=True),
+            strict=True,
         )
         for first, second in both:
             wanted = slice(skipped, skipped + request.positions - tally.positions)
             skipped = max(0, skipped - len(first))
-            tally.add(first[wanted], second[wanted])
+            tally.add(first[wanted], second[wanted], None if same else tokens)
         say(Step(tally.positions, request.positions))
         if tally.positions >= request.positions:
             return tally
@@ -241,23 +243,52 @@ def _agreement(
     )
 
 
+def _numbers(wanted: Vocabulary, known: Vocabulary) -> Tokens:
+    """Return the numbers that another vocabulary gives to one's tokens; -1 where it has none."""
+    places = {
+        (piece, bool(control)): number
+        for number, (piece, control) in enumerate(zip(known.pieces, known.control, strict=True))
+    }
+    found = [
+        places.get((piece, bool(control)), -1)
+        for piece, control in zip(wanted.pieces, wanted.control, strict=True)
+    ]
+    return np.array(found, dtype=np.int64)
+
+
+def _renumbered(
+    original: Evaluator, candidate: Evaluator
+) -> Callable[[Sequence[int]], Sequence[int]]:
+    """Return what turns the original's tokens into the candidate's."""
+    numbers = _numbers(original.vocabulary, candidate.vocabulary)
+
+    def renumbered(tokens: Sequence[int]) -> list[int]:
+        found = [int(numbers[token]) for token in tokens]
+        if -1 in found:
+            raise ModelUnusable("The texts to compare with need tokens that were left out.")
+        return found
+
+    return renumbered
+
+
 def _taken(
-    models: Sequence[Evaluator], tokens: Sequence[int], turn: int
+    models: Sequence[tuple[Evaluator, Sequence[int]]], turn: int
 ) -> list[tuple[float, list[float]]]:
     """Return each model's milliseconds a token of a prompt, and of each token behind it.
 
     They take turns at every step, and begin by turns, so that what else the machine does falls
     on all of them alike.
     """
-    prompt = [token for token, _ in zip(itertools.cycle(tokens), range(PROMPT), strict=False)]
+    prompts = [list(itertools.islice(itertools.cycle(tokens), PROMPT)) for _, tokens in models]
     order = range(len(models)) if turn % 2 == 0 else range(len(models) - 1, -1, -1)
-    for model in models:
+    for model, _ in models:
         model.clear()
-    prefill = {index: models[index].milliseconds(prompt) for index in order}
+    prefill = {index: models[index][0].milliseconds(prompts[index]) for index in order}
     decode: dict[int, list[float]] = {index: [] for index in order}
     for step in range(STEPS):
         for index in order:
-            decode[index].append(models[index].milliseconds(prompt[step : step + 1]))
+            token = prompts[index][step : step + 1]
+            decode[index].append(models[index][0].milliseconds(token))
     return [(prefill[index], decode[index]) for index in range(len(models))]
 
 
@@ -274,11 +305,11 @@ def try_settings(request: TrySettings, log: _Log, say: Say) -> Tried:
     """Take the times of one model under several settings, by turns."""
     # One copy of the weights serves all contexts.
     model = load(request.model, request.settings[0], log)
-    models = [Evaluator(model, settings, log) for settings in request.settings]
-    tokens = max(models[0].chunks([request.text]), key=len)
+    contexts = [Evaluator(model, settings, log) for settings in request.settings]
+    tokens = max(contexts[0].chunks([request.text]), key=len)
     rounds = []
     for turn in range(request.rounds):
-        rounds.append(_taken(models, tokens, turn))
+        rounds.append(_taken([(model, tokens) for model in contexts], turn))
         say(Step(turn + 1, request.rounds))
     return Tried(
         [
@@ -286,7 +317,7 @@ def try_settings(request: TrySettings, log: _Log, say: Say) -> Tried:
                 prefill=statistics.median(taken[index][0] for taken in rounds),
                 decode=statistics.median(step for taken in rounds for step in taken[index][1]),
             )
-            for index in range(len(models))
+            for index in range(len(contexts))
         ]
     )
 

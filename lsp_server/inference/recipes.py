@@ -28,7 +28,7 @@ _TIED_OUTPUT = "token_embd.weight"
 TYPES_TO_TRY = ("q8_0", "q5_0", "q4_k", "iq4_nl", "q4_0")
 """The types that llama.cpp has fast kernels for on processors, the most faithful first."""
 
-LEAST_SAVED = 0.01
+LEAST_SAVED = 0.02
 """Share of the bytes a token reads that a recipe has to save to be worth a try."""
 
 PROMPT_TOKENS, ANSWER_TOKENS = 64, 16
@@ -43,6 +43,9 @@ _HOPE = 1.1
 
 COMBINATIONS = 3
 """Most combinations that are tried."""
+
+TOKENS = "tokens"
+"""What is named beside the groups where tokens were left out."""
 
 Recipe = Mapping[str, str]
 """The type of each group that changes."""
@@ -84,7 +87,7 @@ def time_ratio(compared: Compared) -> float:
 
 def title_of(recipe: Recipe) -> str:
     """Return a recipe as people read it, as in ``output q4_0, ffn-down q4_k``."""
-    return ", ".join(f"{group} {recipe[group]}" for group in GROUPS if group in recipe)
+    return ", ".join(f"{name} {recipe[name]}" for name in (TOKENS, *GROUPS) if name in recipe)
 
 
 def types_of(tensors: Sequence[Tensor], recipe: Recipe) -> dict[str, str]:

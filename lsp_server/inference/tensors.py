@@ -1,38 +1,13 @@
-"""The directory of tensors in a GGUF file: what they are called, their shapes and their types.
+"""What the matrices of a model are called, their shapes, and the types their weights have.
 
-Read from the head of the file without the engine, so it takes milliseconds. Layout as in GGUF's
-specification, versions 2 and 3. Knows nothing about what the tensors are for.
+Knows nothing about what the tensors are for.
 """
 
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from lsp_server.errors import ModelUnusable
-
-MAGIC = b"GGUF"
-
-_STRING, _ARRAY = 8, 9
-
-_SCALARS = {
-    0: "B",
-    1: "b",
-    2: "H",
-    3: "h",
-    4: "I",
-    5: "i",
-    6: "f",
-    7: "?",
-    10: "Q",
-    11: "q",
-    12: "d",
-}
-"""Kinds of metadata values by number, in the letters of `struct`."""
-
-_MOST = 1 << 24
-"""Strings, arrays and directories with more entries than this are taken for damage."""
+from lsp_server.inference.container import read_container
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,73 +85,8 @@ class Tensor:
 
 
 def read_tensors(path: Path) -> tuple[Tensor, ...]:
-    """Return the directory of the GGUF file at `path`, in its order.
-
-    Raises `ModelUnusable` if there is no file, or it ends too early or makes no sense.
-    """
-    try:
-        with path.open("rb") as file:
-            return _read(file)
-    except OSError as exc:
-        raise ModelUnusable(f"{path} cannot be read: {exc.strerror}.") from exc
-    except (struct.error, ValueError, KeyError, UnicodeDecodeError) as exc:
-        raise ModelUnusable(
-            f"{path} holds no directory of tensors that can be read ({exc}); fetch it again."
-        ) from exc
-
-
-def _read(file: BinaryIO) -> tuple[Tensor, ...]:
-    if file.read(4) != MAGIC:
-        raise ValueError("it does not begin with GGUF")
-    version, tensors, entries = _unpack(file, "IQQ")
-    if version not in (2, 3) or max(tensors, entries) > _MOST:
-        raise ValueError(f"version {version}, {tensors} tensors, {entries} entries")
-    for _ in range(entries):
-        _string(file)
-        _skip(file, *_unpack(file, "I"))
-    return tuple(_tensor(file) for _ in range(tensors))
-
-
-def _tensor(file: BinaryIO) -> Tensor:
-    name = _string(file).decode()
-    (directions,) = _unpack(file, "I")
-    shape = _unpack(file, f"{_limited(directions)}Q")
-    number, _offset = _unpack(file, "IQ")
-    return Tensor(name, shape, _NAMES.get(number, f"#{number}"))
-
-
-def _skip(file: BinaryIO, kind: int) -> None:
-    if kind == _STRING:
-        _string(file)
-    elif kind == _ARRAY:
-        inner, count = _unpack(file, "IQ")
-        _skip_array(file, inner, _limited(count))
-    else:
-        _unpack(file, _SCALARS[kind])
-
-
-def _skip_array(file: BinaryIO, kind: int, count: int) -> None:
-    if kind in _SCALARS:
-        file.seek(count * struct.calcsize(f"<{_SCALARS[kind]}"), 1)
-        return
-    for _ in range(count):
-        _skip(file, kind)
-
-
-def _string(file: BinaryIO) -> bytes:
-    (length,) = _unpack(file, "Q")
-    text = file.read(_limited(length))
-    if len(text) < length:
-        raise ValueError("it ends too early")
-    return text
-
-
-def _unpack(file: BinaryIO, layout: str) -> tuple[int, ...]:
-    whole = f"<{layout}"
-    return struct.unpack(whole, file.read(struct.calcsize(whole)))
-
-
-def _limited(count: int) -> int:
-    if count > _MOST:
-        raise ValueError(f"a length of {count}")
-    return count
+    """Return the directory of the GGUF file at `path`, in its order; raise `ModelUnusable`."""
+    return tuple(
+        Tensor(stored.name, stored.shape, _NAMES.get(stored.type, f"#{stored.type}"))
+        for stored in read_container(path).tensors
+    )

@@ -58,6 +58,12 @@ def test_secrets_hidden_files_and_what_is_no_code_stay_closed(tmp_path: Path) ->
     assert not any(word in joined for word in ("n_1", "secret", "hidden", "outside"))
 
 
+def test_pieces_with_other_characters_can_be_left_out(tmp_path: Path) -> None:
+    folder = write(tmp_path / "code", a_py=code("a", 100), b_py=code("größe", 100))
+    assert all(text.isascii() for text in read_texts([folder], 10_000, ascii_only=True))
+    assert not all(text.isascii() for text in read_texts([folder], 10_000))
+
+
 def test_sources_that_give_nothing_are_named(tmp_path: Path) -> None:
     with pytest.raises(FimbulError, match="nowhere"):
         read_texts([tmp_path / "nowhere"], 100)

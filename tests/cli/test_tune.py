@@ -7,6 +7,7 @@ beforehand; one test runs everything with llama.cpp and a model of a few kilobyt
 import hashlib
 import io
 import shutil
+import string
 from collections import namedtuple
 from collections.abc import Mapping
 from pathlib import Path
@@ -312,6 +313,42 @@ def test_tuning_again_takes_the_place_of_the_first(
     assert installed.verify(TUNED)
 
 
+def test_tokens_are_left_out_on_request(
+    paths: Paths, installed: ModelStore, screen: Console, tmp_path: Path
+) -> None:
+    foreign = [f"Ã¤{letter}" for letter in string.ascii_letters]
+    model = write_tiny_model(tmp_path / "foreign.gguf", more=foreign)
+    models.add_model(
+        paths,
+        model,
+        screen,
+        describe=lambda _: ModelDescription("llama", "F", 7, 512, {}, frozenset()),
+        name="foreign",
+        family=None,
+        tokens={},
+        copy=False,
+    )
+    engine = Engine({"ascii": (1.0, 0.8), "": (0.9, 0.5)})
+    tune.tune(paths, "foreign", screen, Wish(ascii_only=True), ask=engine, settings=SETTINGS)
+    provenance = installed.provenance("foreign-tuned")
+    assert provenance is not None
+    assert provenance.types == {"tokens": "ascii"}
+    assert "Left out" in err(screen)
+    assert all(
+        Path(one.source).name == "ascii.gguf" for one in engine.asked if isinstance(one, Requantise)
+    )
+    kept = installed.verify("foreign-tuned")
+    assert kept.path.stat().st_size < model.stat().st_size
+
+
+def test_a_model_whose_tokens_are_all_needed_is_told(
+    paths: Paths, installed: ModelStore, screen: Console
+) -> None:
+    with pytest.raises(ModelUnusable, match=r"--ascii cannot be used with mine\. All of"):
+        run(paths, screen, Engine(GOOD), ascii_only=True)
+    assert not (paths.models / TUNED).exists()
+
+
 # Room, policy, names
 
 
@@ -412,6 +449,7 @@ def test_undo_without_anything_tuned_says_so(
         "NAME",
         "NAME --agreement 96.5 --positions 500 --sources a b --dry-run",
         "--no-use",
+        "--ascii",
         "--undo",
     ],
 )

@@ -59,3 +59,14 @@ def test_nothing_seen_is_no_agreement() -> None:
 def test_different_vocabularies_are_refused() -> None:
     with pytest.raises(ValueError, match="compared"):
         Tally().add(logits((0.5, 0.5)), logits((0.5, 0.3, 0.2)))
+
+
+def test_a_candidate_with_fewer_tokens_is_compared_on_those_it_has() -> None:
+    original = logits((0.5, 0.3, 0.2), (0.2, 0.2, 0.6), (0.1, 0.7, 0.2))
+    # It knows the first and the last token, and says of them what the original says.
+    candidate = np.ascontiguousarray(original[:, [0, 2]])
+    tally = Tally()
+    tally.add(original, candidate, np.array([0, 2]))
+    # Only the third choice is one that it cannot make.
+    assert (tally.positions, tally.equal) == (3, 2)
+    assert tally.mean_divergence == pytest.approx(0.0, abs=1e-6)
