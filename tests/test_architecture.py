@@ -28,6 +28,7 @@ HOMES = {
         "lsp_server/inference/llama.py",
         "lsp_server/inference/kvcache.py",
         "lsp_server/inference/vocabulary.py",
+        "lsp_server/inference/quantize.py",
         "models/fimbul_models/evaluation/baseline.py",
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),

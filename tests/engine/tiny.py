@@ -3,6 +3,7 @@
 It answers nonsense, but it loads, evaluates, aborts and keeps a KV cache like any other.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -19,10 +20,12 @@ def byte_characters() -> list[str]:
     return [chr(byte) if byte in plain else chr(next(others)) for byte in range(256)]
 
 
-def write_tiny_model(path: Path, *, fim: bool = True, seed: int = 0) -> Path:
-    """Write a model whose tokens are bytes, a few merges, and perhaps FIM tokens."""
+def write_tiny_model(
+    path: Path, *, fim: bool = True, seed: int = 0, more: Sequence[str] = ()
+) -> Path:
+    """Write a model whose tokens are bytes, a few merges, `more` ones, and perhaps FIM tokens."""
     characters = byte_characters()
-    words = ["re", "ret", "retu", "self", ".g", ".ge", ".get", "(s", "(self"]
+    words = ["re", "ret", "retu", "self", ".g", ".ge", ".get", "(s", "(self", *more]
     merges = [f"{word[:-1]} {word[-1]}" for word in words if len(word) > 1]
     control = ["<|endoftext|>", *(FIM if fim else ())]
     tokens = [*characters, *words, *control]
