@@ -22,7 +22,7 @@ import numpy as np
 
 from lsp_server.errors import FimbulError, ModelUnusable
 from lsp_server.inference.agreement import Logits, Tally, Tokens
-from lsp_server.inference.llama import LlamaBackend, Vocabulary
+from lsp_server.inference.llama import LlamaBackend
 from lsp_server.inference.tensors import number_of
 from lsp_server.inference.tuning import (
     Answer,
@@ -40,6 +40,7 @@ from lsp_server.inference.tuning import (
     request_of,
     to_line,
 )
+from lsp_server.inference.vocabulary import Vocabulary
 
 CHUNK = 256
 """Tokens of text that models are shown together."""
