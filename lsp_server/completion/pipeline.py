@@ -61,6 +61,9 @@ PAUSE = 0.1
 """Seconds without a key after which time is taken for a pause; three of four gaps between the
 keys of a typist are longer."""
 
+LEARNED = 200_000
+"""Most code points of a document that the engine learns from; a longer one is mostly data."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -180,7 +183,8 @@ class Pipeline:
     def opened(self, document: Document) -> None:
         """Let the engine learn from a document how the next ones may go on."""
         if self._looks_ahead and self._availability() is None:
-            learning = asyncio.create_task(self._learn("".join(document.lines)))
+            text = "".join(document.lines)[:LEARNED]
+            learning = asyncio.create_task(self._learn(text))
             self._learning.add(learning)
             learning.add_done_callback(self._learning.discard)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from lsp_server.completion.effort import Efforts
-from lsp_server.completion.pipeline import PAUSE, Pipeline, ServedModel
+from lsp_server.completion.pipeline import LEARNED, PAUSE, Pipeline, ServedModel
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import (
     Ahead,
@@ -395,5 +395,9 @@ async def test_the_engine_learns_from_documents_and_may_fail_at_it() -> None:
         user.pipeline.visited(request.document, request.position)
         await until(lambda: engine.prefilled and engine.learned)
         assert engine.learned == ["x = \n"]
+        user.pipeline.opened(user.has("data" * LEARNED + "█").document)
+        await until(lambda: len(engine.learned) == 2)
+        assert len(engine.learned[1]) == LEARNED
+        user.has("x = █\n")
         engine.answers["x = "] = "1"
         assert await user.shown("x = █\n") == "1"
