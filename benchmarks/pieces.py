@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lsp_server.completion.serving import chooser, load_options
@@ -41,7 +42,7 @@ PIECES = (32, 64, 128)
 PREFILLED = 128
 """Tokens that stand before the others, and that a prefill has."""
 
-STATES = (256, 1024)
+STATES = (256, 768)
 """Tokens of the states that are saved and restored."""
 
 
@@ -81,11 +82,8 @@ class Measurements:
         cache.evaluate(tokens(PREFILLED), 0)
         for count, found in self.together.items():
             cache.trim(PREFILLED)
-            found.append(
-                timed(
-                    lambda count=count: cache.evaluate(tokens(count), count), self._options.threads
-                )
-            )  # type: ignore[misc]
+            work = partial(cache.evaluate, tokens(count), count)
+            found.append(timed(work, self._options.threads))
         cache.close()
 
     def _measure_prefill(self) -> None:
@@ -94,10 +92,8 @@ class Measurements:
             kvcache.BATCH = piece
             cache = self._cache()
             found.append(
-                timed(
-                    lambda cache=cache: cache.evaluate(tokens(PREFILLED), 0), self._options.threads
-                )
-            )  # type: ignore[misc]
+                timed(partial(cache.evaluate, tokens(PREFILLED), 0), self._options.threads)
+            )
             cache.close()
         kvcache.BATCH = usual
 
@@ -109,8 +105,7 @@ class Measurements:
             for place in places:
                 cache.evaluate(place[cache.enter(place) :], 0)
             for turn in range(6):
-                place = [*places[turn % 2], 1]
-                found.append(timed(lambda place=place: cache.enter(place), 1))  # type: ignore[misc]
+                found.append(timed(partial(cache.enter, [*places[turn % 2], 1]), 1))
         cache.close()
 
 
