@@ -101,6 +101,8 @@ class Record:
     work: list[Work] = field(default_factory=list)
     cpu: float = 0.0
     """Processor seconds of everything that belongs to it."""
+    failures: list[str] = field(default_factory=list)
+    """What went wrong."""
     token_ms: list[float] = field(default_factory=list)
     """Times of one generated token, measured in between."""
 
@@ -147,6 +149,7 @@ def figures(record: Record) -> dict[str, Any]:
         "whole_in_long_pause_ms": milliseconds(quantile([p.shown[-1][0] for p in long], 0.5)),
         "cpu_s_per_100_keys": round(100 * record.cpu / len(presses), 1) if presses else None,
         "cpu_s_per_accepted_character": round(record.cpu / accepted, 2) if accepted else None,
+        "failures": len(record.failures),
         **floors(record),
     }
 

@@ -28,6 +28,7 @@ from lsp_server.types import (
     CompletionRequest,
     Generation,
     Prompt,
+    RejectionReason,
     Segment,
     StopRules,
 )
@@ -42,6 +43,9 @@ TIMED_TOKENS = 16
 
 class Way(Protocol):
     """Somebody who answers keys."""
+
+    failures: list[str]
+    """What went wrong; silences for good reasons are none."""
 
     async def start(self, note: Note) -> None:
         """Get ready; `note` is told what each answer of the model cost."""
@@ -96,6 +100,7 @@ class Ours:
     """Whether each key forgets what was suggested and ends what is under way."""
     _running: asyncio.Task[None] | None = None
     _open: set[str] = field(default_factory=set)
+    failures: list[str] = field(default_factory=list)
 
     async def start(self, note: Note) -> None:
         """See `Way.start`."""
@@ -139,6 +144,8 @@ class Ours:
         outcome = await self.pipeline.complete(request)
         if isinstance(outcome, Completion):
             show(outcome.text)
+        elif outcome.reason is RejectionReason.ENGINE_FAILED:
+            self.failures.append(outcome.detail)
 
     async def complete(self, request: CompletionRequest) -> str:
         """Return what the model says without a limit of time, nothing reused but its KV cache."""
@@ -164,6 +171,7 @@ class Peer:
     threads: int
     windows: Windows = field(default_factory=Windows)
     batch: int = BATCH
+    failures: list[str] = field(default_factory=list)
 
     async def start(self, note: Note) -> None:
         """See `Way.start`."""
@@ -175,8 +183,11 @@ class Peer:
 
     async def _ask(self, request: dict[str, Any]) -> str | None:
         event = self._event
-        answer = await self.server.infill(request)
-        if answer is None:
+        try:
+            answer = await self.server.infill(request)
+        except RuntimeError as error:
+            # The plugin goes on; the figures say that it happened.
+            self.failures.append(str(error))
             return None
         spent = answer.prompt_ms + answer.predicted_ms
         self._note(Work(event, answer.evaluated, answer.generated, spent))
@@ -187,7 +198,7 @@ class Peer:
         body = {"input_prefix": "", "input_suffix": "", "prompt": TIMED_TEXT}
         limits = {"n_predict": TIMED_TOKENS, "temperature": 0}
         answer = await self.server.infill({**body, **limits})
-        return answer.predicted_ms / max(1, answer.generated) if answer else 0.0
+        return answer.predicted_ms / max(1, answer.generated)
 
     def press(self, event: str, request: CompletionRequest, show: Show) -> None:
         """See `Way.press`."""
