@@ -29,7 +29,7 @@ from lsp_server.config.paths import Paths
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of
 from lsp_server.context.window import Window, context_of, place_window
 from lsp_server.inference.backend import common_length
-from lsp_server.inference.llama import Vocabulary
+from lsp_server.inference.vocabulary import Vocabulary
 from lsp_server.prompt.build import build_prompt
 from lsp_server.prompt.formats import FimFormat
 from lsp_server.syntax.languages import comment_of, language_of_path

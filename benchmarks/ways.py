@@ -19,7 +19,7 @@ from benchmarks.scores import Work
 from lsp_server.completion.pipeline import Pipeline, ServedModel
 from lsp_server.completion.serving import ChosenModel, load_options
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Ahead, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.inference.client import OnText, worker_command
 from lsp_server.inference.engine import Engine, LocalEngine
@@ -101,6 +101,8 @@ class Ours:
     _running: asyncio.Task[None] | None = None
     _open: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
+    _asked: CompletionRequest | None = None
+    _show: Show | None = None
 
     async def start(self, note: Note) -> None:
         """See `Way.start`."""
@@ -115,7 +117,14 @@ class Ours:
 
     def _pipeline(self, engine: Any) -> Pipeline:
         typed: Engine = engine
-        return Pipeline(typed, self.settings, self.workspace)
+        return Pipeline(
+            typed, self.settings, self.workspace, looks_ahead=not self.anew, longer=self._longer
+        )
+
+    def _longer(self, request: CompletionRequest, completion: Completion | None) -> None:
+        """Show the rest of what was shown in part, if nothing was typed meanwhile."""
+        if request is self._asked and self._show is not None:
+            self._show(completion.text if completion else "")
 
     async def time_token(self) -> float:
         """See `Way.time_token`."""
@@ -133,11 +142,13 @@ class Ours:
         else:
             self._open.add(document.uri)
             self.workspace.opened(document)
+            self.pipeline.opened(document)
         if self.anew:
             self.pipeline.closed(document.uri)
         self.pipeline.changed(document)
         if self._running is not None:
             self._running.cancel()
+        self._asked, self._show = request, show
         self._running = asyncio.create_task(self._answer(request, show))
 
     async def _answer(self, request: CompletionRequest, show: Show) -> None:
@@ -159,6 +170,7 @@ class Ours:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
+        await self.pipeline.close()
         await self.engine.close()
 
 
@@ -225,8 +237,13 @@ def buffer_of(request: CompletionRequest) -> Buffer:
 
 
 def unlimited(settings: Settings) -> Settings:
-    """Return `settings` without a limit of time."""
-    return replace(settings)
+    """Return `settings` under which each answer is whole and made from the whole prompt."""
+    return replace(
+        settings,
+        completion=replace(settings.completion, time_budget=0),
+        context=replace(settings.context, cold_tokens=0),
+        engine=replace(settings.engine, ahead=Ahead.OFF),
+    )
 
 
 def our_windows(settings: Settings, count: Callable[[str], int]) -> tuple[Windows, int]:

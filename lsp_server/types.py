@@ -193,6 +193,11 @@ class Prompt:
     segments: tuple[Segment, ...]
     healed: str = ""
     """Text taken off the end; the answer has to begin with it (token healing)."""
+    short: tuple[Segment, ...] = ()
+    """A smaller prompt for the same place and the same healed text; empty means there is none."""
+    cold_tokens: int = 0
+    """Tokens still to be evaluated above which the answer comes from the smaller prompt; 0 means
+    that it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,8 @@ class StopReason(enum.Enum):
     STRING = "string"
     CANCELLED = "cancelled"
     CONTEXT_FULL = "context-full"
+    TIME = "time"
+    """Its time was up."""
     NOT_HEALED = "not-healed"
     """No token fits the healed text."""
 
@@ -250,6 +257,8 @@ class Generation:
     reused_tokens: int = 0
     """Tokens of the prompt that were in the KV cache already."""
     timings: Timings = field(default_factory=Timings)
+    is_short: bool = False
+    """Whether it answers the smaller prompt (see `Prompt.short`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +287,8 @@ class Completion:
     used: ContextUse = field(default_factory=ContextUse)
     is_kept: bool = False
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
+    is_part: bool = False
+    """Whether it is the beginning of a suggestion whose rest is still being computed."""
 
 
 @dataclass(frozen=True, slots=True)

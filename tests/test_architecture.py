@@ -26,6 +26,9 @@ HOMES = {
     "lsprotocol": ("lsp_server/server/", "models/fimbul_models/evaluation/driver.py"),
     "llama_cpp": (
         "lsp_server/inference/llama.py",
+        "lsp_server/inference/kvcache.py",
+        "lsp_server/inference/vocabulary.py",
+        "lsp_server/inference/quantize.py",
         "models/fimbul_models/evaluation/baseline.py",
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),

@@ -74,6 +74,22 @@ class Place:
                 return typed[:-closed]
         return typed
 
+    def is_ahead_of(self, document: Document, begin: int) -> bool:
+        """Whether typing on in a document leads here.
+
+        `begin` is how much of the left text was there before, in code points. Brackets that an
+        editor has closed meanwhile are not counted.
+        """
+        text = unified("".join(document.lines))
+        if not text.endswith(self.right) or not text.startswith(self.left[:begin]):
+            return False
+        typed = text[begin : len(text) - len(self.right)]
+        while not self.left.startswith(typed, begin):
+            if typed[-1:] not in CLOSERS.values():
+                return False
+            typed = typed[:-1]
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[_Value]):

@@ -27,6 +27,35 @@ class Stamp(msgspec.Struct, frozen=True):
     """Modification time, in nanoseconds since the epoch."""
 
 
+class Provenance(msgspec.Struct, frozen=True):
+    """How a file was made from another one on this machine, and how the two compare."""
+
+    origin: Name
+    """The model it was made from."""
+    origin_sha256: Digest
+    """Digest of that model's file."""
+    types: dict[str, str]
+    """The types of weights that were changed, by group of tensors."""
+    made: str
+    """When, in UTC, as in ``2026-11-28T01:02:03Z``."""
+    engine: str
+    """Version of the engine that made it."""
+    machine: str
+    """Key of the machine whose times these are."""
+    texts: str
+    """Digest of the texts on which both were compared."""
+    positions: int
+    """How many positions of those."""
+    agreement: float
+    """Share of them at which both choose the same token."""
+    divergence: float
+    """Mean KL divergence from the origin there, in nats."""
+    prefill_ratio: float
+    """Time of a token of a prompt by the origin's."""
+    decode_ratio: float
+    """Time of a generated token by the origin's."""
+
+
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known about one model."""
 
@@ -38,6 +67,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     verified: Stamp | None = None
     added: Model | None = None
     """Description of a model that is not in the shipped table."""
+    tuned: Provenance | None = None
+    """Where it comes from, if it was made here from another model."""
 
 
 class _File(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from lsp_server.catalogue import registry
 from lsp_server.catalogue.files import bytes_in, sha256_of
 from lsp_server.catalogue.gguf import check_gguf_magic
-from lsp_server.catalogue.registry import Record, Stamp
+from lsp_server.catalogue.registry import Provenance, Record, Stamp
 from lsp_server.catalogue.table import Model, Name, load_table
 from lsp_server.config.paths import Paths
 from lsp_server.errors import (
@@ -100,7 +100,7 @@ class ModelStore:
         if model.bytes and path.stat().st_size != model.bytes:
             raise ModelDamaged(
                 f"{path} holds {path.stat().st_size:,} bytes instead of {model.bytes:,}."
-                f" {_mend(model)}"
+                f" {self._mend(model)}"
             )
         if model.sha256 and record.verified == _stamp(path):
             return InstalledModel(model, path, model.sha256)
@@ -123,7 +123,7 @@ class ModelStore:
         if model.sha256 and found != model.sha256:
             with contextlib.suppress(ConfigError):
                 self._change(name, lambda record: msgspec.structs.replace(record, verified=None))
-            raise _wrong_digest(path, model.sha256, found, _mend(model))
+            raise _wrong_digest(path, model.sha256, found, self._mend(model))
         with contextlib.suppress(ConfigError):
             if not model.sha256:
                 self.keep_digest(name, sha256=found, size=stamp.bytes)
@@ -210,6 +210,37 @@ class ModelStore:
             self._change(name, lambda _: record)
         return self.require(name)
 
+    def keep_tuned(self, partial: Path, model: Model, provenance: Provenance) -> InstalledModel:
+        """Make the file `partial` model `model`, which was made from another one.
+
+        Call it inside of `alone`. The file moves into place all at once, and only then takes the
+        place of an earlier one of that name.
+        """
+        check_gguf_magic(partial)
+        folder = self.folder(model.name)
+        target = folder / model.file
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.replace(target)
+        record = Record(
+            model.bytes, model.sha256, verified=_stamp(target), added=model, tuned=provenance
+        )
+        self._change(model.name, lambda _: record)
+        for earlier in folder.glob("*.gguf"):
+            if earlier != target:
+                earlier.unlink()
+        self.clear_partial(model.name)
+        return self.require(model.name)
+
+    def provenance(self, name: str) -> Provenance | None:
+        """Return from what model `name` was made on this machine; None if it was not."""
+        return self._record(name).tuned
+
+    def tuned_from(self, name: str) -> str | None:
+        """Return the name of the model that was made from model `name`, if there is one."""
+        records = registry.read(self._paths.registry_file)
+        made = (other for other, record in records.items() if record.tuned)
+        return next((other for other in made if _origin(records[other]) == name), None)
+
     def remove(self, name: str) -> int:
         """Delete the file of model `name` and what is known about it; return the bytes freed.
 
@@ -288,9 +319,16 @@ class ModelStore:
         path = self._place(model)
         if not path.exists():
             raise ModelMissing(
-                f"The file of {name} is not on this machine ({path}). {_mend(model)}"
+                f"The file of {name} is not on this machine ({path}). {self._mend(model)}"
             )
         return model, path
+
+    def _mend(self, model: Model) -> str:
+        if model.sources:
+            return f"Run `fimbul models pull {model.name}`."
+        if origin := _origin(self._record(model.name)):
+            return f"Run `fimbul models tune {origin}`, which makes it again."
+        return f"Run `fimbul models remove {model.name}` and add its file again."
 
     def _check_name(self, name: str, file: Path) -> None:
         try:
@@ -323,6 +361,10 @@ class ModelStore:
         return target
 
 
+def _origin(record: Record) -> str | None:
+    return record.tuned.origin if record.tuned else None
+
+
 def _completed(model: Model, record: Record) -> Model:
     """Return a row of the table with the digest and size that were kept for it."""
     if model.sha256:
@@ -333,12 +375,6 @@ def _completed(model: Model, record: Record) -> Model:
 def _stamp(path: Path) -> Stamp:
     status = path.stat()
     return Stamp(status.st_size, status.st_mtime_ns)
-
-
-def _mend(model: Model) -> str:
-    if model.sources:
-        return f"Run `fimbul models pull {model.name}`."
-    return f"Run `fimbul models remove {model.name}` and add its file again."
 
 
 def _wrong_digest(path: Path, expected: str, found: str, advice: str) -> ModelDamaged:

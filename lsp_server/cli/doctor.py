@@ -104,8 +104,8 @@ def _model(paths: Paths, settings: Settings) -> tuple[InstalledModel | None, Fin
 
 
 async def _selftest(paths: Paths, settings: Settings, model: InstalledModel) -> list[Finding]:
-    options = load_options(settings)
     try:
+        options = load_options(settings)
         result = await run_selftest(worker_command(), model.path, options)
         remember(paths.selftest_file, result_key(model.sha256), result)
         worker = await WorkerClient.start(worker_command())

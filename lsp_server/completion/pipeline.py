@@ -1,50 +1,68 @@
 """Join the stages: a request in, a suggestion or the reason for none out.
 
-The only module that knows all stages. Knows nothing about LSP.
+The only module that knows all stages. Where an editor listens it also uses the time between
+requests: the beginning of a long suggestion is shown before its end is there, a cold place is
+answered from a small prompt while the whole one is evaluated in the pauses, and the line below is
+thought of before anybody asks. Knows nothing about LSP.
 """
 
+import asyncio
+import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
+from lsp_server.completion.ahead import next_line
 from lsp_server.completion.computation import Computation, Outdated, Strayed
+from lsp_server.completion.effort import Effort, Efforts
+from lsp_server.completion.outcomes import (
+    inserted,
+    outcome_of,
+    part_of,
+    place_of,
+    with_selection,
+)
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Ahead, Settings
+from lsp_server.context.short import lines_to_count, shortened
 from lsp_server.context.window import build_context
 from lsp_server.errors import EngineBusy, EngineError
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
-from lsp_server.postprocess.filters import Place, postprocess
+from lsp_server.postprocess.filters import postprocess
 from lsp_server.prompt.build import build_prompt as lay_out
 from lsp_server.prompt.formats import FimFormat
 from lsp_server.trigger import check_trigger
 from lsp_server.types import (
     Completion,
     CompletionRequest,
-    Context,
     ContextUse,
     Document,
-    Generation,
     Outcome,
     Position,
     Prompt,
     Rejection,
     RejectionReason,
-    StopReason,
     StopRules,
-    Surface,
     Timings,
+    TriggerKind,
 )
+
+_LOG = logging.getLogger(__name__)
 
 _OUTCOMES = 64
 """Documents whose last outcome is remembered."""
 
-_PLACE_LINES = 5
-"""Lines below the cursor that the filters see."""
+PAUSE = 0.1
+"""Seconds without a key after which time is taken for a pause; three of four gaps between the
+keys of a typist are longer."""
+
+LEARNED = 200_000
+"""Most code points of a document that the engine learns from; a longer one is mostly data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +85,6 @@ def build_prompt(
     return lay_out(context, fim, settings.prompt)
 
 
-def with_selection(request: CompletionRequest) -> CompletionRequest:
-    """Return `request` as if the selected menu item had been inserted already."""
-    selected = request.selected
-    if selected is None:
-        return request
-    document, row = request.document, request.position.line
-    line = document.lines[row]
-    changed = line[: selected.start.column] + selected.text + line[selected.end.column :]
-    lines = (*document.lines[:row], changed, *document.lines[row + 1 :])
-    cursor = Position(row, selected.start.column + len(selected.text))
-    return replace(request, document=replace(document, lines=lines), position=cursor)
-
-
 class Contexts(Protocol):
     """Decides what the model sees. `Workspace` does; an evaluation may put something else here."""
 
@@ -91,14 +96,40 @@ class Contexts(Protocol):
     ) -> Assembled:
         """Return the context of one request."""
 
+    async def foresee(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Assembled | None:
+        """Return the context at a place of a text that may come to be; None if that is too much."""
+
 
 class Pipeline:
     """The stages around one engine, and what came out of them so far."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, contexts: Contexts | None = None
+        self,
+        engine: Engine,
+        settings: Settings,
+        contexts: Contexts | None = None,
+        *,
+        looks_ahead: bool = False,
+        longer: Callable[[CompletionRequest, Completion | None], None] = lambda *_: None,
+        efforts: Efforts | None = None,
     ) -> None:
+        """Serve nothing yet.
+
+        `looks_ahead` says that requests follow each other as somebody types: pauses are used, and
+        a suggestion may come in two steps. `longer` is called with what there is at last for a
+        request that was answered with a part; None takes it back.
+        """
         self._engine = engine
+        self._looks_ahead = looks_ahead
+        self._longer = longer
+        self.efforts = efforts or Efforts()
+        """How much may be done ahead."""
+        self._idle: asyncio.Task[None] | None = None
+        self._learning: set[asyncio.Task[None]] = set()
+        self._cold: set[str] = set()
+        self._foreseen: dict[str, CachePlace] = {}
         self._contexts = contexts or Workspace()
         self.counter = TokenCounter(engine)
         """Counts tokens as the model does."""
@@ -115,6 +146,8 @@ class Pipeline:
         """Suggestions made so far."""
         self.kept = 0
         """How many of them were (the rest of) earlier ones."""
+        self.parts = 0
+        """How many of them were the beginning of one that was still being computed."""
         self.rejections: Counter[RejectionReason] = Counter()
         """Silences so far, by reason."""
 
@@ -123,9 +156,12 @@ class Pipeline:
         self.model = model
         self.counter.forget()
         self.suggestions.clear()
+        self._end_idle()
         for computation in self._computing.values():
             computation.end()
         self._computing.clear()
+        self._foreseen.clear()
+        self._cold.clear()
 
     def last_outcome(self, uri: str) -> Outcome | None:
         """Return what the last request for a document led to."""
@@ -138,21 +174,51 @@ class Pipeline:
         else:
             self.shown += 1
             self.kept += outcome.is_kept
+            self.parts += outcome.is_part
         self._last[uri] = outcome
         self._last.move_to_end(uri)
         while len(self._last) > _OUTCOMES:
             self._last.popitem(last=False)
 
+    def opened(self, document: Document) -> None:
+        """Let the engine learn from a document how the next ones may go on."""
+        if self._looks_ahead and self._availability() is None:
+            text = "".join(document.lines)[:LEARNED]
+            learning = asyncio.create_task(self._learn(text))
+            self._learning.add(learning)
+            learning.add_done_callback(self._learning.discard)
+
     def changed(self, document: Document) -> None:
         """End what is being computed for a document if its text now says something else."""
+        self._end_idle()
         if (running := self._computing.get(document.uri)) is not None:
             running.changed(document)
+
+    def visited(self, document: Document, position: Position) -> None:
+        """Evaluate the prompt of a place where the cursor stays, before anybody asks."""
+        if not self._may_look_ahead() or self._is_computing():
+            return
+        request = CompletionRequest(document, position)
+        if check_trigger(request, self.settings.completion) is None:
+            self._begin_idle(lambda: self._warm(request))
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.suggestions.forget(uri)
+        self._foreseen.pop(uri, None)
+        self._cold.discard(uri)
         if (running := self._computing.pop(uri, None)) is not None:
             running.end()
+
+    async def close(self) -> None:
+        """End all work that nobody waits for."""
+        self._end_idle()
+        for computation in self._computing.values():
+            computation.end()
+        tasks = (*self._learning, *([self._idle] if self._idle else []))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def complete(self, request: CompletionRequest) -> Outcome:
         """Return a suggestion or the reason why there is none; never raises for the engine.
@@ -164,6 +230,7 @@ class Pipeline:
         timings = replace(outcome.timings, total=_milliseconds(started))
         outcome = replace(outcome, timings=timings)
         self.note(request.document.uri, outcome)
+        self._prepare(request, outcome)
         return outcome
 
     async def _run(self, request: CompletionRequest) -> Outcome:
@@ -194,14 +261,38 @@ class Pipeline:
         while (kept := self._kept(request, asked, place, depends)) is None:
             computation = self._computation(request, asked, place, depends)
             try:
-                outcome = await computation.outcome()
+                outcome = await self._in_time(request, asked, place, computation)
             except Outdated:
                 return Rejection(RejectionReason.SUPERSEDED)
             except Strayed:
                 continue
+            if isinstance(outcome, Completion) and outcome.is_part:
+                return outcome
             if computation.request is request:
                 return outcome
         return kept
+
+    async def _in_time(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        place: CachePlace,
+        computation: Computation,
+    ) -> Outcome:
+        """Wait for the outcome, or for a part of it that can be shown once the time is up."""
+        budget = self.settings.completion.time_budget / 1000
+        if not budget or not self._looks_ahead or request.trigger_kind is TriggerKind.INVOKED:
+            return await computation.outcome()
+        left = computation.begun + budget - time.perf_counter()
+        # Where the beginning stands on the screen already, the rest of it stays there.
+        over = await computation.wait(0.0 if computation.shown else max(0.0, left))
+        while not over:
+            part = part_of(request, asked, computation.came(place))
+            if part is not None:
+                computation.shown = request
+                return part
+            over = await computation.wait()
+        return computation.result()
 
     def _kept(
         self,
@@ -218,14 +309,19 @@ class Pipeline:
         earlier, text = found.value, found.rest
         if found.closed:
             # The bracket that the editor has put there is not suggested again.
-            filtered = postprocess(text, _place_of(asked, earlier.surface))
+            filtered = postprocess(text, place_of(asked, earlier.surface))
             if isinstance(filtered, RejectionReason):
                 return None
             text = filtered
         made = earlier.generation
         nothing_new = replace(made, reused_tokens=made.prompt_tokens, timings=Timings())
-        inserted = _inserted(request, text)
-        return Completion(*inserted, earlier.surface, nothing_new, used=earlier.used, is_kept=True)
+        return Completion(
+            *inserted(request, text),
+            earlier.surface,
+            nothing_new,
+            used=earlier.used,
+            is_kept=True,
+        )
 
     def _computation(
         self,
@@ -241,26 +337,59 @@ class Pipeline:
             if running.follow(place, depends):
                 return running
             running.end()
+        self._end_idle()
 
         async def compute(tell: Callable[[str], None]) -> Outcome:
-            state = self._contexts.state(asked.document)
-            outcome = await self._compute(request, asked, tell)
+            return await self._read(request, asked, tell)
+
+        return self._begin(request, place, depends, compute)
+
+    def _begin(
+        self,
+        request: CompletionRequest,
+        place: CachePlace,
+        depends: object,
+        compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
+        *,
+        text: str = "",
+        ahead_from: int | None = None,
+    ) -> Computation:
+        """Begin to compute a suggestion, which is kept once it is there."""
+        uri = request.document.uri
+
+        async def compute_and_keep(tell: Callable[[str], None]) -> Outcome:
+            state = self._contexts.state(request.document)
+            outcome = await compute(tell)
             if isinstance(outcome, Completion):
-                text = outcome.text[len(request.selected.text) if request.selected else 0 :]
-                self.suggestions.keep(uri, place, text, outcome, depends=depends, state=state)
+                new = outcome.text[len(request.selected.text) if request.selected else 0 :]
+                self.suggestions.keep(uri, place, text + new, outcome, depends=depends, state=state)
             return outcome
 
-        begun = self._computing[uri] = Computation(request, place, depends, compute)
+        begun = Computation(
+            request, place, depends, compute_and_keep, text=text, ahead_from=ahead_from
+        )
+        begun.when_over(lambda: self._over(begun, depends))
+        self._computing[uri] = begun
         return begun
 
-    async def _compute(
+    async def _read(
         self, request: CompletionRequest, asked: CompletionRequest, tell: Callable[[str], None]
     ) -> Outcome:
-        assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
         started = time.perf_counter()
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
-        prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
+        prompt = await self._prompt(assembled)
         context_ms = _milliseconds(started)
+        return await self._answer(request, asked, assembled, prompt, tell, context_ms)
+
+    async def _answer(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        assembled: Assembled,
+        prompt: Prompt,
+        tell: Callable[[str], None],
+        context_ms: float = 0.0,
+    ) -> Outcome:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         generation = await self._engine.complete(
             prompt,
@@ -268,60 +397,130 @@ class Pipeline:
             line_has_text=bool(typed.strip()),
             on_text=tell,
         )
-        outcome = _outcome(request, asked, assembled.context, generation, context_ms)
-        return replace(outcome, used=_use(assembled))
+        if generation.is_short:
+            self._cold.add(asked.document.uri)
+        surface = assembled.context.surface
+        outcome = outcome_of(request, asked, surface, generation, context_ms)
+        return replace(outcome, used=_use(assembled, is_short=generation.is_short))
+
+    async def _prompt(self, assembled: Assembled) -> Prompt:
+        assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
+        context, options = assembled.context, self.settings.prompt
+        prompt = lay_out(context, self.model.fim, options)
+        cold = self.settings.context.cold_tokens
+        if not cold or not self._looks_ahead:
+            return prompt
+        counts = await self.counter.counts(lines_to_count(context))
+        short = lay_out(shortened(context, cold, counts.__getitem__), self.model.fim, options)
+        return replace(prompt, short=short.segments, cold_tokens=cold)
+
+    # What is done in the pauses
+
+    def _over(self, computation: Computation, depends: object) -> None:
+        """Tell the rest of what was shown in part, once it is there."""
+        shown = computation.shown
+        if shown is None:
+            return
+        try:
+            outcome = computation.result()
+        except (EngineError, Outdated, Strayed, asyncio.CancelledError):
+            return
+        if isinstance(outcome, Rejection):
+            self._longer(shown, None)
+            return
+        asked = with_selection(shown)
+        place = CachePlace.of(asked.document, asked.position)
+        if (whole := self._kept(shown, asked, place, depends)) is not None:
+            self._longer(shown, whole)
+            self._prepare(shown, whole)
+
+    def _prepare(self, request: CompletionRequest, outcome: Outcome) -> None:
+        """Use the pause that may follow."""
+        if self._looks_ahead and not self._is_computing():
+            self._begin_idle(lambda: self._look_ahead(request, outcome))
+
+    async def _look_ahead(self, request: CompletionRequest, outcome: Outcome) -> None:
+        if request.document.uri in self._cold:
+            await self._warm(with_selection(request))
+        if isinstance(outcome, Completion) and self._may_look_ahead():
+            target = next_line(request, outcome)
+            if target is not None:
+                await self._foresee(request, target)
+
+    async def _warm(self, asked: CompletionRequest) -> None:
+        """Evaluate the whole prompt of a place."""
+        if self._availability() is not None or self.model is None:
+            return
+        assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
+        prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
+        await self._engine.prefill(prompt)
+        self._cold.discard(asked.document.uri)
+
+    async def _foresee(self, request: CompletionRequest, target: CompletionRequest) -> None:
+        """Begin to compute a suggestion for a place that the user is on the way to.
+
+        It stands for the begin of that line, so that it is found whatever indentation is put there.
+        """
+        if self._availability() is not None or self.model is None:
+            return
+        uri, depends = request.document.uri, (self.model.name, self.settings)
+        there = CachePlace.of(target.document, target.position)
+        indentation = target.document.line(target.position.line)[: target.position.column]
+        place = replace(there, left=there.left[: len(there.left) - len(indentation)])
+        if self._foreseen.get(uri) == place:
+            return
+        assembled = await self._contexts.foresee(target, self.settings, self.counter.counts)
+        if assembled is None or self._is_computing():
+            return
+        self._foreseen[uri] = place
+        prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
+
+        async def compute(tell: Callable[[str], None]) -> Outcome:
+            return await self._answer(target, target, assembled, prompt, tell)
+
+        here = CachePlace.of(request.document, request.position)
+        self._begin(target, place, depends, compute, text=indentation, ahead_from=len(here.left))
+
+    def _may_look_ahead(self) -> bool:
+        wanted = self.settings.engine.ahead
+        if not self._looks_ahead or wanted is Ahead.OFF:
+            return False
+        return wanted is Ahead.ALWAYS or self.efforts.now() is Effort.FULL
+
+    async def _learn(self, text: str) -> None:
+        try:
+            await self._engine.learn([text])
+        except EngineError as error:
+            _LOG.debug("nothing was learned from a document: %s", type(error).__name__)
+
+    def _is_computing(self) -> bool:
+        return any(not computation.is_over for computation in self._computing.values())
+
+    def _begin_idle(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._end_idle()
+        self._idle = asyncio.create_task(_after_pause(work), name="pause")
+
+    def _end_idle(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
 
-def _outcome(
-    request: CompletionRequest,
-    asked: CompletionRequest,
-    context: Context,
-    generation: Generation,
-    context_ms: float,
-) -> Outcome:
-    started = time.perf_counter()
-    text = _refusal(generation) or postprocess(generation.text, _place_of(asked, context.surface))
-    timings = replace(
-        generation.timings, context=context_ms, filters=_milliseconds(started), total=0.0
-    )
-    if isinstance(text, RejectionReason):
-        return Rejection(
-            text, generation.stop.value, timings, prompt_tokens=generation.prompt_tokens
-        )
-    return Completion(*_inserted(request, text), context.surface, generation, timings)
+async def _after_pause(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await asyncio.sleep(PAUSE)
+        await work()
+    except EngineError as error:
+        # Whoever asks next is told why there is no suggestion.
+        _LOG.debug("a pause was not used: %s", type(error).__name__)
 
 
-def _place_of(asked: CompletionRequest, surface: Surface) -> Place:
-    row, column = asked.position.line, asked.position.column
-    line = asked.document.line(row)
-    below = asked.document.lines[row + 1 : row + 1 + _PLACE_LINES]
-    return Place(
-        typed=line[:column],
-        rest_of_line=line[column:],
-        next_lines=tuple(line.rstrip("\r\n") for line in below),
-        surface=surface,
-    )
-
-
-def _inserted(request: CompletionRequest, text: str) -> tuple[str, Position, Position]:
-    """Return what to insert, and the place that it takes: a selected menu item goes with it."""
-    if (selected := request.selected) is None:
-        return text, request.position, request.position
-    return selected.text + text, selected.start, selected.end
-
-
-def _use(assembled: Assembled) -> ContextUse:
+def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:
+    if is_short:
+        return ContextUse()
     selection = assembled.selection
     sources = tuple(snippet.source for snippet in selection.snippets)
     return ContextUse(selection.tokens, sources, bool(assembled.hint))
-
-
-def _refusal(generation: Generation) -> RejectionReason | None:
-    if generation.stop is StopReason.CANCELLED:
-        return RejectionReason.CANCELLED
-    if generation.stop is StopReason.NOT_HEALED:
-        return RejectionReason.NOT_HEALED
-    return None
 
 
 def _milliseconds(started: float) -> float:

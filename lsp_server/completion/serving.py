@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import Model
@@ -13,6 +14,9 @@ from lsp_server.inference.machine import default_threads
 from lsp_server.inference.protocol import LoadOptions
 from lsp_server.prompt.formats import FORMATS, FimFormat, custom_format, family_of
 from lsp_server.types import ModelDescription
+
+_GGUF = b"GGUF"
+"""What such a file begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,35 @@ def fim_format(model: Model, description: ModelDescription) -> FimFormat:
 
 
 def load_options(settings: Settings) -> LoadOptions:
-    """Return how a model is loaded under some settings."""
+    """Return how a model is loaded under some settings; raises ModelError if that cannot be."""
     return LoadOptions(
         threads=settings.engine.threads or default_threads(),
         context_length=settings.engine.context_length,
+        gpu_layers=settings.engine.gpu_layers,
+        adapter=_adapter(settings.engine.adapter),
+        adapter_scale=settings.engine.adapter_percent / 100,
     )
+
+
+def _adapter(setting: str) -> str:
+    """Return the path of the adapter, checked as far as it can be without loading it."""
+    if not setting:
+        return ""
+    path = Path(setting).expanduser()
+    if not path.is_absolute():
+        raise ModelError(
+            f"engine.adapter = {setting} is not an absolute path; write where the file lies, from "
+            "the root or from ~ on."
+        )
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_GGUF))
+    except OSError as error:
+        raise ModelError(
+            f"The adapter {path} (engine.adapter) cannot be read: {error.strerror}."
+        ) from error
+    if begin != _GGUF:
+        raise ModelError(
+            f"{path} (engine.adapter) is no GGUF file; convert the adapter to that form first."
+        )
+    return str(path)

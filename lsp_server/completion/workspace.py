@@ -154,6 +154,26 @@ class Workspace:
         self._remember(window)
         return self._assembled(document, window, selection, hint)
 
+    async def foresee(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Assembled | None:
+        """Return what the model would see at a place of a text that may come to be.
+
+        Nothing is remembered of it. None where the prompt would have to be chosen anew: that is
+        too much for a guess.
+        """
+        document, options = request.document, settings.context
+        previous, chosen = self._windows.get(document.uri), self._choices.get(document.uri)
+        if previous is None or chosen is None or options != self._options or options.hint_tokens:
+            return None
+        counts = await count(lines_to_count(request, options, previous))
+        parsed = language_for(document.language, document.path) is not None
+        room = options.prefix_tokens // SKELETON_SHARE if parsed else 0
+        window = place_window(request, options, counts.__getitem__, previous, skeleton_tokens=room)
+        if window.wants_skeleton or window.first != previous.first:
+            return None
+        return self._assembled(document, window, chosen.selection, "")
+
     async def explain(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Explanation:

@@ -104,7 +104,7 @@ def _parse(entry: Entry, raw: Any, current: Any) -> Any:
     if entry.type is int:
         return _parse_int(entry, raw, kept)
     if entry.type is str:
-        if isinstance(raw, str) and raw:
+        if isinstance(raw, str) and (raw or not entry.default):
             return raw
         raise ValueError(f"is {raw!r}, not a name{kept}")
     return _parse_list(entry, raw, kept)

@@ -84,6 +84,15 @@ class ContextForm(enum.Enum):
     NONE = "none"
 
 
+class Ahead(enum.Enum):
+    """When pauses are used; strictest last."""
+
+    ALWAYS = "always"
+    AUTO = "auto"
+    """Neither on battery nor while the machine is busy."""
+    OFF = "off"
+
+
 class LogLevel(enum.Enum):
     """How much the server writes to its error stream."""
 
@@ -134,6 +143,14 @@ class CompletionOptions:
         minimum=1,
         maximum=1024,
     )
+    time_budget: int = _option(
+        150,
+        "Time after which the beginning of a suggestion is shown that is still being computed; the"
+        " rest follows. 0 always waits for the whole.",
+        unit="milliseconds",
+        minimum=0,
+        maximum=60000,
+    )
 
 
 @dataclass(frozen=True)
@@ -172,6 +189,14 @@ class ContextOptions:
         tighten=Tighten.LOWER,
         minimum=0,
         maximum=512,
+    )
+    cold_tokens: int = _option(
+        200,
+        "Size of the prompt where nothing is evaluated yet, such as at the first suggestion of a"
+        " session; it grows in the pauses. 0 always waits for the whole.",
+        unit="tokens",
+        minimum=0,
+        maximum=32768,
     )
     sources: tuple[str, ...] = _option(
         SOURCES,
@@ -221,6 +246,31 @@ class EngineOptions:
         tighten=Tighten.LOWER,
         minimum=256,
         maximum=131072,
+    )
+    gpu_layers: int = _option(
+        0,
+        "Layers that a graphics processor computes, where the engine was built for one.",
+        unit="layers",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=10000,
+    )
+    adapter: str = _option(
+        "",
+        "Path of a LoRA adapter for the model, a GGUF file; empty is none.",
+    )
+    adapter_percent: int = _option(
+        100,
+        "Weight of the adapter; 100 is as it was trained.",
+        unit="percent",
+        minimum=0,
+        maximum=1000,
+    )
+    ahead: Ahead = _option(
+        Ahead.AUTO,
+        "Use pauses to evaluate what comes next: the place of the cursor, the line below. auto"
+        " rests on battery and while the machine is busy.",
+        tighten=Tighten.LATER_CHOICE,
     )
 
 

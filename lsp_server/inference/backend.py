@@ -7,7 +7,16 @@ everything around them (pipes, cancelling, crashes, restarts) is the same.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from lsp_server.inference.protocol import Complete, Counters, Finished, Load, Loaded, Prefill
+from lsp_server.inference.protocol import (
+    Complete,
+    Counters,
+    Finished,
+    Learn,
+    Learned,
+    Load,
+    Loaded,
+    Prefill,
+)
 
 
 class Cancelled(Exception):  # It is an outcome, not an error.
@@ -32,6 +41,9 @@ class Backend(Protocol):
 
     def prefill(self, request: Prefill) -> Finished:
         """Evaluate a prompt and generate nothing."""
+
+    def learn(self, request: Learn) -> Learned:
+        """Take in texts from which answers are guessed ahead; called with short ones."""
 
     def cancel(self) -> None:
         """Make the running request end as soon as it can."""

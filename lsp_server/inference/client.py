@@ -26,6 +26,8 @@ from lsp_server.inference.protocol import (
     CountTokens,
     Failed,
     Finished,
+    Learn,
+    Learned,
     Load,
     Loaded,
     LoadOptions,
@@ -37,7 +39,7 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
-from lsp_server.types import Generation, Prompt, StopReason, StopRules, Timings
+from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules, Timings
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ _STDERR_LINES = 20
 DEAF_SECONDS = 10.0
 """Time after which a worker that does not react to a cancellation is taken for hung."""
 
-_Kind = TypeVar("_Kind", Loaded, Counted, Finished, Counters)
+_Kind = TypeVar("_Kind", Loaded, Counted, Finished, Learned, Counters)
 
 WORKER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
@@ -133,12 +135,14 @@ class WorkerClient:
         """Generate; cancelling the awaiting task cancels the generation in the worker."""
         request = Complete(
             id=self._number(),
-            segments=_wire(prompt),
+            segments=_wire(prompt.segments),
             healed=prompt.healed,
             max_tokens=stop.max_tokens,
             max_lines=stop.max_lines,
             line_has_text=line_has_text,
             stop_strings=list(stop.strings),
+            short=_wire(prompt.short),
+            cold_tokens=prompt.cold_tokens,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text
@@ -149,8 +153,12 @@ class WorkerClient:
 
     async def prefill(self, prompt: Prompt) -> Generation:
         """Evaluate `prompt` into the KV cache."""
-        request = Prefill(self._number(), _wire(prompt))
+        request = Prefill(self._number(), _wire(prompt.segments))
         return _generation(_expect(Finished, await self._ask(request)))
+
+    async def learn(self, texts: list[str]) -> None:
+        """Take in `texts`, when the worker has nothing else to do."""
+        _expect(Learned, await self._ask(Learn(self._number(), texts)))
 
     async def counters(self) -> Counters:
         """Return what the worker has done so far."""
@@ -247,8 +255,8 @@ class WorkerClient:
             self._stderr.append(line.decode("utf-8", "replace").strip())
 
 
-def _wire(prompt: Prompt) -> list[WireSegment]:
-    return [WireSegment(segment.text, segment.special) for segment in prompt.segments]
+def _wire(segments: Sequence[Segment]) -> list[WireSegment]:
+    return [WireSegment(segment.text, segment.special) for segment in segments]
 
 
 def _expect(kind: type[_Kind], answer: AnyAnswer) -> _Kind:
@@ -267,4 +275,5 @@ def _generation(answer: Finished) -> Generation:
         prompt_tokens=answer.prompt_tokens,
         reused_tokens=answer.reused_tokens,
         timings=Timings(prefill=answer.prefill_ms, decode=answer.decode_ms),
+        is_short=answer.is_short,
     )

@@ -77,7 +77,17 @@ class Engine(Protocol):
         """Generate; cancelling the awaiting task ends the generation."""
 
     async def prefill(self, prompt: Prompt) -> Generation:
-        """Evaluate a prompt ahead of its use."""
+        """Evaluate a prompt ahead of its use.
+
+        A completion that comes meanwhile ends it; what was evaluated stays of use. The smaller
+        prompt in `prompt` is not looked at.
+        """
+
+    async def learn(self, texts: list[str]) -> None:
+        """Take in texts that answers may resemble, when there is nothing else to do.
+
+        It only makes answers faster. Returns when it is done; a restarted engine has forgotten.
+        """
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -157,6 +167,10 @@ class LocalEngine:
     async def prefill(self, prompt: Prompt) -> Generation:
         """See `Engine.prefill`."""
         return await self._ready().prefill(prompt)
+
+    async def learn(self, texts: list[str]) -> None:
+        """See `Engine.learn`."""
+        await self._ready().learn(texts)
 
     def _ready(self) -> WorkerClient:
         if self._state is EngineState.READY and self._worker is not None:

@@ -1,12 +1,11 @@
-"""llama.cpp behind the backend protocol: the one place that imports llama_cpp.
+"""llama.cpp behind the backend protocol.
 
-The low-level binding is used, with an own loop: logits only where a token is chosen, the KV
-cache reused by the longest common prefix of tokens, an abort callback that ends an evaluation
-between two nodes of the graph, and token healing as a constraint on the first tokens. Runs in
-a worker process only. Knows nothing about documents or prompts' orders.
+The low-level binding is used, with an own loop: the KV cache is reused by the longest common
+prefix of tokens (`kvcache`), tokens are guessed ahead (`drafts`), and an answer is decoded
+greedily (`decoding`). Runs in a worker process only. Knows nothing about documents or prompts'
+orders.
 """
 
-import bisect
 import ctypes
 import time
 from collections.abc import Callable
@@ -14,145 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp
-import numpy as np
-import numpy.typing as npt
+from msgspec import structs
 
 from lsp_server.errors import EngineRefused, ModelUnusable
-from lsp_server.inference.backend import Cancelled, common_length
+from lsp_server.inference.decoding import Decoding
+from lsp_server.inference.drafts import Drafter
+from lsp_server.inference.kvcache import KvCache
 from lsp_server.inference.protocol import (
     Complete,
     Counters,
     Finished,
+    Learn,
+    Learned,
     Load,
     Loaded,
+    LoadOptions,
     Prefill,
     WireSegment,
 )
-from lsp_server.inference.stopping import AnswerText
+from lsp_server.inference.vocabulary import Vocabulary
 from lsp_server.types import StopReason
-
-BATCH = 128
-"""Tokens evaluated in one piece. Larger ones are not faster on two cores, and the abort
-callback is polled between the nodes of one piece (measured in `LOG.md`)."""
-
-_KEPT_SEGMENTS = 256
-"""Texts whose tokens are remembered; a prompt has about six, and most stay as they were."""
-
-_LINE_BREAKS = frozenset(b"\r\n")
-
-_FIM_ROLES = {
-    "prefix": "llama_vocab_fim_pre",
-    "suffix": "llama_vocab_fim_suf",
-    "middle": "llama_vocab_fim_mid",
-    "pad": "llama_vocab_fim_pad",
-    "repository": "llama_vocab_fim_rep",
-    "separator": "llama_vocab_fim_sep",
-}
-
-
-class Vocabulary:
-    """The tokens of one model, as bytes, and how to find them."""
-
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
-        self.size: int = llama_cpp.llama_vocab_n_tokens(handle)
-        self._remembered: dict[str, tuple[int, ...]] = {}
-        self.control = np.zeros(self.size, dtype=bool)
-        self.pieces: list[bytes] = []
-        self._read_pieces()
-        plain = [token for token in range(self.size) if self._is_plain(token)]
-        plain.sort(key=self.pieces.__getitem__)
-        self._sorted_ids = np.array(plain, dtype=np.int64)
-        self._sorted_pieces = [self.pieces[token] for token in plain]
-
-    def _read_pieces(self) -> None:
-        buffer = ctypes.create_string_buffer(512)
-        for token in range(self.size):
-            length = llama_cpp.llama_token_to_piece(self._handle, token, buffer, 512, 0, True)
-            self.pieces.append(buffer.raw[:length] if length > 0 else b"")
-            self.control[token] = llama_cpp.llama_vocab_is_control(
-                self._handle, token
-            ) or llama_cpp.llama_vocab_is_eog(self._handle, token)
-
-    def _is_plain(self, token: int) -> bool:
-        return bool(self.pieces[token]) and not self.control[token]
-
-    def tokenize(self, text: str) -> tuple[int, ...]:
-        """Return the tokens of `text`, in which no special token is recognised."""
-        known = self._remembered.get(text)
-        if known is None:
-            known = self._tokenize(text.encode(), special=False)
-            while len(self._remembered) >= _KEPT_SEGMENTS:
-                self._remembered.pop(next(iter(self._remembered)), None)
-            self._remembered[text] = known
-        return known
-
-    def count(self, text: str) -> int:
-        """Return the number of tokens of `text` without remembering them."""
-        return len(self._tokenize(text.encode(), special=False))
-
-    def special(self, text: str) -> int:
-        """Return the single special token that is spelled `text`."""
-        tokens = self._tokenize(text.encode(), special=True)
-        if len(tokens) != 1 or not text:
-            raise EngineRefused(
-                f"The model has no token {text!r}. Its FIM format does not fit: see "
-                "`fimbul models list`, or add the file again with its own FIM tokens."
-            )
-        return tokens[0]
-
-    def _tokenize(self, text: bytes, *, special: bool) -> tuple[int, ...]:
-        room = len(text) + 8
-        tokens = (llama_cpp.llama_token * room)()
-        count = llama_cpp.llama_tokenize(
-            self._handle, text, len(text), tokens, room, False, special
-        )
-        if count < 0:
-            raise EngineRefused("The text could not be split into tokens.")
-        return tuple(tokens[:count])
-
-    def starts(self) -> tuple[int, ...]:
-        """Return the tokens that every sequence of this model begins with."""
-        if not llama_cpp.llama_vocab_get_add_bos(self._handle):
-            return ()
-        token = llama_cpp.llama_vocab_bos(self._handle)
-        return (token,) if token >= 0 else ()
-
-    def fitting(self, wanted: bytes) -> npt.NDArray[np.int64]:
-        """Return the tokens that begin with `wanted` or that `wanted` begins with.
-
-        Tokens that hold a line break are left out: healing happens inside a line, and a token
-        such as ``(`` with a break behind it would end the suggestion before it began.
-        """
-        low = bisect.bisect_left(self._sorted_pieces, wanted)
-        high = bisect.bisect_left(self._sorted_pieces, wanted + b"\xff" * 8)
-        found = [
-            int(self._sorted_ids[index])
-            for index in range(low, high)
-            if not _LINE_BREAKS.intersection(self._sorted_pieces[index])
-        ]
-        for length in range(1, len(wanted)):
-            begin = wanted[:length]
-            index = bisect.bisect_left(self._sorted_pieces, begin)
-            while index < len(self._sorted_pieces) and self._sorted_pieces[index] == begin:
-                found.append(int(self._sorted_ids[index]))
-                index += 1
-        return np.array(found, dtype=np.int64)
-
-    def fim_tokens(self) -> dict[str, str]:
-        """Return the texts of the FIM tokens that the file declares, by role."""
-        found = {}
-        for role, function in _FIM_ROLES.items():
-            token = getattr(llama_cpp, function)(self._handle)
-            if 0 <= token < self.size:
-                found[role] = self.pieces[token].decode("utf-8", "replace")
-        return found
-
-    def special_texts(self) -> list[str]:
-        """Return the texts of all control tokens."""
-        return [
-            self.pieces[token].decode("utf-8", "replace") for token in np.flatnonzero(self.control)
-        ]
 
 
 class LlamaBackend:
@@ -161,18 +41,15 @@ class LlamaBackend:
     def __init__(self) -> None:
         self._log: list[str] = []
         self._stopping: bool = False
-        # Kept as attributes: llama.cpp goes on calling them.
+        # Kept as an attribute: llama.cpp goes on calling it.
         self._log_callback = llama_cpp.llama_log_callback(self._on_log)
-        self._abort_callback = llama_cpp.ggml_abort_callback(lambda _data: self._stopping)
         llama_cpp.llama_log_set(self._log_callback, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
         _load_cpu_variants()
         self._model: Any = None
-        self._context: Any = None
-        self._batch: Any = None
         self._vocabulary: Vocabulary | None = None
-        self._cells: list[int] = []
-        self._context_length = 0
+        self._cache: KvCache | None = None
+        self._drafter = Drafter(0)
         self._totals = dict.fromkeys(
             ("requests", "prompt_tokens", "reused_tokens", "generated_tokens"), 0
         )
@@ -195,7 +72,7 @@ class LlamaBackend:
         parameters = llama_cpp.llama_model_default_params()
         parameters.vocab_only = request.options.vocabulary_only
         parameters.use_extra_bufts = request.options.extra_buffers
-        parameters.n_gpu_layers = 0
+        parameters.n_gpu_layers = request.options.gpu_layers
         self._model = llama_cpp.llama_model_load_from_file(request.path.encode(), parameters)
         if not self._model:
             raise ModelUnusable(self._why(f"{request.path} cannot be loaded as a model"))
@@ -203,7 +80,10 @@ class LlamaBackend:
         if self._vocabulary.size == 0:
             raise ModelUnusable(f"{request.path} holds no vocabulary.")
         if not request.options.vocabulary_only:
-            self._make_context(request)
+            self._cache = KvCache(self._model, request.options, self._is_stopping, self._why)
+            self._adapt(request.options, self._cache)
+            drafts = request.options.draft_tokens if self._cache.forgets_its_end else 0
+            self._drafter = Drafter(drafts)
         return Loaded(
             id=request.id,
             architecture=self._metadata("general.architecture"),
@@ -216,29 +96,28 @@ class LlamaBackend:
             milliseconds=_milliseconds(started),
         )
 
-    def _make_context(self, request: Load) -> None:
-        parameters = llama_cpp.llama_context_default_params()
-        parameters.n_ctx = request.options.context_length
-        parameters.n_batch = parameters.n_ubatch = BATCH
-        parameters.n_threads = parameters.n_threads_batch = request.options.threads
-        parameters.no_perf = True
-        parameters.abort_callback = self._abort_callback
-        self._context = llama_cpp.llama_init_from_model(self._model, parameters)
-        if not self._context:
-            raise ModelUnusable(self._why(f"No context could be made for {request.path}"))
-        self._context_length = llama_cpp.llama_n_ctx(self._context)
-        self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
+    def _adapt(self, options: LoadOptions, cache: KvCache) -> None:
+        """Load the adapter, if there is one; it is freed with the model."""
+        if not options.adapter:
+            return
+        adapter = llama_cpp.llama_adapter_lora_init(self._model, options.adapter.encode())
+        if not adapter or not cache.adapt(adapter, options.adapter_scale):
+            raise ModelUnusable(
+                self._why(
+                    f"{options.adapter} (engine.adapter) cannot be used as an adapter of this model"
+                )
+            )
 
     def _free(self) -> None:
         self._vocabulary = None
-        self._cells = []
-        if self._batch is not None:
-            llama_cpp.llama_batch_free(self._batch)
-        if self._context:
-            llama_cpp.llama_free(self._context)
+        if self._cache is not None:
+            self._cache.close()
         if self._model:
             llama_cpp.llama_model_free(self._model)
-        self._batch = self._context = self._model = None
+        self._cache = self._model = None
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """See `Backend.count_tokens`."""
@@ -248,49 +127,56 @@ class LlamaBackend:
     def prefill(self, request: Prefill) -> Finished:
         """See `Backend.prefill`."""
         started = time.perf_counter()
+        cache = self._require_cache()
         prompt = self._tokens(request.segments, room=1)
-        reused = self._evaluate_prompt(prompt)
+        reused = len(prompt)
+        if list(cache.cells[: len(prompt)]) != prompt:
+            reused = cache.enter(prompt)
+            self._drafter.learn_from(prompt, reused)
+            cache.evaluate(prompt[reused:], outputs=0)
         return self._finished(request.id, prompt, reused, _milliseconds(started))
+
+    def learn(self, request: Learn) -> Learned:
+        """See `Backend.learn`."""
+        vocabulary = self._require_vocabulary()
+        for text in request.texts if self._drafter.is_on else ():
+            self._drafter.learn(vocabulary.split(text))
+        return Learned(request.id)
 
     def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""
-        vocabulary = self._require_vocabulary()
         started = time.perf_counter()
-        prompt = self._tokens(request.segments, room=request.max_tokens)
-        reused = self._evaluate_prompt(prompt)
-        prefill_ms = _milliseconds(started)
-        answer = AnswerText(request)
-        remaining = request.healed.encode()
-        logprobs: list[float] = []
-        started = time.perf_counter()
-        stop = None
-        while stop is None:
-            token, logprob = self._choose(remaining)
-            if token is None:
-                stop = StopReason.NOT_HEALED
-                break
-            if vocabulary.control[token]:
-                stop = StopReason.END
-                break
-            piece = vocabulary.pieces[token]
-            remaining = remaining[len(piece) :]
-            logprobs.append(logprob)
-            stop = answer.add(piece)
-            if fresh := answer.fresh():
-                emit(fresh)
-            if stop is None:
-                self._decode([token], len(self._cells))
-        finished = self._finished(request.id, prompt, reused, prefill_ms)
-        self._decode_ms += (decode_ms := _milliseconds(started))
-        self._totals["generated_tokens"] += len(logprobs)
-        return Finished(
-            **{name: getattr(finished, name) for name in ("id", "prompt_tokens", "reused_tokens")},
-            text=answer.text(),
-            stop=stop.value,
-            logprobs=logprobs,
-            prefill_ms=prefill_ms,
-            decode_ms=decode_ms,
+        prompt, is_short = self._choose_prompt(request)
+        decoding = Decoding(
+            self._require_vocabulary(), self._require_cache(), self._drafter, request, emit
         )
+        reused = decoding.begin(prompt)
+        prefill_ms = _milliseconds(started)
+        started = time.perf_counter()
+        stop = decoding.run()
+        self._decode_ms += (decode_ms := _milliseconds(started))
+        self._totals["generated_tokens"] += len(decoding.logprobs)
+        return structs.replace(
+            self._finished(request.id, prompt, reused, prefill_ms),
+            text=decoding.text,
+            stop=stop.value,
+            logprobs=decoding.logprobs,
+            decode_ms=decode_ms,
+            is_short=is_short,
+        )
+
+    def _choose_prompt(self, request: Complete) -> tuple[list[int], bool]:
+        """Return the prompt to answer, and whether it is the smaller one."""
+        cache = self._require_cache()
+        whole = self._tokens(request.segments, room=request.max_tokens)
+        if not (request.short and request.cold_tokens):
+            return whole, False
+        missing = len(whole) - cache.held(whole)
+        if missing <= request.cold_tokens:
+            return whole, False
+        short = self._tokens(request.short, room=request.max_tokens)
+        is_short = len(short) - cache.held(short) < missing
+        return (short if is_short else whole), is_short
 
     def _finished(
         self, request_id: int, prompt: list[int], reused: int, prefill_ms: float
@@ -304,7 +190,7 @@ class LlamaBackend:
         )
 
     def _tokens(self, segments: list[WireSegment], room: int) -> list[int]:
-        vocabulary = self._require_vocabulary()
+        vocabulary, cache = self._require_vocabulary(), self._require_cache()
         tokens = list(vocabulary.starts())
         for segment in segments:
             if segment.special:
@@ -314,76 +200,12 @@ class LlamaBackend:
         if not tokens:
             # A model without a begin token still needs something to look at.
             tokens.extend(vocabulary.tokenize("\n"))
-        if len(tokens) + room > self._context_length:
+        if len(tokens) + room > cache.length:
             raise EngineRefused(
                 f"A prompt of {len(tokens)} tokens and {room} to generate do not fit into "
-                f"engine.context_length = {self._context_length}; lower context.prefix_tokens."
+                f"engine.context_length = {cache.length}; lower context.prefix_tokens."
             )
         return tokens
-
-    def _evaluate_prompt(self, prompt: list[int]) -> int:
-        """Bring the KV cache to exactly `prompt`; return how many tokens were there already."""
-        reused = common_length(self._cells, prompt)
-        # The last token is evaluated in any case: its logits are what the answer begins with.
-        self._trim(min(reused, len(prompt) - 1))
-        reused = len(self._cells)
-        for start in range(reused, len(prompt), BATCH):
-            self._decode(prompt[start : start + BATCH], start, last=start + BATCH >= len(prompt))
-        return reused
-
-    def _trim(self, length: int) -> None:
-        if length < len(self._cells):
-            memory = llama_cpp.llama_get_memory(self._context)
-            if not llama_cpp.llama_memory_seq_rm(memory, 0, length, -1):
-                # A recurrent model cannot forget its end only.
-                llama_cpp.llama_memory_clear(memory, True)
-                length = 0
-            del self._cells[length:]
-
-    def _decode(self, tokens: list[int], start: int, *, last: bool = True) -> None:
-        if self._stopping:
-            raise Cancelled
-        batch = self._batch
-        batch.n_tokens = len(tokens)
-        for index, token in enumerate(tokens):
-            batch.token[index] = token
-            batch.pos[index] = start + index
-            batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = 0
-            batch.logits[index] = 0
-        batch.logits[len(tokens) - 1] = int(last)
-        status = llama_cpp.llama_decode(self._context, batch)
-        if status == 0:
-            self._cells.extend(tokens)
-            return
-        self._keep_what_is_whole()
-        if self._stopping:
-            raise Cancelled
-        raise EngineRefused(self._why(f"The model could not be evaluated (status {status})"))
-
-    def _keep_what_is_whole(self) -> None:
-        """Trim what an evaluation that was cut short has left in the KV cache."""
-        memory = llama_cpp.llama_get_memory(self._context)
-        held = llama_cpp.llama_memory_seq_pos_max(memory, 0) + 1
-        if held > len(self._cells):
-            llama_cpp.llama_memory_seq_rm(memory, 0, len(self._cells), -1)
-        del self._cells[held:]
-
-    def _choose(self, remaining: bytes) -> tuple[int | None, float]:
-        """Return the likeliest token, greedily, and its log probability among all tokens."""
-        vocabulary = self._require_vocabulary()
-        pointer = llama_cpp.llama_get_logits_ith(self._context, -1)
-        logits = np.ctypeslib.as_array(pointer, shape=(vocabulary.size,))
-        if remaining:
-            candidates = vocabulary.fitting(remaining)
-            if len(candidates) == 0:
-                return None, 0.0
-            token = int(candidates[np.argmax(logits[candidates])])
-        else:
-            token = int(np.argmax(logits))
-        highest = float(logits.max())
-        normaliser = highest + float(np.log(np.exp(logits - highest).sum()))
-        return token, float(logits[token]) - normaliser
 
     def counters(self, request_id: int) -> Counters:
         """See `Backend.counters`."""
@@ -392,13 +214,21 @@ class LlamaBackend:
             **self._totals,
             prefill_ms=self._prefill_ms,
             decode_ms=self._decode_ms,
-            cached_tokens=len(self._cells),
+            cached_tokens=len(self._cache.cells) if self._cache else 0,
+            drafted=self._drafter.drafted,
+            accepted=self._drafter.accepted,
+            restored=self._cache.restored if self._cache else 0,
         )
 
     def _require_vocabulary(self) -> Vocabulary:
         if self._vocabulary is None:
             raise EngineRefused("No model is loaded.")
         return self._vocabulary
+
+    def _require_cache(self) -> KvCache:
+        if self._cache is None:
+            raise EngineRefused("No model is loaded.")
+        return self._cache
 
     def _metadata(self, key: str) -> str:
         buffer = ctypes.create_string_buffer(512)

@@ -97,10 +97,14 @@ def build_key() -> str:
     return f"{engine_version()}-{digest}"
 
 
+def physical_cores() -> int:
+    """Return how many cores the machine has, those that are only half of one not counted."""
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+
+
 def default_threads() -> int:
     """Return how many threads serve a model best when the user does not say."""
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    return max(1, min(_MOST_THREADS, cores))
+    return max(1, min(_MOST_THREADS, physical_cores()))
 
 
 def _output(command: list[str]) -> str:

@@ -30,6 +30,14 @@ class LoadOptions(msgspec.Struct, frozen=True):
     extra_buffers: bool = True
     """Whether llama.cpp may repack weights for this processor (`use_extra_bufts`)."""
     vocabulary_only: bool = False
+    draft_tokens: int = 7
+    """Most tokens that are guessed ahead and checked in one evaluation; 0 means none."""
+    gpu_layers: int = 0
+    """Layers that a graphics processor computes, where the build of llama.cpp can use one."""
+    adapter: str = ""
+    """Path of a LoRA adapter in GGUF form; empty means none."""
+    adapter_scale: float = 1.0
+    """What the adapter's change is multiplied by; 1 is as it was trained."""
 
 
 class Load(Request, frozen=True):
@@ -53,7 +61,10 @@ class WireSegment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Prefill(Request, frozen=True):
-    """Evaluate a prompt into the KV cache; answered by `Finished` without text."""
+    """Evaluate a prompt into the KV cache; answered by `Finished` without text.
+
+    It gives way to a `Complete`, and is then answered as cancelled.
+    """
 
     segments: list[WireSegment]
 
@@ -68,6 +79,19 @@ class Complete(Request, frozen=True):
     line_has_text: bool
     """Whether the cursor's line has something left of the cursor, the healed text included."""
     stop_strings: list[str] = []
+    short: list[WireSegment] = []
+    """A smaller prompt for the same place; empty means there is none."""
+    cold_tokens: int = 0
+    """Tokens still to be evaluated above which `short` is answered; 0 means never."""
+
+
+class Learn(Request, frozen=True):
+    """Take in texts from which answers are guessed ahead; answered by `Learned`.
+
+    It is done when nothing else is to do.
+    """
+
+    texts: list[str]
 
 
 class Cancel(Request, frozen=True):
@@ -78,7 +102,7 @@ class Statistics(Request, frozen=True):
     """Ask for counters; answered by `Counters`."""
 
 
-AnyRequest = Load | CountTokens | Prefill | Complete | Cancel | Statistics
+AnyRequest = Load | CountTokens | Prefill | Complete | Learn | Cancel | Statistics
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
@@ -124,6 +148,12 @@ class Finished(Answer, frozen=True):
     reused_tokens: int
     prefill_ms: float
     decode_ms: float
+    is_short: bool = False
+    """Whether the smaller prompt was answered; the token counts are then that prompt's."""
+
+
+class Learned(Answer, frozen=True):
+    """The texts were taken in."""
 
 
 class Failed(Answer, frozen=True):
@@ -143,9 +173,15 @@ class Counters(Answer, frozen=True):
     decode_ms: float
     cached_tokens: int
     """Tokens in the KV cache now."""
+    drafted: int = 0
+    """Tokens that were guessed ahead and evaluated."""
+    accepted: int = 0
+    """Those of them that were right."""
+    restored: int = 0
+    """How often saved work was gone back to."""
 
 
-AnyAnswer = Loaded | Counted | Piece | Finished | Failed | Counters
+AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Failed | Counters
 
 _ENCODER = msgspec.msgpack.Encoder()
 _REQUESTS = msgspec.msgpack.Decoder(AnyRequest)

@@ -22,6 +22,8 @@ from lsp_server.inference.protocol import (
     Complete,
     Counters,
     Finished,
+    Learn,
+    Learned,
     Load,
     Loaded,
     Prefill,
@@ -119,16 +121,23 @@ class ScriptedBackend:
 
     def prefill(self, request: Prefill) -> Finished:
         """See `Backend.prefill`."""
-        return self._evaluate(request.id, request.segments)
+        return self._evaluate(request.id, _split(request.segments))
 
-    def _evaluate(self, request_id: int, segments: list[WireSegment]) -> Finished:
+    def learn(self, request: Learn) -> Learned:
+        """See `Backend.learn`; there is nothing to guess, as answers are known."""
+        return Learned(request.id)
+
+    def _is_cold(self, request: Complete) -> bool:
+        """Return whether the smaller prompt is to be answered."""
+        if not (request.short and request.cold_tokens):
+            return False
+        whole, short = _split(request.segments), _split(request.short)
+        missing = len(whole) - common_length(whole, self._cached)
+        return missing > max(request.cold_tokens, len(short))
+
+    def _evaluate(self, request_id: int, prompt: list[str]) -> Finished:
         if self._script.crash_with_extra_buffers and self._extra_buffers:
             self._strike("crash")
-        prompt = [
-            token
-            for segment in segments
-            for token in ([segment.text] if segment.special else _TOKEN.findall(segment.text))
-        ]
         reused = common_length(prompt, self._cached)
         self._cached = prompt
         self._totals["requests"] += 1
@@ -139,8 +148,10 @@ class ScriptedBackend:
 
     def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""
-        evaluated = self._evaluate(request.id, request.segments)
-        texts = [segment.text for segment in request.segments if not segment.special]
+        is_short = self._is_cold(request)
+        segments = request.short if is_short else request.segments
+        evaluated = self._evaluate(request.id, _split(segments))
+        texts = [segment.text for segment in segments if not segment.special]
         before = (texts[-1] if texts else "") + request.healed
         whole = "".join(texts) + request.healed
         fitting = (
@@ -173,6 +184,7 @@ class ScriptedBackend:
             reused_tokens=evaluated.reused_tokens,
             prefill_ms=0.0,
             decode_ms=rule.token_ms * tokens,
+            is_short=is_short,
         )
 
     def _wait(self, milliseconds: float) -> None:
@@ -204,3 +216,11 @@ class ScriptedBackend:
             decode_ms=0.0,
             cached_tokens=len(self._cached),
         )
+
+
+def _split(segments: list[WireSegment]) -> list[str]:
+    return [
+        token
+        for segment in segments
+        for token in ([segment.text] if segment.special else _TOKEN.findall(segment.text))
+    ]

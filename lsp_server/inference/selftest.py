@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
+from msgspec import structs
 
 from lsp_server.errors import EngineCrashed, EngineError, EngineRefused
 from lsp_server.inference.client import WorkerClient
@@ -56,7 +57,7 @@ class SelfTestResult:
         """Return `options`, restricted to what held."""
         threads = 1 if self.one_thread else options.threads
         extra = options.extra_buffers and self.extra_buffers
-        return LoadOptions(threads, options.context_length, extra, options.vocabulary_only)
+        return structs.replace(options, threads=threads, extra_buffers=extra)
 
 
 SETTINGS: tuple[tuple[bool, bool], ...] = ((True, False), (False, False), (False, True))

@@ -4,6 +4,7 @@ Knows nothing about engines: bytes in, text and a stop reason out.
 """
 
 import codecs
+from collections.abc import Sequence
 
 from lsp_server.inference.protocol import Complete
 from lsp_server.types import StopReason
@@ -30,6 +31,16 @@ class AnswerText:
         if stop is None and self._tokens >= self._request.max_tokens:
             return StopReason.TOKENS
         return stop
+
+    def room_for(self, pieces: Sequence[bytes]) -> int:
+        """Return how many of `pieces` could be added before the answer ends."""
+        trial = AnswerText(self._request)
+        trial._decoder.setstate(self._decoder.getstate())
+        trial._text, trial._tokens = self._text, self._tokens
+        for count, piece in enumerate(pieces):
+            if trial.add(piece) is not None:
+                return count
+        return len(pieces)
 
     def _stop(self) -> StopReason | None:
         ends = [

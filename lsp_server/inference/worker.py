@@ -1,17 +1,21 @@
 """The worker process: reads requests from a pipe, runs one backend, writes answers.
 
 The main thread evaluates; a reader thread takes requests in, so that tokens are counted and
-requests cancelled while the main thread is inside llama.cpp. The process ends when its input
-does, so it never outlives the server. Knows nothing about documents.
+requests cancelled while the main thread is inside llama.cpp. What somebody waits for goes before
+work ahead, and ends it. The process ends when its input does, so it never outlives the server.
+Knows nothing about documents.
 """
 
 import argparse
+import heapq
+import itertools
 import os
-import queue
 import sys
 import threading
 from collections.abc import Callable
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from lsp_server.errors import FimbulError
 from lsp_server.inference.backend import Backend, Cancelled
@@ -24,6 +28,7 @@ from lsp_server.inference.protocol import (
     CountTokens,
     Failed,
     Finished,
+    Learn,
     Load,
     Piece,
     Prefill,
@@ -34,6 +39,10 @@ from lsp_server.inference.protocol import (
 )
 from lsp_server.types import StopReason
 
+_LEARNED_CHARACTERS = 4000
+"""Characters that are learned in one go, which takes about two milliseconds; whatever comes
+meanwhile has to wait for it."""
+
 
 class Worker:
     """One backend between two pipes."""
@@ -43,15 +52,17 @@ class Worker:
         self._source = source
         self._sink = sink
         self._write_lock = threading.Lock()
-        self._queue: queue.SimpleQueue[AnyRequest | None] = queue.SimpleQueue()
-        self._state_lock = threading.Lock()
-        self._running: int | None = None
-        self._cancelled: set[int] = set()
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[int, int, AnyRequest]] = []
+        """A heap: by rank, then in the order they came."""
+        self._arrivals = itertools.count()
+        self._running: AnyRequest | None = None
+        self._has_ended = False
 
     def run(self) -> None:
         """Serve until the input ends."""
         threading.Thread(target=self._read, name="reader", daemon=True).start()
-        while (request := self._queue.get()) is not None:
+        while (request := self._next()) is not None:
             self._handle(request)
 
     def _read(self) -> None:
@@ -62,20 +73,41 @@ class Worker:
             elif isinstance(request, CountTokens):
                 self._count(request)
             else:
-                self._queue.put(request)
+                self._put(request)
         # Whoever asked is gone: stop a generation that nobody waits for.
-        self._backend.cancel()
-        self._queue.put(None)
+        with self._changed:
+            self._has_ended = True
+            self._backend.cancel()
+            self._changed.notify()
+
+    def _put(self, request: AnyRequest) -> None:
+        with self._changed:
+            heapq.heappush(self._waiting, (_rank(request), next(self._arrivals), request))
+            # What somebody waits for ends work ahead, also where that was not cancelled.
+            if isinstance(request, Complete) and isinstance(self._running, Prefill):
+                self._backend.cancel()
+            self._changed.notify()
+
+    def _next(self) -> AnyRequest | None:
+        with self._changed:
+            self._running = None
+            while not self._waiting and not self._has_ended:
+                self._changed.wait()
+            if self._has_ended:
+                return None
+            self._running = heapq.heappop(self._waiting)[-1]
+            self._backend.begin()
+            return self._running
 
     def _cancel(self, request_id: int) -> None:
-        with self._state_lock:
-            if self._running == request_id:
+        with self._changed:
+            if self._running is not None and self._running.id == request_id:
                 self._backend.cancel()
                 return
-            if self._running is None or self._running < request_id:
-                self._cancelled.add(request_id)
-        # What waits in the queue is answered now, however long that before it takes: whoever
-        # cancelled has to see that this process listens. What is long done is answered twice.
+            self._waiting = [entry for entry in self._waiting if entry[-1].id != request_id]
+            heapq.heapify(self._waiting)
+        # What waited is answered now, however long that before it takes: whoever cancelled has
+        # to see that this process listens. What is long done is answered twice.
         self._write(_cancelled(request_id))
 
     def _count(self, request: CountTokens) -> None:
@@ -85,22 +117,16 @@ class Worker:
             self._write(Failed(request.id, str(error)))
 
     def _handle(self, request: AnyRequest) -> None:
-        with self._state_lock:
-            self._backend.begin()
-            self._running = request.id
-            dropped = request.id in self._cancelled
-            # Numbers only grow, so cancellations of earlier requests came too late.
-            self._cancelled = {number for number in self._cancelled if number > request.id}
         try:
-            if not dropped:
+            if isinstance(request, Learn) and (rest := _after_first_piece(request)):
+                self._backend.learn(replace(request, texts=_first_piece(request)))
+                self._put(replace(request, texts=rest))
+            else:
                 self._write(self._answer(request))
         except Cancelled:
             self._write(_cancelled(request.id))
         except FimbulError as error:
             self._write(Failed(request.id, str(error)))
-        finally:
-            with self._state_lock:
-                self._running = None
 
     def _answer(self, request: AnyRequest) -> Answer:
         match request:
@@ -110,6 +136,8 @@ class Worker:
                 return self._backend.generate(request, lambda text: self._piece(request.id, text))
             case Prefill():
                 return self._backend.prefill(request)
+            case Learn():
+                return self._backend.learn(request)
             case Statistics():
                 return self._backend.counters(request.id)
         return Failed(request.id, f"The engine does not know {type(request).__name__}.")
@@ -122,6 +150,27 @@ class Worker:
         with self._write_lock:
             self._sink.write(frame)
             self._sink.flush()
+
+
+def _rank(request: AnyRequest) -> int:
+    """Return which requests go first: what is asked for, work ahead, learning."""
+    match request:
+        case Prefill():
+            return 1
+        case Learn():
+            return 2
+    return 0
+
+
+def _first_piece(request: Learn) -> list[str]:
+    return [request.texts[0][:_LEARNED_CHARACTERS]] if request.texts else []
+
+
+def _after_first_piece(request: Learn) -> list[str]:
+    if not request.texts:
+        return []
+    rest = request.texts[0][_LEARNED_CHARACTERS:]
+    return [rest, *request.texts[1:]] if rest else request.texts[1:]
 
 
 def _cancelled(request_id: int) -> Finished:

@@ -13,11 +13,12 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
 
+from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline, ServedModel
 from lsp_server.completion.serving import ChooseModel, load_options
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Ahead, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
@@ -30,6 +31,7 @@ from lsp_server.types import (
     CompletionRequest,
     Document,
     Outcome,
+    Position,
     Rejection,
     RejectionReason,
     SelectedCompletion,
@@ -40,6 +42,8 @@ _LOG = logging.getLogger(__name__)
 
 STATUS = "fimbul/status"
 """Notification to the editor: state, model and message."""
+LONGER = "fimbul/longer"
+"""Notification to the editor: what there is at last where a part of it was shown."""
 ACCEPTED = "fimbul.accepted"
 """Command that the editor runs when a suggestion was accepted."""
 
@@ -80,17 +84,21 @@ class FimbulServer(LanguageServer):
         self._changed: Mapping[str, Any] = {}
         self._complaints: set[str] = set()
         self._running: dict[str, asyncio.Task[Outcome]] = {}
+        self._cursors: dict[str, Position] = {}
         self._loading: asyncio.Task[None] | None = None
         self._model_name = ""
         self._next_item = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._status = ("loading", "")
         self._index_phase = "off"
+        self._effort = Effort.FULL
         self.settings = Settings()
         self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
         self.indexes = Indexes(paths, self._on_index)
         self.files = Workspace(self.indexes)
-        self.pipeline = Pipeline(self.engine, self.settings, self.files)
+        self.pipeline = Pipeline(
+            self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
+        )
         self.pipeline.model_is_coming = True
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
@@ -137,6 +145,10 @@ class FimbulServer(LanguageServer):
             self._take_answer(asked)
         else:
             asked.add_done_callback(self._take_late_answer)
+
+    def watch_machine(self) -> None:
+        """Look from time to time at how much may be done ahead."""
+        self._background(self._watch_effort())
 
     def watch_folders(self) -> None:
         """Keep an index of each workspace folder, or of none where that is switched off."""
@@ -218,6 +230,7 @@ class FimbulServer(LanguageServer):
         try:
             # Its digest may have to be read from half a gigabyte, so this runs in a thread.
             chosen = await asyncio.to_thread(self._choose, self.settings)
+            options = load_options(self.settings)
         except FimbulError as error:
             await self.engine.close()
             self._end_progress(progress)
@@ -226,7 +239,7 @@ class FimbulServer(LanguageServer):
             return
         name = self._model_name = chosen.file.name
         try:
-            await self.engine.open(chosen.file, load_options(self.settings))
+            await self.engine.open(chosen.file, options)
         except FimbulError:
             # The engine has told why through an event.
             return
@@ -243,6 +256,8 @@ class FimbulServer(LanguageServer):
             )
         self.pipeline.model_is_coming = False
         self.report_status("ready")
+        for uri in self.documents:
+            self.opened(uri)
 
     async def _begin_progress(self, title: str) -> str | None:
         window = self.client_capabilities.window
@@ -287,8 +302,20 @@ class FimbulServer(LanguageServer):
                 "message": message,
                 "model": self._model_name,
                 "index": self.indexes.status(),
+                "effort": self._effort.value,
+                "effortMessage": self._effort.explanation,
             },
         )
+
+    async def _watch_effort(self) -> None:
+        """Say in the status when less is done than could be, and when that is over."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            auto = self.settings.engine.ahead is Ahead.AUTO
+            effort = self.pipeline.efforts.now() if auto else Effort.FULL
+            if effort is not self._effort:
+                self._effort = effort
+                self.report_status(*self._status)
 
     def _on_index(self, message: str) -> None:
         """Say how the index is, as part of the status, and to the user what went wrong."""
@@ -323,9 +350,10 @@ class FimbulServer(LanguageServer):
                 opened.position(start, encoding), opened.position(end, encoding), info.text
             )
         automatic = params.context.trigger_kind is lsp.InlineCompletionTriggerKind.Automatic
+        position = self._cursors[uri] = opened.position(params.position, encoding)
         return CompletionRequest(
             document=document,
-            position=opened.position(params.position, encoding),
+            position=position,
             trigger_kind=TriggerKind.AUTOMATIC if automatic else TriggerKind.INVOKED,
             selected=selected,
         )
@@ -368,6 +396,52 @@ class FimbulServer(LanguageServer):
             command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
         )
 
+    def opened(self, uri: str) -> None:
+        """Let the engine learn from a document."""
+        if (document := self.snapshot(uri)) is not None:
+            self.pipeline.opened(document)
+
+    def visited(self, uri: str, position: lsp.Position) -> None:
+        """Take in where the cursor is in a document."""
+        opened, document = self.documents.get(uri), self.snapshot(uri)
+        if opened is None or document is None or uri in self._running:
+            return
+        place = self._cursors[uri] = opened.position(position, self.documents.encoding)
+        self.pipeline.visited(document, place)
+
+    def saved(self, uri: str) -> None:
+        """Use the pause that a save mostly is."""
+        document, cursor = self.snapshot(uri), self._cursors.get(uri)
+        if document is not None:
+            self.pipeline.opened(document)
+        if document is not None and cursor is not None and uri not in self._running:
+            self.pipeline.visited(document, document.clamp(cursor))
+
+    def closed(self, uri: str) -> None:
+        """Let go of everything about a document."""
+        self.supersede(uri)
+        self._cursors.pop(uri, None)
+        self.files.closed(uri)
+        self.pipeline.closed(uri)
+
+    def _on_longer(self, request: CompletionRequest, completion: Completion | None) -> None:
+        """Tell the editor what there is for a request that was answered with a part."""
+        uri = request.document.uri
+        opened = self.documents.get(uri)
+        if opened is None or opened.version != request.document.version:
+            # The next request gets it, if it is still of use there.
+            return
+        items = [] if completion is None else [self.item_from(request.document, completion)]
+        position = self.documents.range_of(request.document, request.position, request.position)
+        self.protocol.notify(
+            LONGER,
+            {
+                "textDocument": {"uri": uri, "version": request.document.version},
+                "position": position.start,
+                "items": items,
+            },
+        )
+
     async def stop(self) -> None:
         """Let go of the engine."""
         if self._loading is not None:
@@ -376,5 +450,6 @@ class FimbulServer(LanguageServer):
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.pipeline.close()
         await self.indexes.close()
         await self.engine.close()

@@ -5,7 +5,7 @@ anew at every change; here a change replaces only the lines it touches. Nothing 
 from disk: a document that the editor has not opened does not exist.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
@@ -97,6 +97,10 @@ class Documents:
     def get(self, uri: str) -> OpenDocument | None:
         """Return the open document of that name."""
         return self._open.get(unquote(uri))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of all open documents."""
+        return iter(tuple(self._open))
 
     def range_of(self, document: Document, start: Position, end: Position) -> lsp.Range:
         """Return the LSP range between two places of a snapshot."""

@@ -22,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 
 LAST_OUTCOME = "fimbul/lastOutcome"
 """Request: what the last completion request for a document led to."""
+CURSOR = "fimbul/cursor"
+"""Notification from the editor: where the cursor came to rest, such as in a file just opened."""
 STATISTICS = "fimbul/statistics"
 """Request: what was shown, accepted and left out in this session."""
 
@@ -47,6 +49,7 @@ def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
 async def _initialized(server: FimbulServer, _params: lsp.InitializedParams) -> None:
     await server.pull_options()
     server.apply_settings()
+    server.watch_machine()
     await server.watch_files()
 
 
@@ -68,6 +71,7 @@ def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> No
     document = server.snapshot(params.text_document.uri)
     if document is not None:
         server.files.opened(document)
+        server.pipeline.opened(document)
 
 
 def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -> None:
@@ -77,7 +81,21 @@ def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -
         server.pipeline.changed(document)
 
 
+def _cursor(server: FimbulServer, params: Any) -> None:
+    values = plain(params)
+    try:
+        uri = str(values["textDocument"]["uri"])
+        position = lsp.Position(
+            int(values["position"]["line"]), int(values["position"]["character"])
+        )
+    except (KeyError, TypeError, ValueError):
+        _LOG.warning("%s without textDocument.uri and position was ignored", CURSOR)
+        return
+    server.visited(uri, position)
+
+
 def _did_save(server: FimbulServer, params: lsp.DidSaveTextDocumentParams) -> None:
+    server.saved(params.text_document.uri)
     path = to_fs_path(params.text_document.uri)
     if path is not None:
         server.indexes.changed([path])
@@ -89,9 +107,7 @@ def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesPar
 
 
 def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
-    server.supersede(params.text_document.uri)
-    server.files.closed(params.text_document.uri)
-    server.pipeline.closed(params.text_document.uri)
+    server.closed(params.text_document.uri)
 
 
 async def _inline_completion(
@@ -161,6 +177,8 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "reusedTokens": generation.reused_tokens,
         "generatedTokens": 0 if outcome.is_kept else len(generation.logprobs),
         "kept": outcome.is_kept,
+        "part": outcome.is_part,
+        "shortPrompt": generation.is_short,
         **common,
     }
 
@@ -169,9 +187,11 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
     return {
         "shown": server.pipeline.shown,
         "kept": server.pipeline.kept,
+        "parts": server.pipeline.parts,
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
+        "effort": server.pipeline.efforts.now().value,
     }
 
 
@@ -189,6 +209,7 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     lsp.TEXT_DOCUMENT_DID_CHANGE: _did_change,
     lsp.TEXT_DOCUMENT_DID_SAVE: _did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
+    CURSOR: _cursor,
     LAST_OUTCOME: _last_outcome,
     STATISTICS: _statistics,
     lsp.SHUTDOWN: _shutdown,

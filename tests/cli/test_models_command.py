@@ -12,7 +12,7 @@ import pytest
 
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import load_table
-from lsp_server.cli import models
+from lsp_server.cli import choice, models
 from lsp_server.cli.console import Console, in_units
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -129,7 +129,7 @@ def test_use_changes_one_option_and_nothing_else(
         paths.config.mkdir()
         paths.user_file.write_text(before, encoding="utf-8")
     screen = Screen()
-    models.use_model(paths, name, screen.console)
+    choice.use_model(paths, name, screen.console)
     assert paths.user_file.read_text(encoding="utf-8") == after.replace("NAME", name)
     assert f"fimbul models pull {name}" in screen.out
     assert "prefix-only" in screen.out
@@ -140,7 +140,7 @@ def test_use_leaves_settings_that_it_cannot_read(paths: Paths, before: str) -> N
     paths.config.mkdir()
     paths.user_file.write_text(before, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"mend it|Mend it"):
-        models.use_model(paths, DEFAULT_MODEL, Screen().console)
+        choice.use_model(paths, DEFAULT_MODEL, Screen().console)
     assert paths.user_file.read_text(encoding="utf-8") == before
 
 
@@ -149,16 +149,16 @@ def test_use_obeys_the_policy(paths: Paths) -> None:
         f'[policy]\nallowed_models = ["{DEFAULT_MODEL}"]\n', encoding="utf-8"
     )
     with pytest.raises(ConfigError, match="does not allow mellum") as caught:
-        models.use_model(paths, "mellum-4b-base-q8_0", Screen().console)
+        choice.use_model(paths, "mellum-4b-base-q8_0", Screen().console)
     assert str(paths.policy_file) in str(caught.value)
     assert not paths.user_file.exists()
-    models.use_model(paths, DEFAULT_MODEL, Screen().console)
+    choice.use_model(paths, DEFAULT_MODEL, Screen().console)
     assert paths.user_file.exists()
 
 
 def test_use_knows_its_models(paths: Paths) -> None:
     with pytest.raises(ModelUnknown):
-        models.use_model(paths, "nothing-like-it", Screen().console)
+        choice.use_model(paths, "nothing-like-it", Screen().console)
 
 
 # add
@@ -244,7 +244,7 @@ def test_remove_asks(paths: Paths, file: Path, typed: list[str], removed: bool) 
 
 def test_remove_keeps_a_file_that_is_not_fimbuls(paths: Paths, file: Path) -> None:
     add(paths, file, name="mine")
-    models.use_model(paths, "mine", Screen().console)
+    choice.use_model(paths, "mine", Screen().console)
     screen = Screen()
     assert models.remove_model(paths, "mine", screen.console, ask=False) == 0
     assert file.read_bytes() == GGUF

@@ -58,6 +58,23 @@ async def test_healed_text_is_not_part_of_the_answer(tmp_path: Path) -> None:
         assert (await complete(found, "x", healed=".ge")).text == "t()"
 
 
+async def test_a_cold_place_is_answered_from_the_smaller_prompt(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        whole, short = Segment("a " * 30 + "x"), Segment("x")
+        asked = Prompt((whole,), short=(short,), cold_tokens=8)
+        cold = await found.complete(asked, StopRules(16), line_has_text=True)
+        assert (cold.is_short, cold.prompt_tokens, cold.text) == (True, 1, "one two")
+        await found.prefill(asked)
+        warm = await found.complete(asked, StopRules(16), line_has_text=True)
+        assert (warm.is_short, warm.prompt_tokens) == (False, 61)
+
+
+async def test_learning_is_acknowledged(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        await found.learn(["a b c", ""])
+        assert (await complete(found, "x = ")).text == "one two"
+
+
 async def test_tokens_are_counted_while_a_generation_runs(tmp_path: Path) -> None:
     async with worker(tmp_path) as found:
         slow = asyncio.create_task(complete(found, "slow"))
@@ -88,6 +105,37 @@ async def test_what_waits_in_the_queue_can_be_cancelled(tmp_path: Path) -> None:
             task.cancel()
         assert (await third).text == "one two"
         assert (await found.counters()).requests == 2
+
+
+async def test_what_is_asked_for_goes_before_work_ahead(tmp_path: Path) -> None:
+    busy = {"after": "busy", "answer": "a b c", "token_ms": 60}
+    async with worker(tmp_path, busy, {"answer": "one two"}) as found:
+        order: list[str] = []
+
+        def note(name: str, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+            task.add_done_callback(lambda _task: order.append(name))
+            return task
+
+        running = note("busy", asyncio.create_task(complete(found, "busy")))
+        await asyncio.sleep(0.05)
+        waiting = [
+            note("learn", asyncio.create_task(found.learn(["a b " * 5000, "c"]))),
+            note("prefill", asyncio.create_task(found.prefill(Prompt((Segment("a b c"),))))),
+            note("complete", asyncio.create_task(complete(found, "x"))),
+        ]
+        await asyncio.gather(running, *waiting)
+        assert order == ["busy", "complete", "prefill", "learn"]
+
+
+async def test_learning_that_waits_can_be_cancelled(tmp_path: Path) -> None:
+    async with worker(tmp_path) as found:
+        slow = asyncio.create_task(complete(found, "slow"))
+        learning = asyncio.create_task(found.learn(["a b c"] * 3))
+        await asyncio.sleep(0.1)
+        for task in (learning, slow):
+            task.cancel()
+        await asyncio.gather(slow, learning, return_exceptions=True)
+        assert (await complete(found, "x")).text == "one two"
 
 
 @pytest.mark.parametrize(("fault", "how"), [("crash", "signal 11"), ("exit", "status 1")])

@@ -3,6 +3,7 @@
 It answers nonsense, but it loads, evaluates, aborts and keeps a KV cache like any other.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -19,10 +20,12 @@ def byte_characters() -> list[str]:
     return [chr(byte) if byte in plain else chr(next(others)) for byte in range(256)]
 
 
-def write_tiny_model(path: Path, *, fim: bool = True, seed: int = 0) -> Path:
-    """Write a model whose tokens are bytes, a few merges, and perhaps FIM tokens."""
+def write_tiny_model(
+    path: Path, *, fim: bool = True, seed: int = 0, more: Sequence[str] = ()
+) -> Path:
+    """Write a model whose tokens are bytes, a few merges, `more` ones, and perhaps FIM tokens."""
     characters = byte_characters()
-    words = ["re", "ret", "retu", "self", ".g", ".ge", ".get", "(s", "(self"]
+    words = ["re", "ret", "retu", "self", ".g", ".ge", ".get", "(s", "(self", *more]
     merges = [f"{word[:-1]} {word[-1]}" for word in words if len(word) > 1]
     control = ["<|endoftext|>", *(FIM if fim else ())]
     tokens = [*characters, *words, *control]
@@ -61,6 +64,24 @@ def write_tiny_model(path: Path, *, fim: bool = True, seed: int = 0) -> Path:
         writer.add_tensor(f"{name}.weight", values)
     for name in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
         writer.add_tensor(f"{name}.weight", np.ones(WIDTH, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_tiny_adapter(path: Path, *, seed: int = 0, width: int = WIDTH) -> Path:
+    """Write a LoRA adapter that changes what the tiny model attends to."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", 4.0)
+    random = np.random.default_rng(seed)
+    for name in ("blk.0.attn_v", "blk.0.attn_output"):
+        for half, shape in (("a", (4, width)), ("b", (width, 4))):
+            values = random.normal(0, 1.0, shape).astype(np.float32)
+            writer.add_tensor(f"{name}.weight.lora_{half}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

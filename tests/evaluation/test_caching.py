@@ -61,6 +61,16 @@ def evaluated(backend: Backend) -> int:
     return backend.counters(0).requests
 
 
+def test_an_answer_never_comes_from_the_smaller_prompt(make_backend: MakeBackend) -> None:
+    backend = make_backend()
+    short = [WireSegment("y")]
+    asked = request(text="x " * 30, short=short, cold_tokens=4)
+    answer = backend.generate(asked, nothing)
+    assert (answer.is_short, answer.prompt_tokens) == (False, 61)
+    backend.generate(request(text="x " * 30), nothing)
+    assert evaluated(backend) == 1
+
+
 def nothing(_text: str) -> None:
     """Listen to nothing."""
 

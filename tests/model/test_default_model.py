@@ -11,6 +11,7 @@ import pytest
 from lsprotocol import types as lsp
 
 from lsp_server.inference.client import WorkerClient, worker_command
+from lsp_server.inference.decoding import TIE
 from lsp_server.inference.protocol import LoadOptions
 from lsp_server.types import Prompt, Segment, StopRules
 from tests.server.editor import editor
@@ -77,6 +78,38 @@ async def test_a_cancelled_prefill_ends_and_leaves_the_model_usable(model_instal
         assert found.text.startswith("i)")
     finally:
         await worker.close()
+
+
+async def test_drafts_change_no_token_but_between_equals(model_installed: Path) -> None:
+    texts = (
+        BEFORE,
+        f"{BEFORE}json.load(file)\n    return settings\n\n\ndef read_options(path):\n    ",
+        "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        self.",
+    )
+    stop = StopRules(24, max_lines=24)
+    answers: dict[int, list[tuple[list[str], tuple[float, ...]]]] = {}
+    for drafts in (0, 7):
+        worker = await WorkerClient.start(worker_command())
+        try:
+            await worker.load(str(model_installed), LoadOptions(2, 512, draft_tokens=drafts))
+            for text in (*texts, texts[0]):
+                pieces: list[str] = []
+                found = await worker.complete(
+                    Prompt((Segment(text),)), stop, line_has_text=True, on_text=pieces.append
+                )
+                answers.setdefault(drafts, []).append((pieces, found.logprobs))
+            counters = await worker.counters()
+        finally:
+            await worker.close()
+    assert counters.accepted > 0
+    for (plain, plain_logs), (drafted, drafted_logs) in zip(answers[0], answers[7], strict=True):
+        for one, two, log, other in zip(plain, drafted, plain_logs, drafted_logs, strict=False):
+            # Up to a flip all is alike; at a flip the two tokens were as likely as each other.
+            assert abs(log - other) < TIE
+            if one != two:
+                break
+        else:
+            assert plain == drafted
 
 
 def test_the_command_line_completes_a_file(model_installed: Path, tmp_path: Path) -> None:

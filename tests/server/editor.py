@@ -27,6 +27,8 @@ class Editor:
     result: lsp.InitializeResult
     statuses: list[dict[str, Any]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    longer: list[dict[str, Any]] = field(default_factory=list)
+    """What came for requests that were answered with a part."""
     version: int = 1
 
     @property
@@ -107,6 +109,12 @@ class Editor:
         found: dict[str, Any] | None = plain(await protocol.send_request_async(method, params))
         return found
 
+    def rests_at(self, position: lsp.Position, uri: str = URI) -> None:
+        """Say where the cursor has come to rest."""
+        protocol: Any = self.client.protocol
+        place = {"line": position.line, "character": position.character}
+        protocol.notify("fimbul/cursor", {"textDocument": {"uri": uri}, "position": place})
+
     async def reason(self, uri: str = URI) -> str:
         """Why the last request for a document led to nothing."""
         outcome = await self.request("fimbul/lastOutcome", uri=uri)
@@ -118,7 +126,7 @@ def plain(value: Any) -> Any:
     """JSON, where pygls made objects of it."""
     if hasattr(value, "_asdict"):
         return {key: plain(inner) for key, inner in value._asdict().items()}
-    return value
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def capabilities(encodings: Sequence[str], *, progress: bool) -> lsp.ClientCapabilities:
@@ -162,6 +170,8 @@ async def editor(
         changed.set()
 
     client.feature("fimbul/status")(on_status)
+    longer: list[dict[str, Any]] = []
+    client.feature("fimbul/longer")(lambda params: longer.append(plain(params)))
 
     if configuration is not None:
         client.set_configuration({"fimbul": dict(configuration)})
@@ -175,7 +185,7 @@ async def editor(
             ],
         )
     )
-    session = Editor(client, result, statuses, changed)
+    session = Editor(client, result, statuses, changed, longer)
     try:
         if ready:
             await session.until("ready")

@@ -141,3 +141,25 @@ def test_whatever_is_found_continues_what_was_suggested(
             "\r", "\n"
         )
         assert found.rest
+
+
+@pytest.mark.parametrize(
+    ("now", "leads_there"),
+    [
+        ("a = █\nb\n", True),
+        ("a = f(█\nb\n", True),
+        ("a = f()█\nb\n", True),
+        ("a = f(1)█\nb\n", True),
+        ("a = g█\nb\n", False),
+        ("a = f(1)\n█\nb\n", True),
+        ("a = f(1)\n█\nc\n", False),
+        ("a =█\nb\n", False),
+        ("a█\nb\n", False),
+    ],
+)
+def test_a_place_ahead_is_on_the_way_of_those_who_type_towards_it(
+    now: str, *, leads_there: bool
+) -> None:
+    begin = len(place("a = █").left)
+    document = Document(URI, "python", 2, tuple(split_lines(now.replace("█", ""))))
+    assert place("a = f(1)\n█\nb\n").is_ahead_of(document, begin) is leads_there

@@ -34,14 +34,70 @@ local function accept()
   return vim.lsp.inline_completion.get({ on_accept = still_fits })
 end
 
+-- Neovim's client keeps what it shows to itself, so it is made to ask again where there is more to
+-- show; the answer is there already and comes at once.
+local function ask_again()
+  local buffer = vim.api.nvim_get_current_buf()
+  if not vim.startswith(vim.api.nvim_get_mode().mode, 'i') then
+    return
+  end
+  for _, autocmd in ipairs(vim.api.nvim_get_autocmds({ event = 'CursorMovedI', buffer = buffer })) do
+    if (autocmd.group_name or ''):find('inline_completion', 1, true) and autocmd.callback then
+      autocmd.callback({ buf = buffer, event = 'CursorMovedI' })
+    end
+  end
+end
+
+-- The whole of a suggestion of which a part is shown.
+local function on_longer(_, params)
+  local buffer = vim.uri_to_bufnr(params.textDocument.uri)
+  local is_same = vim.lsp.util.buf_versions[buffer] == params.textDocument.version
+  if is_same and buffer == vim.api.nvim_get_current_buf() then
+    ask_again()
+  end
+end
+
+-- What was asked while the model was loading got no answer.
+local function on_status(_, params)
+  if params.state == 'ready' then
+    ask_again()
+  end
+end
+
+-- Where the cursor comes to rest fimbul reads ahead, so that the first suggestion there is quick.
+local rest = assert(vim.uv.new_timer())
+local function tell_cursor(buffer, client_id)
+  rest:start(150, 0, vim.schedule_wrap(function()
+    local client = vim.lsp.get_client_by_id(client_id)
+    if not client or buffer ~= vim.api.nvim_get_current_buf() then
+      return
+    end
+    local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+    client:notify('fimbul/cursor', params)
+  end))
+end
+
+local group = vim.api.nvim_create_augroup('fimbul', {})
+vim.lsp.handlers['fimbul/longer'] = on_longer
+vim.lsp.handlers['fimbul/status'] = on_status
+
 vim.api.nvim_create_autocmd('LspAttach', {
-  group = vim.api.nvim_create_augroup('fimbul', {}),
+  group = group,
   callback = function(event)
     local client = vim.lsp.get_client_by_id(event.data.client_id)
     if not client or client.name ~= 'fimbul' then
       return
     end
     vim.lsp.inline_completion.enable(true, { bufnr = event.buf, client_id = client.id })
+    vim.api.nvim_clear_autocmds({ group = group, buffer = event.buf })
+    vim.api.nvim_create_autocmd({ 'BufEnter', 'CursorMoved', 'FocusGained' }, {
+      group = group,
+      buffer = event.buf,
+      callback = function()
+        tell_cursor(event.buf, client.id)
+      end,
+    })
+    tell_cursor(event.buf, client.id)
     if vim.g.fimbul_keymaps ~= false then
       vim.keymap.set('i', '<Tab>', function()
         return accept() and '' or '<Tab>'

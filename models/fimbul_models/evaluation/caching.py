@@ -21,13 +21,25 @@ from lsp_server.catalogue.files import sha256_of
 from lsp_server.errors import EngineRefused
 from lsp_server.inference.backend import Backend, Cancelled
 from lsp_server.inference.machine import engine_version
-from lsp_server.inference.protocol import Complete, Counters, Finished, Load, Loaded, Prefill
+from lsp_server.inference.protocol import (
+    Complete,
+    Counters,
+    Finished,
+    Learn,
+    Learned,
+    Load,
+    Loaded,
+    Prefill,
+)
 from lsp_server.inference.worker import make_backend, serve
 from lsp_server.types import StopReason
 
 _HEADER = b'{"holds":"answers of fimbul\'s engine by prompt","version":1}\n'
 
-_CODE = ("backend.py", "llama.py", "protocol.py", "scripted.py", "stopping.py")
+_CODE = (
+    "backend.py", "decoding.py", "kvcache.py", "llama.py", "protocol.py", "scripted.py",
+    "stopping.py", "vocabulary.py",
+)  # fmt: skip
 """Files of `lsp_server.inference` that decide what an evaluated prompt gives."""
 
 
@@ -105,7 +117,8 @@ class CachingBackend:
     def load(self, request: Load) -> Loaded:
         """Load the vocabulary; the model waits for the first prompt that is not known."""
         self._is_loaded = False
-        self._wanted = request
+        # Guesses change how tokens are evaluated together, and with it their last digits.
+        self._wanted = replace(request, options=replace(request.options, draft_tokens=0))
         options = replace(request.options, vocabulary_only=True)
         loaded = self._counting.load(replace(request, options=options))
         self._model = _digest_of_file(Path(request.path))
@@ -118,8 +131,10 @@ class CachingBackend:
     def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """Return the kept answer to `request`, or evaluate it and keep what comes.
 
-        A prompt of nothing but text is always evaluated: it is the self-test of the engine.
+        A prompt of nothing but text is always evaluated: it is the self-test of the engine. The
+        smaller prompt is passed over, as an answer must not depend on what was asked before.
         """
+        request = replace(request, short=[], cold_tokens=0)
         if not any(segment.special for segment in request.segments):
             return self._loaded().generate(request, emit)
         key = self._key(request)
@@ -135,6 +150,10 @@ class CachingBackend:
     def prefill(self, request: Prefill) -> Finished:
         """Evaluate nothing: whether the prompt will be needed at all is not known yet."""
         return Finished(request.id, "", StopReason.END.value, [], 0, 0, 0.0, 0.0)
+
+    def learn(self, request: Learn) -> Learned:
+        """Take nothing in: nothing is guessed ahead."""
+        return Learned(request.id)
 
     def cancel(self) -> None:
         """See `Backend.cancel`."""

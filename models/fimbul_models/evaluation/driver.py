@@ -111,7 +111,7 @@ class Server:
         self.messages: list[str] = []
         """What the server showed to its user."""
         self._command = tuple(command)
-        self._options = dict(options or {})
+        self._options = _whole(options or {})
         self._around = surroundings or Surroundings()
         self._encoding: lsp.PositionEncodingKind | str = lsp.PositionEncodingKind.Utf16
         self._opened = 0
@@ -423,3 +423,19 @@ def _units(text: str, encoding: lsp.PositionEncodingKind | str) -> int:
     if encoding == lsp.PositionEncodingKind.Utf8:
         return len(text.encode())
     return len(text.encode("utf-16-le")) // 2
+
+
+def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `options` such that each answer is whole and made from the whole prompt.
+
+    An evaluation asks what is answered, not what is shown first; whoever wants to know that says
+    so in the options of a run.
+    """
+    found = {section: dict(values) for section, values in options.items()}
+    for section, name, value in (
+        ("completion", "time_budget", 0),
+        ("context", "cold_tokens", 0),
+        ("engine", "ahead", "off"),
+    ):
+        found.setdefault(section, {}).setdefault(name, value)
+    return found

@@ -64,6 +64,12 @@ class Shown:
             selection=Selection((self.snippet,), tokens=tokens),
         )
 
+    async def foresee(
+        self, _request: CompletionRequest, _settings: Settings, _count: CountTokens
+    ) -> Assembled | None:
+        """See `lsp_server.completion.pipeline.Contexts.foresee`."""
+        return None
+
 
 class Oracle:
     """An asynchronous context inside which the model of some settings is loaded."""

@@ -1,0 +1,202 @@
+"""One context of llama.cpp: which tokens it holds, and how it comes to hold others.
+
+A prompt is brought in by the longest prefix that was evaluated before, be it live or saved; only
+the rest is evaluated, in pieces that are short, so that an abort costs little. Knows nothing
+about answers.
+"""
+
+import ctypes
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llama_cpp
+import numpy as np
+import numpy.typing as npt
+
+from lsp_server.errors import EngineRefused, ModelUnusable
+from lsp_server.inference.backend import Cancelled, common_length
+from lsp_server.inference.protocol import LoadOptions
+from lsp_server.inference.states import SavedState, SavedStates
+
+BATCH = 32
+"""Tokens evaluated in one piece. What an abort interrupts is lost, and larger pieces are hardly
+faster on two cores (measured in `LOG.md`)."""
+
+Row = npt.NDArray[np.float32]
+"""The logits of all tokens at one place."""
+
+
+class KvCache:
+    """The KV cache of one model, as a sequence of tokens."""
+
+    def __init__(
+        self,
+        model: Any,
+        options: LoadOptions,
+        is_stopping: Callable[[], bool],
+        why: Callable[[str], str],
+    ) -> None:
+        """Make a context for `model`; `why` adds what llama.cpp said to a message.
+
+        Raises ModelUnusable if it cannot be made.
+        """
+        self._is_stopping = is_stopping
+        self._why = why
+        # Kept as an attribute: llama.cpp goes on calling it.
+        self._abort_callback = llama_cpp.ggml_abort_callback(lambda _data: is_stopping())
+        parameters = llama_cpp.llama_context_default_params()
+        parameters.n_ctx = options.context_length
+        parameters.n_batch = parameters.n_ubatch = BATCH
+        # Room for the logits of a whole piece would be 20 MB that nobody reads.
+        outputs = min(BATCH, options.draft_tokens + 1)
+        parameters.n_outputs_max = parameters.n_outputs_max_per_seq = outputs
+        parameters.n_threads = parameters.n_threads_batch = options.threads
+        parameters.no_perf = True
+        parameters.abort_callback = self._abort_callback
+        self._context = llama_cpp.llama_init_from_model(model, parameters)
+        if not self._context:
+            raise ModelUnusable(why("No context could be made"))
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
+        self._vocabulary_size: int = llama_cpp.llama_vocab_n_tokens(
+            llama_cpp.llama_model_get_vocab(model)
+        )
+        self.length: int = llama_cpp.llama_n_ctx(self._context)
+        """Tokens that it has room for."""
+        self.forgets_its_end = not (
+            llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model)
+        )
+        """Whether the last tokens can be taken away again, which a recurrent model cannot do."""
+        self.restored = 0
+        """How often a saved state was gone back to."""
+        self._cells: list[int] = []
+        self._prompt_length = 0
+        self._outputs = 0
+        self._states = SavedStates()
+
+    def close(self) -> None:
+        """Free the memory; nothing else may be called afterwards."""
+        llama_cpp.llama_batch_free(self._batch)
+        llama_cpp.llama_free(self._context)
+        self._states.clear()
+
+    def adapt(self, adapter: Any, scale: float) -> bool:
+        """Put an adapter over the model; return whether it could be.
+
+        Whatever was evaluated without it is forgotten.
+        """
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(adapter)
+        scales = (ctypes.c_float * 1)(scale)
+        self.trim(0)
+        self._states.clear()
+        return bool(llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales) == 0)
+
+    @property
+    def cells(self) -> Sequence[int]:
+        """The tokens that were evaluated and are live."""
+        return self._cells
+
+    def held(self, prompt: Sequence[int]) -> int:
+        """Return how many tokens of `prompt` need not be evaluated, live or saved."""
+        return max(common_length(self._cells, prompt), self._states.shared(prompt))
+
+    def enter(self, prompt: Sequence[int]) -> int:
+        """Make the longest known prefix of `prompt` live and return its length.
+
+        The last token is never part of it: its logits are what an answer begins with. Live work
+        that `prompt` has no use for is saved.
+        """
+        live = common_length(self._cells, prompt)
+        if self.forgets_its_end:
+            self._change_over(prompt, live)
+            live = common_length(self._cells, prompt)
+        self.trim(min(live, len(prompt) - 1))
+        self._prompt_length = len(prompt)
+        return len(self._cells)
+
+    def _change_over(self, prompt: Sequence[int], live: int) -> None:
+        # Tokens of an answer behind its prompt are cheap to have again, and rarely wanted.
+        work = self._cells[: self._prompt_length]
+        if self._states.is_worth_saving(work, live):
+            self.trim(len(work))
+            self._save()
+        if state := self._states.find(prompt, live):
+            self._restore(state)
+
+    def evaluate(self, tokens: Sequence[int], outputs: int) -> None:
+        """Append `tokens`, with logits for the last `outputs` of them (see `row`).
+
+        Raises Cancelled, and EngineRefused if llama.cpp fails; what was evaluated in whole
+        pieces stays.
+        """
+        # All outputs have to be in one piece, as the next one overwrites them.
+        tail = max(outputs, (len(tokens) - 1) % BATCH + 1)
+        bounds = [*range(0, len(tokens) - tail, BATCH), max(0, len(tokens) - tail), len(tokens)]
+        for start, end in itertools.pairwise(bounds):
+            if end > start:
+                self._decode(tokens[start:end], outputs if end == len(tokens) else 0)
+        self._outputs = outputs
+
+    def row(self, index: int) -> Row:
+        """Return the logits at one of the last outputs, from 0; valid until the next evaluation."""
+        pointer = llama_cpp.llama_get_logits_ith(self._context, index - self._outputs)
+        row: Row = np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
+        return row
+
+    def trim(self, length: int) -> None:
+        """Take away all tokens but the first `length`."""
+        if length < len(self._cells):
+            if not llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
+                # A recurrent model cannot forget its end only.
+                llama_cpp.llama_memory_clear(self._memory, True)
+                length = 0
+            del self._cells[length:]
+
+    def _decode(self, tokens: Sequence[int], outputs: int) -> None:
+        if self._is_stopping():
+            raise Cancelled
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = len(self._cells) + index
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = 0
+            batch.logits[index] = int(index >= len(tokens) - outputs)
+        status = llama_cpp.llama_decode(self._context, batch)
+        if status == 0:
+            self._cells.extend(tokens)
+            return
+        self._keep_what_is_whole()
+        if self._is_stopping():
+            raise Cancelled
+        raise EngineRefused(self._why(f"The model could not be evaluated (status {status})"))
+
+    def _keep_what_is_whole(self) -> None:
+        """Trim what an evaluation that was cut short has left in the KV cache."""
+        held = llama_cpp.llama_memory_seq_pos_max(self._memory, 0) + 1
+        if held > len(self._cells):
+            llama_cpp.llama_memory_seq_rm(self._memory, 0, len(self._cells), -1)
+        del self._cells[held:]
+
+    def _save(self) -> None:
+        size = llama_cpp.llama_state_seq_get_size(self._context, 0)
+        data = bytearray(size)
+        written = llama_cpp.llama_state_seq_get_data(self._context, _pointer(data), size, 0)
+        if written == size:
+            self._states.add(SavedState(tuple(self._cells), data))
+
+    def _restore(self, state: SavedState) -> None:
+        llama_cpp.llama_memory_clear(self._memory, False)
+        self._cells = []
+        size = len(state.data)
+        if llama_cpp.llama_state_seq_set_data(self._context, _pointer(state.data), size, 0) == size:
+            self._cells = list(state.tokens)
+            self.restored += 1
+        else:
+            llama_cpp.llama_memory_clear(self._memory, True)
+
+
+def _pointer(data: bytearray) -> Any:
+    return (ctypes.c_uint8 * len(data)).from_buffer(data)
