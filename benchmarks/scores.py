@@ -198,6 +198,9 @@ def events(record: Record) -> dict[str, dict[str, Any]]:
     for press in record.presses:
         if press.is_allowed:
             kinds.setdefault(press.event, []).append(press)
+    for one in record.work:
+        # What was done ahead belongs to no event.
+        kinds.setdefault(one.event, [])
     table = {}
     for event, presses in sorted(kinds.items(), key=lambda item: -len(item[1])):
         times = [press.seconds for press in presses if press.seconds is not None]
