@@ -24,7 +24,7 @@ from benchmarks.keys import makers, request_of
 from benchmarks.scores import Work, quantile
 from benchmarks.sessions import Session, sessions
 from benchmarks.waiting import busy
-from benchmarks.ways import Ours, Peer, Way, buffer_of
+from benchmarks.ways import AHEAD, Ours, Peer, Way, buffer_of, unlimited
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.types import CompletionRequest
@@ -67,8 +67,9 @@ async def measure(way: Way, session: Session, number: int, keys: int) -> list[Sa
             started = time.perf_counter()
             await answer(way, request_of(session, step, at + 1))
             spent = 1000 * (time.perf_counter() - started)
-            if at and len(work) > done:
-                answers.append((spent, work[-1]))
+            asked = [one for one in work[done:] if one.event != AHEAD]
+            if at and asked:
+                answers.append((spent, asked[-1]))
         tokens.append(await way.time_token())
     finally:
         await way.stop()
@@ -92,7 +93,7 @@ def figures(samples: Sequence[Sample]) -> dict[str, float | None]:
 
 async def run(names: Sequence[str], rounds: int, keys: int) -> dict[str, Any]:
     """Measure all ways under both loads."""
-    ways = makers(names, Settings())
+    ways = makers(names, unlimited(Settings()))
     chosen = sessions(Paths.of_user().cache)
     cores = len(os.sched_getaffinity(0))
     found: dict[str, dict[str, list[Sample]]] = {

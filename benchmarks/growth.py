@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.projects import MADE, made_file, make_stores
 from benchmarks.scores import Work, quantile
-from benchmarks.ways import Ours
+from benchmarks.ways import AHEAD, Ours, whole
 from lsp_server.completion.serving import chooser
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
@@ -32,6 +32,9 @@ USUAL_LINES, USUAL_OPEN = LINES[1], OPEN[0]
 
 LINE = "    const before = this.store.fetch(key, {});"
 """What is typed, a character at a time, below a line like it."""
+FIRST_PAUSE, KEY_PAUSE = 8.0, 0.3
+"""Seconds after the first answer, in which the whole prompt may be evaluated, and after others."""
+
 BEGUN = 20
 """Characters of it that are there already."""
 
@@ -40,7 +43,7 @@ async def measure(
     root: Path, settings: Settings, lines: int, files: int, keys: int
 ) -> tuple[float, list[tuple[float, int]]]:
     """Return ms of the first answer, and ms and evaluated tokens of the later ones."""
-    way = Ours(chooser(Paths.of_user())(settings), settings)
+    way = Ours(chooser(Paths.of_user())(settings), whole(settings))
     work: list[Work] = []
     await way.start(work.append)
     times: list[tuple[float, int]] = []
@@ -57,7 +60,9 @@ async def measure(
             begun, done = time.perf_counter(), len(work)
             await way.complete(CompletionRequest(document, Position(row, BEGUN + key)))
             spent = 1000 * (time.perf_counter() - begun)
-            times.append((spent, work[-1].evaluated if len(work) > done else 0))
+            evaluated = [one.evaluated for one in work[done:] if one.event != AHEAD]
+            times.append((spent, sum(evaluated)))
+            await asyncio.sleep(KEY_PAUSE if key else FIRST_PAUSE)
     finally:
         await way.stop()
     return times[0][0], times[1:]

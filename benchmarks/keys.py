@@ -105,6 +105,7 @@ async def type_session(
         record.cpu = processor_seconds() - before
     finally:
         await way.stop()
+    record.failures += way.failures
     return record
 
 
@@ -162,11 +163,13 @@ def _add(to: Record, one: Record) -> None:
     to.work += one.work
     to.cpu += one.cpu
     to.token_ms += one.token_ms
+    to.failures += one.failures
 
 
 def _say(what: str, record: Record) -> None:
     found = figures(record)
     sys.stderr.write(f"{what}: {found['soon_percent']} % soon, p50 {found['p50_ms']} ms\n")
+    sys.stderr.writelines(f"  {failure}\n" for failure in record.failures[:1])
 
 
 def of_files(paths: Sequence[Path]) -> list[Session]:

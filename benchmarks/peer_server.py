@@ -43,11 +43,9 @@ class PeerServer:
     port: int
     pid: int
 
-    async def infill(self, request: dict[str, Any]) -> Answer | None:
-        """Send a request to ``/infill``; return None if it is refused."""
+    async def infill(self, request: dict[str, Any]) -> Answer:
+        """Send a request to ``/infill``. Raises RuntimeError if it is refused or not answered."""
         found = await asyncio.to_thread(_post, self.port, "/infill", request)
-        if found is None:
-            return None
         timings = found.get("timings") or {}
         return Answer(
             text=found.get("content", ""),
@@ -104,19 +102,22 @@ def _is_ready(port: int) -> bool:
         connection.close()
 
 
-def _post(port: int, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
+def _post(port: int, path: str, body: dict[str, Any]) -> dict[str, Any]:
     connection = http.client.HTTPConnection(HOST, port, timeout=ANSWER_SECONDS)
     try:
         head = {"Content-Type": "application/json"}
         connection.request("POST", path, json.dumps(body), head)
         response = connection.getresponse()
-        found: dict[str, Any] = json.loads(response.read())
-    except (OSError, ValueError):
-        return None
-    else:
-        return found if response.status == http.HTTPStatus.OK else None
+        text = response.read()
+        found: dict[str, Any] = json.loads(text)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise RuntimeError(f"llama-server gave no answer to {path}: {error!r}.") from error
     finally:
         connection.close()
+    if response.status != http.HTTPStatus.OK:
+        said = text[:200].decode(errors="replace")
+        raise RuntimeError(f"llama-server refused {path} with {response.status}: {said}.")
+    return found
 
 
 def _free_port() -> int:

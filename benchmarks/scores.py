@@ -101,6 +101,8 @@ class Record:
     work: list[Work] = field(default_factory=list)
     cpu: float = 0.0
     """Processor seconds of everything that belongs to it."""
+    failures: list[str] = field(default_factory=list)
+    """What went wrong."""
     token_ms: list[float] = field(default_factory=list)
     """Times of one generated token, measured in between."""
 
@@ -147,6 +149,7 @@ def figures(record: Record) -> dict[str, Any]:
         "whole_in_long_pause_ms": milliseconds(quantile([p.shown[-1][0] for p in long], 0.5)),
         "cpu_s_per_100_keys": round(100 * record.cpu / len(presses), 1) if presses else None,
         "cpu_s_per_accepted_character": round(record.cpu / accepted, 2) if accepted else None,
+        "failures": len(record.failures),
         **floors(record),
     }
 
@@ -195,6 +198,9 @@ def events(record: Record) -> dict[str, dict[str, Any]]:
     for press in record.presses:
         if press.is_allowed:
             kinds.setdefault(press.event, []).append(press)
+    for one in record.work:
+        # What was done ahead belongs to no event.
+        kinds.setdefault(one.event, [])
     table = {}
     for event, presses in sorted(kinds.items(), key=lambda item: -len(item[1])):
         times = [press.seconds for press in presses if press.seconds is not None]

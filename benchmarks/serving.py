@@ -74,6 +74,8 @@ def _open(here: Editor, name: str) -> tuple[str, Position]:
     indentation = len(lines[row]) - len(lines[row].lstrip())
     at = Position(row, indentation)
     here.insert(uri, at, "", delete=len(lines[row].strip()))
+    position = {"line": at.line, "character": at.column}
+    here.tell("fimbul/cursor", {"textDocument": {"uri": uri}, "position": position})
     return uri, at
 
 

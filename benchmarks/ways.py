@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from benchmarks.peer import Buffer, LlamaVim, Windows
+from benchmarks.peer import T_FIRST_PREDICT_MS, Buffer, LlamaVim, Windows
 from benchmarks.peer_server import BATCH, PeerServer, peer_server
 from benchmarks.scores import Work
 from lsp_server.completion.pipeline import Pipeline, ServedModel
@@ -28,6 +28,7 @@ from lsp_server.types import (
     CompletionRequest,
     Generation,
     Prompt,
+    RejectionReason,
     Segment,
     StopRules,
 )
@@ -39,9 +40,15 @@ TIMED_TEXT = "def area(width, height):\n    return width * height\n\n\n" * 6
 """Behind which tokens are generated to see how long one takes."""
 TIMED_TOKENS = 16
 
+AHEAD = "ahead"
+"""Stands for an event where nobody waits for an answer."""
+
 
 class Way(Protocol):
     """Somebody who answers keys."""
+
+    failures: list[str]
+    """What went wrong; silences for good reasons are none."""
 
     async def start(self, note: Note) -> None:
         """Get ready; `note` is told what each answer of the model cost."""
@@ -65,8 +72,8 @@ class Watched:
 
     engine: LocalEngine
     note: Note
-    event: str = ""
-    """The event that happened last."""
+    event: str = AHEAD
+    """The event that an answer is waited for after."""
 
     def __getattr__(self, name: str) -> Any:
         """Leave everything else to the engine."""
@@ -96,6 +103,7 @@ class Ours:
     """Whether each key forgets what was suggested and ends what is under way."""
     _running: asyncio.Task[None] | None = None
     _open: set[str] = field(default_factory=set)
+    failures: list[str] = field(default_factory=list)
     _asked: CompletionRequest | None = None
     _show: Show | None = None
 
@@ -148,13 +156,18 @@ class Ours:
 
     async def _answer(self, request: CompletionRequest, show: Show) -> None:
         outcome = await self.pipeline.complete(request)
+        self.watched.event = AHEAD
         if isinstance(outcome, Completion):
             show(outcome.text)
+        elif outcome.reason is RejectionReason.ENGINE_FAILED:
+            self.failures.append(outcome.detail)
 
     async def complete(self, request: CompletionRequest) -> str:
-        """Return what the model says without a limit of time, nothing reused but its KV cache."""
+        """Return what is suggested at a place, nothing that was suggested before reused."""
+        self.watched.event = "asked"
         self.pipeline.suggestions.clear()
         outcome = await self.pipeline.complete(request)
+        self.watched.event = AHEAD
         return outcome.text if isinstance(outcome, Completion) else ""
 
     async def stop(self) -> None:
@@ -176,6 +189,7 @@ class Peer:
     threads: int
     windows: Windows = field(default_factory=Windows)
     batch: int = BATCH
+    failures: list[str] = field(default_factory=list)
 
     async def start(self, note: Note) -> None:
         """See `Way.start`."""
@@ -186,9 +200,12 @@ class Peer:
         self._vim = LlamaVim(self._ask, windows=self.windows)
 
     async def _ask(self, request: dict[str, Any]) -> str | None:
-        event = self._event
-        answer = await self.server.infill(request)
-        if answer is None:
+        event = self._event if request["t_max_predict_ms"] == T_FIRST_PREDICT_MS else AHEAD
+        try:
+            answer = await self.server.infill(request)
+        except RuntimeError as error:
+            # The plugin goes on; the figures say that it happened.
+            self.failures.append(str(error))
             return None
         spent = answer.prompt_ms + answer.predicted_ms
         self._note(Work(event, answer.evaluated, answer.generated, spent))
@@ -199,7 +216,7 @@ class Peer:
         body = {"input_prefix": "", "input_suffix": "", "prompt": TIMED_TEXT}
         limits = {"n_predict": TIMED_TOKENS, "temperature": 0}
         answer = await self.server.infill({**body, **limits})
-        return answer.predicted_ms / max(1, answer.generated) if answer else 0.0
+        return answer.predicted_ms / max(1, answer.generated)
 
     def press(self, event: str, request: CompletionRequest, show: Show) -> None:
         """See `Way.press`."""
@@ -225,11 +242,15 @@ def buffer_of(request: CompletionRequest) -> Buffer:
     return Buffer(lines, request.position.line, request.position.column)
 
 
+def whole(settings: Settings) -> Settings:
+    """Return `settings` under which each answer is waited for until it is whole."""
+    return replace(settings, completion=replace(settings.completion, time_budget=0))
+
+
 def unlimited(settings: Settings) -> Settings:
     """Return `settings` under which each answer is whole and made from the whole prompt."""
     return replace(
-        settings,
-        completion=replace(settings.completion, time_budget=0),
+        whole(settings),
         context=replace(settings.context, cold_tokens=0),
         engine=replace(settings.engine, ahead=Ahead.OFF),
     )
