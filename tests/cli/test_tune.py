@@ -8,6 +8,8 @@ import hashlib
 import io
 import shutil
 import string
+import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Mapping
 from pathlib import Path
@@ -462,6 +464,27 @@ def test_numbers_that_make_no_sense_are_refused(line: str) -> None:
     arguments = make_parser().parse_args(["models", "tune", *line.split()])
     with pytest.raises(ConfigError, match="percentage"):
         arguments.run(arguments)
+
+
+@pytest.mark.engine
+def test_a_polite_kill_leaves_nothing(paths: Paths, installed: ModelStore) -> None:
+    before = paths.registry_file.read_bytes()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lsp_server.cli.main", "models", "tune", "mine"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as lines:
+        # The first variant is being compared once the first word about all of them is out.
+        assert lines.readline().startswith("Comparing up to")
+        assert installed.partial_folder(TUNED).exists()
+        process.terminate()
+        assert "nothing was kept" in lines.read()
+    assert process.wait(timeout=60) == tune.INTERRUPTED
+    assert not (paths.models / TUNED).exists()
+    assert paths.registry_file.read_bytes() == before
 
 
 @pytest.mark.engine
