@@ -6,6 +6,7 @@ beforehand; one test runs everything with llama.cpp and a model of a few kilobyt
 
 import hashlib
 import io
+import json
 import shutil
 import string
 import subprocess
@@ -178,6 +179,10 @@ def test_the_copy_knows_where_it_comes_from_and_is_asked_like_the_original(
     assert installed.tuned_from("mine") == TUNED
     models.list_models(paths, screen, as_json=False)
     assert f"{TUNED}: made here from mine (output q8_0), whose choices it makes" in out(screen)
+    listed = Console(io.StringIO(), io.StringIO())
+    models.list_models(paths, listed, as_json=True)
+    rows = {row["name"]: row for row in json.loads(out(listed))}
+    assert (rows[TUNED]["tuned_from"], rows["mine"]["tuned_from"]) == ("mine", None)
 
 
 def test_groups_are_tried_alone_then_together_and_no_coarser_ones_after_a_loss(
