@@ -1,44 +1,38 @@
 """The engine on a server of the user's or the team's own.
 
-The one module that opens connections while one types, and only to the server that the user or
-the machine's policy has named; imported where one is named, and nowhere else. What is sent are
-the prompts themselves. Nothing is sent only to be counted: counts come from the vocabulary on
-this machine if there is one, else they are estimated from the length. Knows nothing about
-documents, and not what happens when the server fails.
+Connections go only to the server that the user or the machine's policy has named; this module is
+imported where one is named, and nowhere else. What is sent are the prompts themselves. Nothing is
+sent only to be counted: counts come from the vocabulary on this machine if there is one, else
+they are estimated from the length. Knows nothing about documents, and not what happens when the
+server fails.
 """
 
 import asyncio
 import contextlib
-import math
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 
-import httpx2
 import msgspec
 
 from lsp_server.config.options import RemoteKind
 from lsp_server.errors import EngineError, EngineRefused, EngineUnreachable
 from lsp_server.inference.address import RemoteOptions
 from lsp_server.inference.client import OnText
+from lsp_server.inference.connection import PAUSES, Connection, Passing
 from lsp_server.inference.dialects import (
-    Chunk,
     Data,
     Dialect,
     LlamaServer,
-    Misunderstood,
     Models,
     OpenAI,
     Tokens,
     cut_spellings,
-    decode,
-    error_in,
     spelling_in,
 )
 from lsp_server.inference.engine import EngineState
 from lsp_server.inference.protocol import Complete
-from lsp_server.inference.stopping import AnswerText
+from lsp_server.inference.streamed import StreamedAnswer
+from lsp_server.inference.vocabulary import estimate_tokens
 from lsp_server.types import (
     Generation,
     ModelDescription,
@@ -46,38 +40,13 @@ from lsp_server.types import (
     Segment,
     StopReason,
     StopRules,
-    Timings,
 )
-
-PAUSES = (0.1, 0.4)
-"""Seconds before the first and the second repetition of a request."""
-
-_CONNECT = 3.0
-"""Longest time to reach the server, in seconds."""
-
-_BYTES_A_TOKEN = 3
-"""Of source code, for the estimate; low, so that a budget is kept rather than exceeded."""
 
 _KEPT_SEGMENTS = 256
 """Texts whose tokens are remembered; a prompt has about six, and most stay as they were."""
 
-_LONGEST_EVENT = 1024 * 1024
-"""In bytes; an event holds one token."""
-
-_PASSING = frozenset({429, 500, 502, 503, 504})
-"""Statuses after which the same request may do."""
-
-_ABOUT_THE_REQUEST = frozenset({400, 413, 422})
-"""Statuses of a server that is well, but does not take this request."""
-
 Count = Callable[[list[str]], Awaitable[list[int]]]
 """Counts the tokens of texts without the server."""
-
-_Result = TypeVar("_Result")
-
-
-class _Passing(EngineUnreachable):
-    """What may be over at the next attempt."""
 
 
 class RemoteEngine:
@@ -94,8 +63,7 @@ class RemoteEngine:
         self._options = options
         self._special_texts = tuple(special_texts)
         self._count = count or _estimate
-        self._pauses = tuple(pauses)
-        self._http: httpx2.AsyncClient | None = None
+        self._connection = Connection(options, pauses)
         self._state = EngineState.CLOSED
         self._dialect: Dialect = LlamaServer()
         self._has_tokens = False
@@ -131,7 +99,7 @@ class RemoteEngine:
         """
         self._state = EngineState.LOADING
         try:
-            await self._within(self._meet())
+            await self._connection.within(self._meet())
         except EngineError:
             self._state = EngineState.FAILED
             raise
@@ -141,9 +109,7 @@ class RemoteEngine:
         """See `Engine.close`."""
         self._end_prefills()
         self._state = EngineState.CLOSED
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._connection.close()
 
     async def count_tokens(self, texts: list[str]) -> list[int]:
         """See `Engine.count_tokens`; the server is not asked."""
@@ -159,7 +125,7 @@ class RemoteEngine:
         """
         self._end_prefills()
         rules = _request(prompt.healed, stop, line_has_text=line_has_text)
-        return await self._within(self._complete(prompt, rules, on_text))
+        return await self._connection.within(self._complete(prompt, rules, on_text))
 
     async def _complete(
         self, prompt: Prompt, rules: Complete, on_text: OnText | None
@@ -181,22 +147,24 @@ class RemoteEngine:
         return await self._complete(prompt, rules, on_text)
 
     async def _answer(self, prompt: Prompt, rules: Complete, on_text: OnText | None) -> Generation:
-        answer = _Answer(rules, on_text)
+        answer = StreamedAnswer(rules, on_text)
 
         async def generate() -> Generation:
             data = await self._data(prompt.segments)
             body = self._dialect.completion(data, prompt.healed, rules.max_tokens)
-            async with contextlib.aclosing(self._chunks(body)) as chunks:
+            async with contextlib.aclosing(self._connection.chunks(self._dialect, body)) as chunks:
                 async for chunk in chunks:
                     if answer.take(chunk):
                         break
             return answer.generation(data)
 
-        return await self._repeat(generate, lambda: not answer.begun)
+        return await self._connection.repeat(generate, lambda: not answer.begun)
 
     async def prefill(self, prompt: Prompt) -> Generation:
         """See `Engine.prefill`."""
-        task = asyncio.ensure_future(self._within(self._repeat(lambda: self._evaluate(prompt))))
+        task = asyncio.ensure_future(
+            self._connection.within(self._connection.repeat(lambda: self._evaluate(prompt)))
+        )
         self._prefills.add(task)
         try:
             return await task
@@ -217,9 +185,9 @@ class RemoteEngine:
 
     async def _evaluate(self, prompt: Prompt) -> Generation:
         data = await self._data(prompt.segments)
-        answer = _Answer(_request("", StopRules(1), line_has_text=True), None)
+        answer = StreamedAnswer(_request("", StopRules(1), line_has_text=True), None)
         async with contextlib.aclosing(
-            self._chunks(self._dialect.completion(data, "", 0))
+            self._connection.chunks(self._dialect, self._dialect.completion(data, "", 0))
         ) as chunks:
             async for chunk in chunks:
                 answer.take(chunk)
@@ -249,8 +217,8 @@ class RemoteEngine:
 
     async def _models(self) -> Models:
         try:
-            return await self._json("GET", "/v1/models", Models)
-        except _Passing:
+            return await self._connection.json("GET", "/v1/models", Models)
+        except Passing:
             raise
         except EngineUnreachable:
             if self._options.kind is RemoteKind.AUTO or not self._options.model:
@@ -278,7 +246,7 @@ class RemoteEngine:
         try:
             bare = await self._tokenize("a", special=False)
             begun = await self._tokenize("a", special=False, starts=True)
-        except _Passing:
+        except Passing:
             raise
         except EngineError:
             if self._dialect.separates:
@@ -346,207 +314,7 @@ class RemoteEngine:
 
     async def _tokenize(self, text: str, *, special: bool, starts: bool = False) -> tuple[int, ...]:
         body = self._dialect.tokenization(text, special=special, starts=starts)
-        return tuple((await self._json("POST", "/tokenize", Tokens, body)).tokens)
-
-    # Connections
-
-    async def _within(self, work: Awaitable[_Result]) -> _Result:
-        """Do `work` in the time that the option allows, and say which server it was."""
-        try:
-            async with asyncio.timeout(self._options.timeout):
-                return await work
-        except TimeoutError as error:
-            raise EngineUnreachable(
-                f"The server {self.url} did not answer within {self._options.timeout:g} s "
-                "(engine.remote_timeout)."
-            ) from error
-
-    async def _repeat(
-        self,
-        work: Callable[[], Awaitable[_Result]],
-        may_repeat: Callable[[], bool] = lambda: True,
-    ) -> _Result:
-        for pause in self._pauses:
-            try:
-                return await work()
-            except _Passing:
-                if not may_repeat():
-                    raise
-            await asyncio.sleep(pause)
-        return await work()
-
-    def _client(self) -> httpx2.AsyncClient:
-        if self._http is None:
-            headers = {"User-Agent": "fimbul"}
-            if self._options.key:
-                headers["Authorization"] = f"Bearer {self._options.key}"
-            self._http = httpx2.AsyncClient(
-                headers=headers,
-                # Certificates are verified against the system's own store. Redirects are not
-                # followed: code goes where the user said, or nowhere.
-                follow_redirects=False,
-                trust_env=self._options.use_proxy,
-                timeout=httpx2.Timeout(None, connect=min(_CONNECT, self._options.timeout)),
-                limits=httpx2.Limits(max_connections=8, keepalive_expiry=120.0),
-            )
-        return self._http
-
-    async def _json(
-        self,
-        method: str,
-        path: str,
-        kind: type[_Result],
-        body: Mapping[str, Any] | None = None,
-    ) -> _Result:
-        try:
-            response = await self._client().request(method, f"{self.url}{path}", json=body)
-        except httpx2.HTTPError as error:
-            raise self._lost(error) from error
-        if response.status_code != 200:
-            raise self._failure(response, path)
-        try:
-            return decode(response.content, kind)
-        except Misunderstood as error:
-            raise self._strange(path) from error
-
-    async def _chunks(self, body: Mapping[str, Any]) -> AsyncGenerator[Chunk]:
-        """Yield what the server says until it ends; whoever leaves early closes the stream."""
-        path = self._dialect.path
-        try:
-            async with self._client().stream("POST", f"{self.url}{path}", json=body) as response:
-                if response.status_code != 200:
-                    await response.aread()
-                    raise self._failure(response, path)
-                async with contextlib.aclosing(self._events(response)) as events:
-                    async for data in events:
-                        chunk = self._dialect.chunk(data)
-                        if chunk.error:
-                            raise EngineRefused(
-                                f"The server {self.url} broke its answer off ({chunk.error})."
-                            )
-                        yield chunk
-                        if chunk.end is not None:
-                            return
-        except Misunderstood as error:
-            raise self._strange(path) from error
-        except httpx2.HTTPError as error:
-            raise self._lost(error) from error
-        raise _Passing(f"The server {self.url} ended its answer too early.")
-
-    async def _events(self, response: httpx2.Response) -> AsyncGenerator[bytes]:
-        """Yield the data of server-sent events; nothing but a line feed ends a line there."""
-        left = b""
-        async for some in response.aiter_bytes():
-            *lines, left = (left + some).split(b"\n")
-            if len(left) > _LONGEST_EVENT:
-                raise EngineUnreachable(f"The server {self.url} answered without an end.")
-            for line in lines:
-                name, _, data = line.strip().partition(b":")
-                if data.strip() == b"[DONE]":
-                    return
-                if name in (b"data", b"error"):
-                    yield data
-
-    def _lost(self, error: httpx2.HTTPError) -> _Passing:
-        # The text of such an error names addresses and system calls, nothing that was sent.
-        reason = str(error).strip() or type(error).__name__
-        return _Passing(f"The server {self.url} cannot be reached ({reason}).")
-
-    def _strange(self, path: str) -> EngineUnreachable:
-        return EngineUnreachable(
-            f"The server {self.url} does not answer at {path} as such a server does; see "
-            "engine.remote_url and engine.remote_kind."
-        )
-
-    def _failure(self, response: httpx2.Response, path: str) -> EngineError:
-        status = response.status_code
-        kind = error_in(response.content)
-        said = f"HTTP {status}{', ' if kind else ''}{kind}"
-        if status in _PASSING:
-            return _Passing(f"The server {self.url} is not able to answer ({said}).")
-        if status in _ABOUT_THE_REQUEST:
-            return EngineRefused(f"The server {self.url} does not take this request ({said}).")
-        if status in (401, 403):
-            advice = "name the file of its key in engine.remote_key_file"
-            return EngineUnreachable(f"The server {self.url} asks for a key ({said}): {advice}.")
-        if 300 <= status < 400:
-            return EngineUnreachable(
-                f"The server {self.url} sends on to another address ({said}), where nothing is "
-                "sent; name that address in engine.remote_url."
-            )
-        return EngineUnreachable(
-            f"The server {self.url} has nothing at {path} ({said}); see engine.remote_url and "
-            "engine.remote_kind."
-        )
-
-
-class _Answer:
-    """One answer as it comes, by the same rules as on this machine."""
-
-    def __init__(self, request: Complete, on_text: OnText | None) -> None:
-        self._healed = request.healed
-        self._text = AnswerText(request)
-        self._on_text = on_text
-        self._raw = ""
-        self._logprobs: list[float] = []
-        self._stop: StopReason | None = None
-        self._prompt_tokens = 0
-        self._reused_tokens = 0
-        self._started = time.perf_counter()
-        self._first = 0.0
-
-    @property
-    def begun(self) -> bool:
-        """Whether text has come."""
-        return bool(self._raw)
-
-    def take(self, chunk: Chunk) -> bool:
-        """Take one event in; return whether the answer ends here."""
-        self._first = self._first or time.perf_counter()
-        self._prompt_tokens = chunk.prompt_tokens or self._prompt_tokens
-        self._reused_tokens = chunk.reused_tokens or self._reused_tokens
-        self._logprobs += chunk.logprobs
-        if chunk.text:
-            self._raw += chunk.text
-            if not self._is_healed():
-                self._stop = StopReason.NOT_HEALED
-                return True
-            self._stop = self._text.add(chunk.text.encode())
-            if (fresh := self._text.fresh()) and self._on_text is not None:
-                self._on_text(fresh)
-        if self._stop is None and chunk.end is not None:
-            whole = self._raw.startswith(self._healed)
-            self._stop = chunk.end if whole else StopReason.NOT_HEALED
-        return self._stop is not None
-
-    def _is_healed(self) -> bool:
-        return self._raw.startswith(self._healed[: len(self._raw)])
-
-    def generation(self, data: Data) -> Generation:
-        """Return the whole answer to a prompt."""
-        now = time.perf_counter()
-        first = self._first or now
-        return Generation(
-            text=self._text.text(),
-            stop=self._stop or StopReason.END,
-            logprobs=tuple(self._logprobs),
-            prompt_tokens=self._prompt_tokens or (0 if isinstance(data, str) else len(data)),
-            reused_tokens=self._reused_tokens,
-            timings=Timings(
-                prefill=(first - self._started) * 1000.0, decode=(now - first) * 1000.0
-            ),
-        )
-
-    def nothing(self, data: Data) -> Generation:
-        """Return what a prompt that was only evaluated came to."""
-        whole = self.generation(data)
-        return Generation(
-            "",
-            StopReason.END,
-            prompt_tokens=whole.prompt_tokens,
-            reused_tokens=whole.reused_tokens,
-            timings=whole.timings,
-        )
+        return tuple((await self._connection.json("POST", "/tokenize", Tokens, body)).tokens)
 
 
 def _request(healed: str, stop: StopRules, *, line_has_text: bool) -> Complete:
@@ -572,4 +340,4 @@ def _with(segments: tuple[Segment, ...], healed: str) -> tuple[Segment, ...]:
 
 
 async def _estimate(texts: list[str]) -> list[int]:
-    return [math.ceil(len(text.encode()) / _BYTES_A_TOKEN) for text in texts]
+    return [estimate_tokens(text) for text in texts]

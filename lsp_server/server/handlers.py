@@ -172,6 +172,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
+        "engine": server.engine_status(),
     }
 
 
