@@ -7,7 +7,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from lsp_server.completion.serving import ChooseModel, ChosenModel, chooser
+from lsp_server.completion.serving import ChooseModel, ChosenModel, chooser, with_server
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.inference.client import worker_command
@@ -37,7 +37,7 @@ def engine_of(arguments: argparse.Namespace, paths: Paths) -> tuple[tuple[str, .
     worker = tuple(arguments.worker or ())
     if arguments.engine == "scripted":
         script = str(arguments.script.resolve()) if arguments.script else None
-        return worker or worker_command("scripted", script), _scripted_model
+        return worker or worker_command("scripted", script), with_server(_scripted_model, paths)
     return worker or worker_command(), chooser(paths)
 
 

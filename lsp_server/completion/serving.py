@@ -54,21 +54,26 @@ ChooseModel = Callable[[Settings], ChosenModel]
 
 
 def chooser(paths: Paths) -> ChooseModel:
-    """Return what chooses models from the catalogue of one user."""
+    """Return what chooses models from the catalogue of one user, and servers."""
+    return with_server(lambda settings: _on_this_machine(paths, settings), paths)
 
-    def choose(settings: Settings) -> ChosenModel:
+
+def with_server(choose: ChooseModel, paths: Paths) -> ChooseModel:
+    """Return what chooses a server where one is named, and the model of `choose` to stand in."""
+
+    def choose_both(settings: Settings) -> ChosenModel:
         server = _server(settings)
+        if server is None:
+            return choose(settings)
         try:
-            chosen = _on_this_machine(paths, settings)
+            chosen = choose(settings)
         except FimbulError:
-            if server is None:
-                raise
             # Without a model here nothing stands in for the server, and it is asked all the same.
             chosen = ChosenModel(None, lambda _found: FORMATS["none"])
         row = _row(paths, settings.engine.model)
         return replace(chosen, server=server, remote_format=lambda found: _asked_as(found, row))
 
-    return choose
+    return choose_both
 
 
 def _on_this_machine(paths: Paths, settings: Settings) -> ChosenModel:
