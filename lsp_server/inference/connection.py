@@ -41,17 +41,29 @@ class Connection:
     """Connections to one server."""
 
     def __init__(self, options: RemoteOptions, pauses: Sequence[float] = PAUSES) -> None:
-        """Do nothing yet; `pauses` are the seconds before each repetition."""
+        """Connect to nothing yet, but read the system's certificates, which takes a moment.
+
+        `pauses` are the seconds before each repetition.
+        """
         self._options = options
         self._who = f"The server {options.url}"
         self._pauses = tuple(pauses)
-        self._http: httpx2.AsyncClient | None = None
+        headers = {"User-Agent": "fimbul"}
+        if options.key:
+            headers["Authorization"] = f"Bearer {options.key}"
+        self._http = httpx2.AsyncClient(
+            headers=headers,
+            # Certificates are verified against the system's own store. Redirects are not
+            # followed: code goes where the user said, or nowhere.
+            follow_redirects=False,
+            trust_env=options.use_proxy,
+            timeout=httpx2.Timeout(None, connect=min(_CONNECT, options.timeout)),
+            limits=httpx2.Limits(max_connections=8, keepalive_expiry=120.0),
+        )
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._http.aclose()
 
     async def within(self, work: Awaitable[_Result]) -> _Result:
         """Do `work` in the time that the option allows, and say which server it was."""
@@ -82,22 +94,6 @@ class Connection:
             await asyncio.sleep(pause)
         return await work()
 
-    def _client(self) -> httpx2.AsyncClient:
-        if self._http is None:
-            headers = {"User-Agent": "fimbul"}
-            if self._options.key:
-                headers["Authorization"] = f"Bearer {self._options.key}"
-            self._http = httpx2.AsyncClient(
-                headers=headers,
-                # Certificates are verified against the system's own store. Redirects are not
-                # followed: code goes where the user said, or nowhere.
-                follow_redirects=False,
-                trust_env=self._options.use_proxy,
-                timeout=httpx2.Timeout(None, connect=min(_CONNECT, self._options.timeout)),
-                limits=httpx2.Limits(max_connections=8, keepalive_expiry=120.0),
-            )
-        return self._http
-
     async def json(
         self,
         method: str,
@@ -110,7 +106,7 @@ class Connection:
         Raises EngineRefused if the server does not take it, else EngineUnreachable.
         """
         try:
-            response = await self._client().request(method, f"{self._options.url}{path}", json=body)
+            response = await self._http.request(method, f"{self._options.url}{path}", json=body)
         except httpx2.HTTPError as error:
             raise self._lost(error) from error
         if response.status_code != 200:
@@ -124,7 +120,7 @@ class Connection:
         """Yield what the server says until it ends; whoever leaves early closes the stream."""
         path = dialect.path
         try:
-            async with self._client().stream(
+            async with self._http.stream(
                 "POST", f"{self._options.url}{path}", json=body
             ) as response:
                 if response.status_code != 200:

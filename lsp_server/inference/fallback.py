@@ -117,13 +117,11 @@ class FallbackEngine:
             assert model is not None  # noqa: S101  # Whoever chooses sees to it.
             await self.local.open(model, options)
             return
-        # The HTTP client is loaded where a server is named, and nowhere else.
-        from lsp_server.inference.remote import RemoteEngine
-
         self._vocabulary = LocalVocabulary(self._command, model.path if model else None)
         self._falls_back = server.fallback and model is not None
-        self._remote = RemoteEngine(server.options, server.special_texts, self._vocabulary.count)
         self._listen(EngineEvent(EngineState.LOADING))
+        # Half a second, most of it the HTTP client's, that nobody has to wait for.
+        self._remote = await asyncio.to_thread(_remote_engine, server, self._vocabulary)
         try:
             await self._remote.open()
         except EngineError as error:
@@ -237,3 +235,10 @@ class FallbackEngine:
         self._back_since = time.monotonic()
         self._listen(EngineEvent(EngineState.READY, f"The server {self._remote.url} is back."))
         self._on_switch()
+
+
+def _remote_engine(server: Server, vocabulary: LocalVocabulary) -> "RemoteEngine":
+    # The HTTP client is loaded where a server is named, and nowhere else.
+    from lsp_server.inference.remote import RemoteEngine
+
+    return RemoteEngine(server.options, server.special_texts, vocabulary.count)

@@ -59,7 +59,10 @@ class RemoteEngine:
         count: Count | None = None,
         pauses: Sequence[float] = PAUSES,
     ) -> None:
-        """Do nothing yet. `special_texts` are spellings of tokens to recognise the model by."""
+        """Ask nothing yet, but get the connection ready, which takes a moment: do it in a thread.
+
+        `special_texts` are spellings of tokens to recognise the model by.
+        """
         self._options = options
         self._special_texts = tuple(special_texts)
         self._count = count or _estimate

@@ -78,7 +78,7 @@ def test_what_is_no_key_is_refused_and_not_shown(content: bytes, tmp_path: Path)
 
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
     engine = EngineOptions(remote_url="https://example", remote_key_file=str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match="none .* cannot be read"):
+    with pytest.raises(ConfigError, match=r"none .* cannot be read"):
         remote_options(engine, {})
 
 
