@@ -206,6 +206,8 @@ class RemoteEngine:
             kind = RemoteKind.LLAMA_SERVER if models.is_of("llamacpp") else RemoteKind.OPENAI
         if kind is RemoteKind.LLAMA_SERVER:
             self._dialect = LlamaServer(self._options.model)
+            # Unless it was given another name it says where its file lies.
+            self.name = self.name.rpartition("/")[2]
         else:
             self._dialect = OpenAI(self._named(models), constrains=models.is_of("vllm"))
         self._remembered.clear()
@@ -254,6 +256,9 @@ class RemoteEngine:
         except EngineError:
             if self._dialect.separates:
                 raise
+            bare = begun = ()
+        if not bare:
+            # A llama-server that is asked as if it were vLLM finds nothing in the request.
             self._has_tokens = False
             return
         if begun[-len(bare) :] == bare:
