@@ -95,6 +95,12 @@ def _server(settings: Settings) -> Server | None:
     options = remote_options(settings.engine, os.environ)
     if options is None:
         return None
+    allowed = settings.policy.allowed_models
+    if allowed and options.model not in allowed:
+        raise ModelError(
+            f"The policy of this machine allows only the models {', '.join(allowed)}, so one of "
+            "them has to be named in engine.remote_model."
+        )
     return Server(options, frozenset(special_texts()), settings.engine.remote_fallback)
 
 
@@ -108,12 +114,15 @@ def _row(paths: Paths, name: str) -> Model | None:
 def _asked_as(found: ModelDescription, row: Model | None) -> FimFormat:
     """Return the format of a server's model: what its tokens say, else that of `engine.model`.
 
-    A server that does not tell tokens has the model that the user has named, or one like it.
+    A server that does not tell tokens has the model that the user has named, or one like it; that
+    name also decides between families that share their tokens.
     """
-    family = family_of(found)
-    if family:
-        return FORMATS[family]
-    return FORMATS["none"] if row is None or found.special_tokens else fim_format(row, found)
+    named = FORMATS.get(row.family) if row is not None else None
+    if named is not None and named.recognised_by <= found.special_tokens:
+        return named if named.recognised_by else FORMATS[family_of(found) or "none"]
+    if found.special_tokens or row is None:
+        return FORMATS[family_of(found) or "none"]
+    return fim_format(row, found)
 
 
 def served_by(engine: FallbackEngine, chosen: ChosenModel) -> ServedModel:
