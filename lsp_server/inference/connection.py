@@ -48,7 +48,8 @@ class Connection:
         self._options = options
         self._who = f"The server {options.url}"
         self._pauses = tuple(pauses)
-        headers = {"User-Agent": "fimbul"}
+        # What is compressed waits until there is enough of it.
+        headers = {"User-Agent": "fimbul", "Accept-Encoding": "identity"}
         if options.key:
             headers["Authorization"] = f"Bearer {options.key}"
         self._http = httpx2.AsyncClient(

@@ -16,7 +16,8 @@ from lsp_server.inference.protocol import LoadOptions
 _LOG = logging.getLogger(__name__)
 
 _BYTES_A_TOKEN = 3
-"""Of source code, for the estimate; low, so that a budget is kept rather than exceeded."""
+"""For the estimate. Our own Python has 4.1 (`LOG.md`), denser code less; low, so that a budget is
+kept rather than exceeded."""
 
 
 class LocalVocabulary:
