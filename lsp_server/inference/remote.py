@@ -9,6 +9,7 @@ server fails.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -45,6 +46,9 @@ from lsp_server.types import (
 _KEPT_SEGMENTS = 256
 """Texts whose tokens are remembered; a prompt has about six, and most stay as they were."""
 
+IDLE = 60.0
+"""Seconds without a request after which a server may have become another."""
+
 Count = Callable[[list[str]], Awaitable[list[int]]]
 """Counts the tokens of texts without the server."""
 
@@ -58,6 +62,7 @@ class RemoteEngine:
         special_texts: Collection[str] = (),
         count: Count | None = None,
         pauses: Sequence[float] = PAUSES,
+        idle: float = IDLE,
     ) -> None:
         """Ask nothing yet, but get the connection ready, which takes a moment: do it in a thread.
 
@@ -67,6 +72,9 @@ class RemoteEngine:
         self._special_texts = tuple(special_texts)
         self._count = count or _estimate
         self._connection = Connection(options, pauses)
+        self._idle = idle
+        self._last_asked = 0.0
+        self._models = Models()
         self._state = EngineState.CLOSED
         self._dialect: Dialect = LlamaServer()
         self._has_tokens = False
@@ -153,6 +161,7 @@ class RemoteEngine:
         answer = StreamedAnswer(rules, on_text)
 
         async def generate() -> Generation:
+            await self._make_sure()
             data = await self._data(prompt.segments)
             body = self._dialect.completion(data, prompt.healed, rules.max_tokens)
             async with contextlib.aclosing(self._connection.chunks(self._dialect, body)) as chunks:
@@ -187,6 +196,7 @@ class RemoteEngine:
             task.cancel()
 
     async def _evaluate(self, prompt: Prompt) -> Generation:
+        await self._make_sure()
         data = await self._data(prompt.segments)
         answer = StreamedAnswer(_request("", StopRules(1), line_has_text=True), None)
         async with contextlib.aclosing(
@@ -199,7 +209,8 @@ class RemoteEngine:
     # What the server is
 
     async def _meet(self) -> None:
-        models = await self._models()
+        models = self._models = await self._ask_for_models()
+        self._last_asked = time.monotonic()
         self.name = self._options.model or next(iter(models.names), "")
         kind = self._options.kind
         if kind is RemoteKind.AUTO:
@@ -220,7 +231,19 @@ class RemoteEngine:
             special_tokens=frozenset(self._specials),
         )
 
-    async def _models(self) -> Models:
+    async def _make_sure(self) -> None:
+        """Look after a pause whether the server is still what it was.
+
+        It may have been started anew with another model, to which the numbers of our tokens would
+        mean something else.
+        """
+        now, before = time.monotonic(), self._last_asked
+        self._last_asked = now
+        if now - before > self._idle and await self._ask_for_models() != self._models:
+            self._last_asked = before
+            raise EngineUnreachable(f"The server {self.url} has other models than before.")
+
+    async def _ask_for_models(self) -> Models:
         try:
             return await self._connection.json("GET", "/v1/models", Models)
         except Passing:

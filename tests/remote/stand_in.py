@@ -24,6 +24,7 @@ class StandIn:
     owner: str = "llamacpp"
     """``llamacpp``, ``vllm`` or another name."""
     answer: str = "value()\nmore"
+    model: str = "team"
     constrains: bool = True
     """Whether it obeys a grammar or a regular expression."""
     tokenizes: bool = True
@@ -96,7 +97,7 @@ class StandIn:
         if self.key and headers.get("authorization") != f"Bearer {self.key}":
             _send(writer, 401, {"error": {"type": "authentication_error", "message": "secret"}})
         elif path == "/v1/models":
-            _send(writer, 200, {"data": [{"id": "team", "owned_by": self.owner}]})
+            _send(writer, 200, {"data": [{"id": self.model, "owned_by": self.owner}]})
         elif path == "/tokenize" and self.tokenizes:
             _send(writer, 200, {"tokens": self._tokenized(body)})
         elif path in ("/completion", "/v1/completions"):

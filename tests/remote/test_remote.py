@@ -365,3 +365,29 @@ async def test_a_server_without_a_list_of_models_will_do_if_all_is_named() -> No
     async with met(server, kind=RemoteKind.OPENAI, model="team") as engine:
         await ask(engine)
     assert server.completions[0]["model"] == "team"
+
+
+@pytest.mark.parametrize("owner", ["llamacpp", "vllm"])
+async def test_a_server_that_has_become_another_is_noticed_before_it_is_asked(owner: str) -> None:
+    server = StandIn(owner)
+    async with running(server):
+        engine = RemoteEngine(RemoteOptions(server.url), SPECIALS, pauses=(0.0,), idle=0.0)
+        await engine.open()
+        assert (await ask(engine)).text == "value()"
+        server.model = "other"
+        for _ in range(2):
+            with pytest.raises(EngineUnreachable, match="other models than before"):
+                await ask(engine)
+        assert len(server.completions) == 1
+        await engine.open()
+        assert engine.name == "other"
+        assert (await ask(engine)).text == "value()"
+        await engine.close()
+
+
+async def test_while_one_types_a_server_is_not_asked_what_it_is() -> None:
+    server = StandIn()
+    async with met(server) as engine:
+        for _ in range(3):
+            await ask(engine)
+    assert [path for path, _, _ in server.requests].count("/v1/models") == 1
