@@ -189,7 +189,7 @@ async def run(only: list[str], rounds: int) -> dict[str, Any]:
         found |= await _medians(rounds, _with_editor(moments))
     if {"changes", "idle", "memory"} & set(only):
         async with editor(ROOT / "examples") as here:
-            found |= await changes(here, rounds * 4)
+            found |= await changes(here, rounds * 10)
             if "idle" in only:
                 found |= await idle(here)
             if "memory" in only:
