@@ -1,12 +1,13 @@
 """What guessing tokens ahead is worth: the same prompts with and without drafts, in turn.
 
 Takes lines of the examples out and types their beginnings again, a few characters at a time;
-each is asked of two engines with the default model, one of which guesses ahead. Says how long a
+each is asked of two engines with the default model, one of which guesses ahead. The first request
+of a line is told apart from the later ones, which know an earlier answer. Says how long a
 token takes (the evaluation of what was typed included) with drafts as a share of without, how
 many guesses were right, how many evaluations a token needs, and whether any answer differs.
 Prints a table and, last, one line of JSON.
 
-    python -m benchmarks.drafts [--lines N]
+    python -m benchmarks.drafts [--lines N] [--seconds S] [--threads N]
 """
 
 import argparse
@@ -14,6 +15,7 @@ import asyncio
 import json
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,10 +36,10 @@ FILES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 SHORTEST_LINE = 25
 """Characters of code in a line that is typed again."""
 
-STEP = 5
+STEP = 8
 """Characters between two requests."""
 
-ABOVE, NEAR, BELOW = 40, 3, 12
+ABOVE, NEAR, BELOW = 30, 3, 8
 """Lines of a prompt: older ones, those that begin the growing middle, those below."""
 
 SURFACES = {"line": StopRules(32, 1), "block": StopRules(64, 6)}
@@ -78,32 +80,38 @@ async def ask(workers: list[WorkerClient], prompt: Prompt, stop: StopRules, turn
     return found[0], found[1]
 
 
-async def run(lines: int) -> dict[str, Any]:
-    """Ask everything and sum it up."""
+async def run(lines: int, seconds: float, threads: int) -> dict[str, Any]:
+    """Ask everything, or what there is time for, and sum it up."""
     settings = Settings()
     chosen = chooser(Paths.of_user())(settings)
-    options = load_options(settings)
+    options = replace(load_options(settings), threads=threads)
     workers = []
     for drafts in (0, options.draft_tokens):
         worker = await WorkerClient.start(worker_command())
         loaded = await worker.load(str(chosen.file.path), replace(options, draft_tokens=drafts))
         workers.append(worker)
     fim = chosen.fim_format(description_of(loaded))
-    samples: dict[str, list[Sample]] = {name: [] for name in SURFACES}
-    turn = 0
-    for contexts in places(lines):
+    kinds = (*SURFACES, "first of a line", "typed on")
+    samples: dict[str, list[Sample]] = {name: [] for name in kinds}
+    until = time.monotonic() + seconds
+    for turn, contexts in enumerate(places(lines)):
+        if time.monotonic() > until:
+            break
         prompts = [build_prompt(context, fim, settings.prompt) for context in contexts]
         # What typing has evaluated before is not what this is about.
         for worker in workers:
             await worker.prefill(prompts[0])
-        for prompt in prompts:
-            for name, stop in SURFACES.items():
-                samples[name].append(await ask(workers, prompt, stop, turn := turn + 1))
+        name = list(SURFACES)[turn % len(SURFACES)]
+        for index, prompt in enumerate(prompts):
+            sample = await ask(workers, prompt, SURFACES[name], turn + index)
+            samples[name].append(sample)
+            samples["typed on" if index else "first of a line"].append(sample)
     counters = await workers[1].counters()
     for worker in workers:
         await worker.close()
     result: dict[str, Any] = {name: summary(found) for name, found in samples.items()}
     generated = counters.generated_tokens
+    result["threads"] = threads
     result["drafted"], result["accepted"] = counters.drafted, counters.accepted
     result["acceptance"] = round(counters.accepted / max(1, counters.drafted), 2)
     result["evaluations_per_token"] = round(1.0 - counters.accepted / max(1, generated), 2)
@@ -138,7 +146,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=8)
-    result = asyncio.run(run(parser.parse_args().lines))
+    parser.add_argument("--seconds", type=float, default=600.0, help="begin no line after these")
+    parser.add_argument("--threads", type=int, default=load_options(Settings()).threads)
+    arguments = parser.parse_args()
+    result = asyncio.run(run(arguments.lines, arguments.seconds, arguments.threads))
     for name, values in result.items():
         sys.stdout.write(f"{name:<24}{values}\n")
     sys.stdout.write(json.dumps(result) + "\n")

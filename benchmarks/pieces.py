@@ -1,10 +1,11 @@
 """What the engine's steps cost: several tokens at once, pieces of a prefill, saved states.
 
 Uses the engine's KV cache in this process, with the default model. What is compared takes turns,
-round after round, so that a machine whose speed drifts treats all alike. Prints tables of medians
+round after round, so that a machine whose speed drifts treats all alike; times are processor
+times, which other processes disturb less, the least with one thread. Prints tables of medians
 and, last, one line of JSON.
 
-    python -m benchmarks.pieces [--rounds N]
+    python -m benchmarks.pieces [--rounds N] [--threads N]
 """
 
 import argparse
@@ -15,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lsp_server.completion.serving import chooser, load_options
@@ -37,10 +39,10 @@ LARGEST = 8
 PIECES = (32, 64, 128)
 """Lengths of a piece of a prefill."""
 
-PREFILLED = 256
+PREFILLED = 128
 """Tokens that stand before the others, and that a prefill has."""
 
-STATES = (256, 1024)
+STATES = (256, 768)
 """Tokens of the states that are saved and restored."""
 
 
@@ -49,11 +51,11 @@ def tokens(length: int, begin: int = 1000) -> list[int]:
     return [begin + 7 * index % 20_000 for index in range(length)]
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the milliseconds that `work` takes."""
-    started = time.perf_counter()
+def timed(work: Callable[[], object], threads: int) -> float:
+    """Return the milliseconds of processor time that `work` takes in each of `threads` threads."""
+    started = time.process_time()
     work()
-    return (time.perf_counter() - started) * 1000.0
+    return (time.process_time() - started) * 1000.0 / threads
 
 
 class Measurements:
@@ -80,7 +82,8 @@ class Measurements:
         cache.evaluate(tokens(PREFILLED), 0)
         for count, found in self.together.items():
             cache.trim(PREFILLED)
-            found.append(timed(lambda count=count: cache.evaluate(tokens(count), count)))  # type: ignore[misc]
+            work = partial(cache.evaluate, tokens(count), count)
+            found.append(timed(work, self._options.threads))
         cache.close()
 
     def _measure_prefill(self) -> None:
@@ -88,7 +91,9 @@ class Measurements:
         for piece, found in self.prefill.items():
             kvcache.BATCH = piece
             cache = self._cache()
-            found.append(timed(lambda cache=cache: cache.evaluate(tokens(PREFILLED), 0)))  # type: ignore[misc]
+            found.append(
+                timed(partial(cache.evaluate, tokens(PREFILLED), 0), self._options.threads)
+            )
             cache.close()
         kvcache.BATCH = usual
 
@@ -100,8 +105,7 @@ class Measurements:
             for place in places:
                 cache.evaluate(place[cache.enter(place) :], 0)
             for turn in range(6):
-                place = [*places[turn % 2], 1]
-                found.append(timed(lambda place=place: cache.enter(place)))  # type: ignore[misc]
+                found.append(timed(partial(cache.enter, [*places[turn % 2], 1]), 1))
         cache.close()
 
 

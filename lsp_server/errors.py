@@ -12,7 +12,8 @@
     └── EngineError            the engine did not do what it was asked
         ├── EngineCrashed      its process died
         ├── EngineBusy         it is loading
-        └── EngineRefused      it answered with an error of its own
+        ├── EngineRefused      it answered with an error of its own
+        └── EngineUnreachable  a server did not answer, or not as it should
 
 The message of each is written for the person in front of the editor: what happened, to which
 file or setting, what to do. Errors of other libraries are translated into these where they
@@ -70,3 +71,7 @@ class EngineBusy(EngineError):
 
 class EngineRefused(EngineError):
     """The engine answered with an error of its own."""
+
+
+class EngineUnreachable(EngineError):
+    """A server did not answer, or not as such a server should."""

@@ -1,6 +1,8 @@
 """The rows of ARCHITECTURE.md, held against the imports."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,13 +34,19 @@ HOMES = {
         "models/fimbul_models/evaluation/baseline.py",
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),
+    "httpx2": ("lsp_server/inference/connection.py",),
     "tree_sitter": ("lsp_server/syntax/",),
     "sqlite3": ("lsp_server/feedback/", "lsp_server/context/index/"),
     "torch": ("models/fimbul_models/training/",),
 }
 
-NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "httpx", "requests", "aiohttp"}
-"""Modules that open connections. Only the command line's pull may import one."""
+NETWORK = {
+    "socket", "ssl", "http", "urllib.request", "ftplib", "httpx", "httpx2", "httpcore2", "requests",
+    "aiohttp",
+}  # fmt: skip
+"""Modules that open connections. Only the command line's pull may import one, and the connection
+to a server that the user or the machine's policy has named."""
+CONNECTING = {"lsp_server/cli/pull.py", "lsp_server/inference/connection.py"}
 
 
 def modules(folder: str) -> list[Path]:
@@ -113,10 +121,26 @@ def test_models_import_the_server_only_up_to_completion() -> None:
                 assert ROW_OF[other] <= 4, f"{path} imports {module}"
 
 
-def test_nothing_but_pull_opens_connections() -> None:
+def test_nothing_but_pull_and_a_named_server_opens_connections() -> None:
     for path in modules("lsp_server"):
-        if path.name != "pull.py":
+        if str(path.relative_to(ROOT)) not in CONNECTING:
             assert not imports(path) & NETWORK, path
+
+
+def test_the_http_client_is_imported_only_where_a_server_is_named() -> None:
+    for path in modules("lsp_server"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_the_top = {
+            node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module
+        }
+        if path.name != "remote.py":
+            assert "lsp_server.inference.connection" not in at_the_top, path
+        assert "lsp_server.inference.remote" not in at_the_top, path
+    script = (
+        "import sys, lsp_server.server.handlers, lsp_server.cli.session\n"
+        "assert not {'httpx2', 'httpcore2', 'lsp_server.inference.connection'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize(

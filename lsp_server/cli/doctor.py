@@ -5,6 +5,7 @@ Nothing it prints holds text of the user's code; `--report` also hides the home 
 
 import argparse
 import asyncio
+import os
 import platform
 import sys
 from collections.abc import Iterable
@@ -19,9 +20,11 @@ from lsp_server.config.layers import POLICY_MAY, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
+from lsp_server.inference.address import remote_options
 from lsp_server.inference.client import WorkerClient, worker_command
 from lsp_server.inference.machine import default_threads, engine_version, find_cpu
 from lsp_server.inference.selftest import remember, result_key, run_selftest
+from lsp_server.prompt.formats import special_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Finding:
     found: str
     advice: str = ""
     """What to do; empty if all is well."""
+    private: str = ""
+    """What a report leaves out of both; empty is nothing."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,6 +70,7 @@ def examine(paths: Paths) -> Iterable[Finding]:
     yield finding
     if model is not None and engine_version() is not None:
         yield from asyncio.run(_selftest(paths, settings, model))
+    yield asyncio.run(_server(settings))
     yield from _places(paths)
 
 
@@ -122,6 +128,34 @@ async def _selftest(paths: Paths, settings: Settings, model: InstalledModel) -> 
     ]
 
 
+async def _server(settings: Settings) -> Finding:
+    """Ask the server that the settings name what it is; no code is sent."""
+    try:
+        options = remote_options(settings.engine, os.environ)
+    except FimbulError as error:
+        return Finding("Server", "cannot be used", str(error), settings.engine.remote_url)
+    if options is None:
+        return Finding("Server", "none; everything runs on this machine")
+    # The HTTP client is loaded where a server is named, and nowhere else.
+    from lsp_server.inference.remote import RemoteEngine
+
+    engine = RemoteEngine(options, special_texts())
+    try:
+        await engine.open()
+    except FimbulError as error:
+        return Finding("Server", f"{options.url} does not answer", str(error), options.url)
+    finally:
+        await engine.close()
+    healing = "with token healing" if engine.heals else "without token healing"
+    advice = "Others on the way can read what is sent over http; use https."
+    return Finding(
+        "Server",
+        f"{options.url} answers as {engine.name}, {healing}; prompts are sent there",
+        advice if options.is_in_the_clear else "",
+        options.url,
+    )
+
+
 def _places(paths: Paths) -> Iterable[Finding]:
     for name, path in (
         ("Your settings", paths.user_file),
@@ -146,10 +180,12 @@ def as_text(findings: Iterable[Finding]) -> str:
 
 
 def as_markdown(findings: Iterable[Finding]) -> str:
-    """Return findings for a bug report, the home folder's name left out."""
+    """Return findings for a bug report, the names of the home folder and of servers left out."""
     home = str(Path.home())
     rows = ["| what | found | problem |", "| --- | --- | --- |"]
     for finding in findings:
-        cells = (finding.name, finding.found, finding.advice)
+        cells = [finding.name, finding.found, finding.advice]
+        if finding.private:
+            cells = [cell.replace(finding.private, "(left out)") for cell in cells]
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows).replace(home, "~") + "\n"

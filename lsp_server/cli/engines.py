@@ -7,13 +7,11 @@ import argparse
 import shlex
 from pathlib import Path
 
-from lsp_server.completion.serving import ChooseModel, ChosenModel, chooser
+from lsp_server.completion.serving import ChooseModel, ChosenModel, chooser, with_server
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
-from lsp_server.errors import SetupError
 from lsp_server.inference.client import worker_command
 from lsp_server.inference.engine import ModelFile
-from lsp_server.inference.machine import engine_version
 from lsp_server.prompt.formats import FORMATS
 
 
@@ -35,16 +33,11 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def engine_of(arguments: argparse.Namespace, paths: Paths) -> tuple[tuple[str, ...], ChooseModel]:
-    """Return the worker's command and what chooses its model.
-
-    Raises SetupError if there is no engine.
-    """
+    """Return the worker's command and what chooses its model."""
     worker = tuple(arguments.worker or ())
     if arguments.engine == "scripted":
         script = str(arguments.script.resolve()) if arguments.script else None
-        return worker or worker_command("scripted", script), _scripted_model
-    if engine_version() is None:
-        raise SetupError("The engine is not installed; run `fimbul setup`.")
+        return worker or worker_command("scripted", script), with_server(_scripted_model, paths)
     return worker or worker_command(), chooser(paths)
 
 

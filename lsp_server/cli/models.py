@@ -163,6 +163,7 @@ def list_models(paths: Paths, console: Console, *, as_json: bool) -> None:
 
 def _facts(store: ModelStore, settings: Settings, model: Model) -> dict[str, Any]:
     path = store.installed(model.name)
+    provenance = store.provenance(model.name)
     return {
         "name": model.name,
         "title": model.title,
@@ -176,6 +177,7 @@ def _facts(store: ModelStore, settings: Settings, model: Model) -> dict[str, Any
         "note": model.note,
         "sources": [type(source).__name__.lower() for source in model.sources],
         "path": str(path) if path else None,
+        "tuned_from": provenance.origin if provenance else None,
         "used": model.name == settings.engine.model,
         "allowed": is_allowed(settings, model.name),
     }

@@ -18,13 +18,14 @@ from typing import Any
 from lsp_server.cli.engines import add_engine_options, engine_of
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline, ServedModel
-from lsp_server.completion.serving import ChosenModel, load_options
+from lsp_server.completion.serving import ChosenModel, load_options, served_by
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths, workspace_file
 from lsp_server.errors import FimbulError
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
+from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.syntax.languages import language_of_path
 from lsp_server.text import split_lines
 from lsp_server.types import CompletionRequest, Document, Position, TriggerKind
@@ -79,7 +80,8 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
     request = read_place(arguments.place, arguments.folder)
     settings = _settings(paths, arguments.set, request.document.folder)
     command, choose = engine_of(arguments, paths)
-    engine = LocalEngine(command, paths.selftest_file, _tell)
+    chosen = choose(settings)
+    engine = FallbackEngine(command, LocalEngine(command, paths.selftest_file, _tell), _tell)
     indexes = Indexes(paths, _complain)
     workspace = Workspace(indexes)
     try:
@@ -87,7 +89,6 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
             await indexes.watch([request.document.folder])
             if not await indexes.wait_until_ready(INDEX_SECONDS):
                 _complain("The index is not ready; other files are left out.")
-        chosen = choose(settings)
         model, load_ms = await _load(engine, chosen, settings)
         workspace.opened(request.document)
         pipeline = Pipeline(engine, settings, workspace)
@@ -99,13 +100,11 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
 
 
 async def _load(
-    engine: LocalEngine, chosen: ChosenModel, settings: Settings
+    engine: FallbackEngine, chosen: ChosenModel, settings: Settings
 ) -> tuple[ServedModel, float]:
     started = time.perf_counter()
-    await engine.open(chosen.file, load_options(settings))
-    assert engine.description is not None  # noqa: S101  # `open` has set it.
-    model = ServedModel(chosen.file.name, chosen.fim_format(engine.description))
-    return model, (time.perf_counter() - started) * 1000.0
+    await engine.open(chosen.local, load_options(settings), chosen.server)
+    return served_by(engine, chosen), (time.perf_counter() - started) * 1000.0
 
 
 def read_place(place: str, folder: Path | None = None) -> CompletionRequest:

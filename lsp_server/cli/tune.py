@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,10 @@ def _run(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
         use=not arguments.no_use,
     )
+    # A closed terminal and a polite kill stop it as Ctrl-C does, so that nothing half stays.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         tune(paths, arguments.name, console, wish)
     except KeyboardInterrupt:

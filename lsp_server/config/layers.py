@@ -2,7 +2,8 @@
 
 From weakest to strongest voice: defaults, the user's file, the editor's options; then the
 workspace's file and the machine-wide policy, which may only restrict what the others allow. A
-workspace can never choose a model or a command. A value that does not fit leaves what stood
+workspace can never choose a model, a command or a server; the policy can choose the server, or
+none, over everybody's head. A value that does not fit leaves what stood
 there before and is reported in one message that names it. Knows nothing about LSP.
 """
 
@@ -28,6 +29,8 @@ class Layer:
     """Nested as in the file: section, then option."""
     may: frozenset[Tighten] | None = None
     """Kinds of restriction this layer may make; None is a layer that sets freely."""
+    from_editor: bool = False
+    """Whether an editor sent it, which may have taken it out of a workspace."""
 
 
 WORKSPACE_MAY = frozenset(
@@ -39,7 +42,7 @@ WORKSPACE_MAY = frozenset(
         Tighten.LATER_CHOICE,
     }
 )
-POLICY_MAY = WORKSPACE_MAY | {Tighten.POLICY}
+POLICY_MAY = WORKSPACE_MAY | {Tighten.POLICY, Tighten.MACHINE}
 
 
 def read_file(path: Path, may: frozenset[Tighten] | None) -> tuple[list[Layer], list[str]]:
@@ -84,6 +87,12 @@ def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
     if layer.may is None:
         if tighten is Tighten.POLICY:
             raise ValueError("is set only by the machine-wide policy; it is ignored.")
+        if tighten is Tighten.MACHINE and layer.from_editor:
+            raise ValueError(
+                "is set only in your own config.toml (`fimbul doctor` says where) or by the "
+                "machine-wide policy, since an editor may take its settings out of a workspace; "
+                "it is ignored."
+            )
         return value
     if tighten not in layer.may:
         raise ValueError("may not be set there; it is ignored.")

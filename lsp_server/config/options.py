@@ -40,6 +40,9 @@ class Tighten(enum.Enum):
     """Choices are listed from the loosest to the strictest."""
     POLICY = "policy only"
     """Only the machine-wide policy sets it."""
+    MACHINE = "a policy may set it; a workspace or an editor may not"
+    """The user's own file or `--set`, and over them the machine-wide policy. Editors are left out
+    because their settings may come out of a workspace."""
 
 
 class Trigger(enum.Enum):
@@ -91,6 +94,17 @@ class Ahead(enum.Enum):
     AUTO = "auto"
     """Neither on battery nor while the machine is busy."""
     OFF = "off"
+
+
+class RemoteKind(enum.Enum):
+    """Which requests a server understands."""
+
+    AUTO = "auto"
+    """What the server says of itself."""
+    LLAMA_SERVER = "llama-server"
+    """``/completion`` and ``/tokenize`` of llama.cpp."""
+    OPENAI = "openai"
+    """``/v1/completions``, as vLLM and others have it."""
 
 
 class LogLevel(enum.Enum):
@@ -258,6 +272,7 @@ class EngineOptions:
     adapter: str = _option(
         "",
         "Path of a LoRA adapter for the model, a GGUF file; empty is none.",
+        tighten=Tighten.MACHINE,
     )
     adapter_percent: int = _option(
         100,
@@ -271,6 +286,42 @@ class EngineOptions:
         "Use pauses to evaluate what comes next: the place of the cursor, the line below. auto"
         " rests on battery and while the machine is busy.",
         tighten=Tighten.LATER_CHOICE,
+    )
+    remote_url: str = _option(
+        "",
+        "Address of a server of your own that answers instead of this machine, such as"
+        " `https://completion.example`; empty is none, and no connection.",
+        tighten=Tighten.MACHINE,
+    )
+    remote_kind: RemoteKind = _option(
+        RemoteKind.AUTO, "What that server understands.", tighten=Tighten.MACHINE
+    )
+    remote_model: str = _option(
+        "", "Name of the model there; empty is the first it names.", tighten=Tighten.MACHINE
+    )
+    remote_key_file: str = _option(
+        "",
+        "File that holds that server's key; without one, the environment variable"
+        " `FIMBUL_REMOTE_KEY`, or no key.",
+        tighten=Tighten.MACHINE,
+    )
+    remote_timeout: int = _option(
+        10,
+        "Longest time that an answer of that server may take, retries included.",
+        unit="seconds",
+        tighten=Tighten.MACHINE,
+        minimum=1,
+        maximum=600,
+    )
+    remote_fallback: bool = _option(
+        default=True,
+        doc="Answer with the model on this machine while that server does not.",
+        tighten=Tighten.MACHINE,
+    )
+    remote_proxy: bool = _option(
+        default=False,
+        doc="Reach that server through the proxy that the environment names.",
+        tighten=Tighten.MACHINE,
     )
 
 

@@ -38,9 +38,12 @@ _SINGLES = 3
 _COST_AGE = 400
 """Evaluations after which what another one took says nothing about the machine any more."""
 
-_EXPECTED_SLOPE = 0.15
-"""Cost of one more token in an evaluation, as a share of one with a single token, until it was
-measured (4 tokens cost 1.4, 8 cost 2.2 on the reference machine)."""
+_EXPECTED = (1.0, 1.15, 1.35, 1.45, 2.1, 2.4, 2.5, 2.5)
+"""Cost of evaluating 1 to 8 tokens at once, in single ones, until it was measured; kernels take
+four at a time (`python -m benchmarks.pieces`, in `LOG.md`)."""
+
+_EXPECTED_MORE = 0.2
+"""Cost of each token above those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,25 +142,22 @@ class Costs:
     def relative(self, tokens: int) -> float:
         """Return the cost of an evaluation of `tokens` tokens in single ones."""
         unit = self._median(1)
-        if tokens <= 1 or unit is None:
-            return 1.0 + (tokens - 1) * _EXPECTED_SLOPE
-        if tokens > self._largest:
-            more = (tokens - self._largest) * self._slope(unit)
-            return self.relative(self._largest) + more
-        own = self._median(tokens)
-        if own is None:
-            return 1.0 + (tokens - 1) * self._slope(unit)
-        return max(1.0, own / unit)
+        own = self._median(tokens) if tokens > 1 else None
+        if unit is not None and own is not None:
+            return max(1.0, own / unit)
+        return 1.0 + (_expected(tokens) - 1.0) * self._scale(unit)
 
-    def _slope(self, unit: float) -> float:
-        """Return what a token more costs, by all sizes that were measured lately."""
-        slopes = [
-            (found / unit - 1.0) / (tokens - 1)
+    def _scale(self, unit: float | None) -> float:
+        """Return how much dearer than expected further tokens are, by what was measured lately."""
+        if unit is None:
+            return 1.0
+        scales = [
+            (found / unit - 1.0) / (_expected(tokens) - 1.0)
             for tokens in self._samples
             if tokens > 1 and (found := self._median(tokens)) is not None
         ]
         # What is expected counts as one measurement, so that a single hiccup decides nothing.
-        return max(0.0, statistics.median([*slopes, _EXPECTED_SLOPE]))
+        return max(0.0, statistics.median([*scales, 1.0]))
 
     def _median(self, tokens: int) -> float | None:
         fresh = self._fresh(tokens)
@@ -237,6 +237,11 @@ class Drafter:
             if rate > most:
                 best, most = length, rate
         return best
+
+
+def _expected(tokens: int) -> float:
+    more = max(0, tokens - len(_EXPECTED))
+    return _EXPECTED[min(tokens, len(_EXPECTED)) - 1] + more * _EXPECTED_MORE
 
 
 def _hashes(ids: npt.NDArray[np.uint64], order: int) -> npt.NDArray[np.uint64]:

@@ -133,7 +133,7 @@ class LlamaBackend:
         if list(cache.cells[: len(prompt)]) != prompt:
             reused = cache.enter(prompt)
             self._drafter.learn_from(prompt, reused)
-            cache.evaluate(prompt[reused:], outputs=0)
+            cache.evaluate_ahead(prompt[reused:])
         return self._finished(request.id, prompt, reused, _milliseconds(started))
 
     def learn(self, request: Learn) -> Learned:

@@ -219,6 +219,8 @@ def _agreement(
     tally = Tally()
     renumbered = _renumbered(original, candidate)
     tokens = _numbers(candidate.vocabulary, original.vocabulary)
+    if -1 in tokens:
+        raise ModelUnusable("The candidate has tokens that the original does not know.")
     same = original.vocabulary.pieces == candidate.vocabulary.pieces
     for chunk in chunks:
         original.clear()

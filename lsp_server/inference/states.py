@@ -11,8 +11,8 @@ from lsp_server.inference.backend import common_length
 
 WORTH_TOKENS = 24
 """Tokens that a copy has to spare to be made or gone back to. Both cost about what evaluating one
-token does (measured in `LOG.md`). It is less than one piece of a prefill (`kvcache.BATCH`), or an
-idle prefill that is interrupted after each piece would never get on."""
+token does (measured in `LOG.md`). It is less than one piece of a prefill (`kvcache.PIECE_AHEAD`),
+or an idle prefill that is interrupted after each piece would never get on."""
 
 LIMIT_BYTES = 96_000_000
 """Most bytes of all copies together; a token of the default model has 12 kB."""

@@ -104,6 +104,23 @@ FORMATS: Mapping[str, FimFormat] = {
 }
 
 
+def special_texts() -> set[str]:
+    """Return the spellings of all special tokens in the table."""
+    return {
+        text
+        for row in FORMATS.values()
+        for text in (
+            row.prefix,
+            row.suffix,
+            row.middle,
+            row.repository,
+            row.separator,
+            *row.recognised_by,
+        )
+        if text
+    }
+
+
 def family_of(description: ModelDescription) -> str | None:
     """Return the family whose tokens the model's vocabulary holds, the most specific one first.
 

@@ -15,13 +15,14 @@ from pygls.uris import to_fs_path
 
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.indexes import Indexes
-from lsp_server.completion.pipeline import Pipeline, ServedModel
-from lsp_server.completion.serving import ChooseModel, load_options
+from lsp_server.completion.pipeline import Pipeline
+from lsp_server.completion.serving import ChooseModel, ChosenModel, load_options, served_by
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Ahead, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
+from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, locate
 from lsp_server.server.logs import place_of, set_level
@@ -93,7 +94,9 @@ class FimbulServer(LanguageServer):
         self._index_phase = "off"
         self._effort = Effort.FULL
         self.settings = Settings()
-        self.engine = LocalEngine(command, paths.selftest_file, self._on_engine)
+        local = LocalEngine(command, paths.selftest_file, self._on_engine)
+        self._chosen: ChosenModel | None = None
+        self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
         self.files = Workspace(self.indexes)
         self.pipeline = Pipeline(
@@ -237,22 +240,27 @@ class FimbulServer(LanguageServer):
             self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
             self.report_status("no-model", str(error))
             return
-        name = self._model_name = chosen.file.name
+        self._chosen = chosen
         try:
-            await self.engine.open(chosen.file, options)
+            await self.engine.open(chosen.local, options, chosen.server)
         except FimbulError:
             # The engine has told why through an event.
             return
         finally:
             self._end_progress(progress)
-        assert self.engine.description is not None  # noqa: S101  # `open` has set it.
-        fim = chosen.fim_format(self.engine.description)
-        self.pipeline.serve(ServedModel(name, fim))
-        if not fim.fills:
+        self._serve()
+
+    def _serve(self) -> None:
+        """Answer with the model that the engine has now: this machine's, or a server's."""
+        assert self._chosen is not None  # noqa: S101  # The engine was opened with it.
+        model = served_by(self.engine, self._chosen)
+        self._model_name = model.name
+        self.pipeline.serve(model)
+        if not model.fim.fills:
             self.tell(
                 lsp.MessageType.Info,
-                f"{name} was not trained to fill in the middle: it sees only what stands before "
-                "the cursor.",
+                f"{model.name} was not trained to fill in the middle: it sees only what stands "
+                "before the cursor.",
             )
         self.pipeline.model_is_coming = False
         self.report_status("ready")
@@ -301,6 +309,7 @@ class FimbulServer(LanguageServer):
                 "state": state,
                 "message": message,
                 "model": self._model_name,
+                "engine": self.engine_status(),
                 "index": self.indexes.status(),
                 "effort": self._effort.value,
                 "effortMessage": self._effort.explanation,
@@ -316,6 +325,14 @@ class FimbulServer(LanguageServer):
             if effort is not self._effort:
                 self._effort = effort
                 self.report_status(*self._status)
+
+    def engine_status(self) -> dict[str, str]:
+        """Say where the model runs: on this machine, on a server, or here for want of that."""
+        remote = self.engine.remote
+        if remote is not None:
+            return {"runs": "remote", "server": remote.url}
+        away = self.engine.waiting_for
+        return {"runs": "fallback", "server": away} if away else {"runs": "local", "server": ""}
 
     def _on_index(self, message: str) -> None:
         """Say how the index is, as part of the status, and to the user what went wrong."""

@@ -23,7 +23,7 @@ def gather(
     workspace's, as URIs.
     """
     layers, messages = read_file(paths.user_file, None)
-    layers += [Layer("The editor's settings", values) for values in editor]
+    layers += [Layer("The editor's settings", values, from_editor=True) for values in editor]
     for folder in folders:
         if root := to_fs_path(folder):
             found, wrong = read_file(workspace_file(Path(root)), WORKSPACE_MAY)

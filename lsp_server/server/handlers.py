@@ -192,6 +192,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
         "effort": server.pipeline.efforts.now().value,
+        "engine": server.engine_status(),
     }
 
 

@@ -1,3 +1,4 @@
+import socket
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,29 @@ def test_a_report_hides_the_home_folder() -> None:
     assert "~/models" in report
     assert "a \\| b" in report
     assert "→ a | b" in as_text(findings)
+
+
+def test_no_server_is_the_rule(paths: Paths) -> None:
+    (finding,) = (finding for finding in examine(paths) if finding.name == "Server")
+    assert finding == Finding("Server", "none; everything runs on this machine")
+
+
+def test_a_server_that_does_not_answer_is_found_and_left_out_of_a_report(paths: Paths) -> None:
+    with socket.socket() as taken:
+        # Bound but not listening, so that nothing answers there.
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        paths.config.mkdir(parents=True)
+        paths.user_file.write_text(f"[engine]\nremote_url = '{url}'\n")
+        (finding,) = (finding for finding in examine(paths) if finding.name == "Server")
+    assert finding.found == f"{url} does not answer"
+    assert url in finding.advice
+    assert url in as_text([finding])
+    assert url not in as_markdown([finding])
+
+
+def test_an_address_that_cannot_be_used_is_found(paths: Paths) -> None:
+    paths.config.mkdir(parents=True)
+    paths.user_file.write_text("[engine]\nremote_url = 'completion.example'\n")
+    (finding,) = (finding for finding in examine(paths) if finding.name == "Server")
+    assert "engine.remote_url" in finding.advice

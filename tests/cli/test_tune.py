@@ -6,8 +6,11 @@ beforehand; one test runs everything with llama.cpp and a model of a few kilobyt
 
 import hashlib
 import io
+import json
 import shutil
 import string
+import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Mapping
 from pathlib import Path
@@ -176,6 +179,10 @@ def test_the_copy_knows_where_it_comes_from_and_is_asked_like_the_original(
     assert installed.tuned_from("mine") == TUNED
     models.list_models(paths, screen, as_json=False)
     assert f"{TUNED}: made here from mine (output q8_0), whose choices it makes" in out(screen)
+    listed = Console(io.StringIO(), io.StringIO())
+    models.list_models(paths, listed, as_json=True)
+    rows = {row["name"]: row for row in json.loads(out(listed))}
+    assert (rows[TUNED]["tuned_from"], rows["mine"]["tuned_from"]) == ("mine", None)
 
 
 def test_groups_are_tried_alone_then_together_and_no_coarser_ones_after_a_loss(
@@ -462,6 +469,27 @@ def test_numbers_that_make_no_sense_are_refused(line: str) -> None:
     arguments = make_parser().parse_args(["models", "tune", *line.split()])
     with pytest.raises(ConfigError, match="percentage"):
         arguments.run(arguments)
+
+
+@pytest.mark.engine
+def test_a_polite_kill_leaves_nothing(paths: Paths, installed: ModelStore) -> None:
+    before = paths.registry_file.read_bytes()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lsp_server.cli.main", "models", "tune", "mine"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as lines:
+        # The first variant is being compared once the first word about all of them is out.
+        assert lines.readline().startswith("Comparing up to")
+        assert installed.partial_folder(TUNED).exists()
+        process.terminate()
+        assert "nothing was kept" in lines.read()
+    assert process.wait(timeout=60) == tune.INTERRUPTED
+    assert not (paths.models / TUNED).exists()
+    assert paths.registry_file.read_bytes() == before
 
 
 @pytest.mark.engine

@@ -13,6 +13,8 @@ from tests.engine.tiny import CONTEXT, write_tiny_model
 
 pytestmark = pytest.mark.engine
 
+PIECE_AHEAD = 32
+
 TOKENS = [(7 * index) % 250 for index in range(200)]
 OTHER = [(11 * index + 3) % 250 for index in range(90)]
 
@@ -51,7 +53,7 @@ def rows(cache: Any, tokens: list[int], outputs: int) -> np.ndarray[Any, Any]:
     return np.stack([cache.row(index).copy() for index in range(outputs)])
 
 
-@pytest.mark.parametrize("length", [1, 7, 31, 32, 33, 40, 64, 65, 95, 200])
+@pytest.mark.parametrize("length", [1, 7, 63, 64, 65, 72, 128, 129, 191, 200])
 def test_the_last_outputs_are_the_same_however_the_tokens_are_cut(
     length: int, make_cache: Callable[..., Any]
 ) -> None:
@@ -60,7 +62,7 @@ def test_the_last_outputs_are_the_same_however_the_tokens_are_cut(
     found = rows(whole, TOKENS[:length], outputs)
     one_by_one = [rows(single, [token], 1)[0] for token in TOKENS[:length]]
     assert list(whole.cells) == list(single.cells) == TOKENS[:length]
-    assert found == pytest.approx(np.stack(one_by_one[-outputs:]), abs=1e-3)
+    assert found == pytest.approx(np.stack(one_by_one[-outputs:]), abs=0.05)
 
 
 @pytest.mark.parametrize("polls", [0, 1, 5, 20, 47, 100])
@@ -75,30 +77,30 @@ def test_an_abort_keeps_whole_pieces_and_nothing_else(
 
     cache = make_cache(is_stopping)
     with pytest.raises(Cancelled):
-        cache.evaluate(TOKENS, 1)
+        cache.evaluate_ahead(TOKENS)
     kept = len(cache.cells)
-    assert kept % 32 == 0
+    assert kept % PIECE_AHEAD == 0
     assert list(cache.cells) == TOKENS[:kept]
     left[0] = 10**9
     assert cache.enter(TOKENS) == kept
     expected = rows(make_cache(), TOKENS, 1)
-    assert rows(cache, TOKENS[kept:], 1) == pytest.approx(expected, abs=1e-4)
+    assert rows(cache, TOKENS[kept:], 1) == pytest.approx(expected, abs=0.05)
 
 
 def test_later_aborts_keep_more(make_cache: Callable[..., Any]) -> None:
-    limit = [64]
+    limit = [2 * PIECE_AHEAD]
     cache: Any = make_cache(lambda: len(cache.cells) >= limit[0])
-    for expected in (64, 128):
+    for expected in (2 * PIECE_AHEAD, 4 * PIECE_AHEAD):
         limit[0] = expected
         reused = cache.enter(TOKENS)
         with pytest.raises(Cancelled):
-            cache.evaluate(TOKENS[reused:], 0)
+            cache.evaluate_ahead(TOKENS[reused:])
         assert len(cache.cells) == expected
     # Another place is answered in between; the work half done is not lost.
     limit[0] = 1000
     cache.evaluate(OTHER[cache.enter(OTHER) :], 1)
-    assert cache.held(TOKENS) == 128
-    assert cache.enter(TOKENS) == 128
+    assert cache.held(TOKENS) == 4 * PIECE_AHEAD
+    assert cache.enter(TOKENS) == 4 * PIECE_AHEAD
     assert cache.restored == 1
 
 
@@ -130,4 +132,4 @@ def test_taking_tokens_away_leaves_those_before(make_cache: Callable[..., Any]) 
     cache.trim(60)
     cache.trim(40)
     assert list(cache.cells) == TOKENS[:40]
-    assert rows(cache, TOKENS[40:50], 3) == pytest.approx(expected, abs=1e-3)
+    assert rows(cache, TOKENS[40:50], 3) == pytest.approx(expected, abs=0.05)

@@ -47,7 +47,7 @@ async def complete(worker: WorkerClient, asked: Prompt, tokens: int = 24) -> Gen
 def check_alike(found: Generation, expected: Generation) -> None:
     """Assert that two answers have the same tokens; batches round their logits differently."""
     assert (found.text, found.stop) == (expected.text, expected.stop)
-    assert found.logprobs == pytest.approx(expected.logprobs, abs=0.02)
+    assert found.logprobs == pytest.approx(expected.logprobs, abs=0.05)
 
 
 async def test_the_same_prompt_gives_the_same_answer_however_much_was_cached(model: Path) -> None:

@@ -157,3 +157,43 @@ def test_a_workspace_may_only_remove_sources() -> None:
 
 def test_the_option_names_every_source_there_is() -> None:
     assert tuple(SOURCE_TABLE) == SOURCES
+
+
+REMOTE = {"engine": {"remote_url": "https://team.example", "remote_fallback": False}}
+
+
+def test_a_server_comes_from_the_user_only() -> None:
+    found, messages = merge([Layer("config.toml", REMOTE)])
+    assert (found.engine.remote_url, found.engine.remote_fallback) == (
+        "https://team.example",
+        False,
+    )
+    assert not messages
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Layer(".fimbul.toml", REMOTE, WORKSPACE_MAY),
+        Layer("The editor's settings", REMOTE, from_editor=True),
+    ],
+)
+def test_neither_a_workspace_nor_an_editor_chooses_a_server(layer: Layer) -> None:
+    found, messages = merge([layer])
+    assert found == Settings()
+    assert len(messages) == 2
+    assert all(layer.name in message and "engine.remote_" in message for message in messages)
+
+
+@pytest.mark.parametrize("url", ["", "https://other.example"])
+def test_a_policy_forbids_a_server_or_sets_its_own(url: str) -> None:
+    policy = Layer("policy.toml", {"engine": {"remote_url": url}}, POLICY_MAY)
+    found, messages = merge([policy, Layer("config.toml", REMOTE)])
+    assert (found.engine.remote_url, messages) == (url, [])
+
+
+def test_every_option_of_a_server_is_out_of_a_workspaces_reach() -> None:
+    remote = [entry for entry in entries() if entry.name.startswith("remote_")]
+    assert len(remote) == 7
+    assert all(entry.option.tighten not in WORKSPACE_MAY for entry in remote)
+    assert all(entry.option.tighten in POLICY_MAY for entry in remote)
