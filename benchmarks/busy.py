@@ -17,7 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.keys import makers, request_of
@@ -31,6 +31,9 @@ from lsp_server.types import CompletionRequest
 
 LOADS = ("idle", "busy")
 
+GIVE_UP = 2
+"""Requests without an answer after which a session is not typed on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -40,6 +43,15 @@ class Sample:
     evaluated: int
     floor: float
     """Milliseconds of its tokens, one after the other; 0 if none was generated."""
+
+
+@dataclass
+class Measured:
+    """What one way answered under one load."""
+
+    samples: list[Sample] = field(default_factory=list)
+    unanswered: int = 0
+    """Requests without an answer in the time that is waited for one."""
 
 
 async def answer(way: Way, request: CompletionRequest) -> None:
@@ -52,36 +64,50 @@ async def answer(way: Way, request: CompletionRequest) -> None:
         await way.ask_at(buffer_of(request))
 
 
-async def measure(way: Way, session: Session, number: int, keys: int) -> list[Sample]:
+async def measure(way: Way, session: Session, number: int, keys: int) -> Measured:
     """Type `keys` keys of a session, with one answer before them that is not counted."""
     steps = [step for step in session.steps() if step.event == "key" and step.rest]
     begin = (number * 7) % max(1, len(steps) - keys - 1)
     answers: list[tuple[float, Work]] = []
     work: list[Work] = []
+    unanswered = 0
     await way.start(work.append)
     try:
-        # Timing a token takes the KV cache away, so it comes before and after.
-        tokens = [await way.time_token()]
+        # Other text may take the KV cache away, so tokens are timed before and after.
+        tokens = [await _token_ms(way)]
         for at, step in enumerate(steps[begin : begin + keys + 1]):
-            done = len(work)
+            done, failed = len(work), len(way.failures)
             started = time.perf_counter()
             await answer(way, request_of(session, step, at + 1))
             spent = 1000 * (time.perf_counter() - started)
+            unanswered += len(way.failures) - failed
+            if unanswered >= GIVE_UP:
+                break
             asked = [one for one in work[done:] if one.event != AHEAD]
             if at and asked:
                 answers.append((spent, asked[-1]))
-        tokens.append(await way.time_token())
+        tokens.append(await _token_ms(way))
     finally:
         await way.stop()
-    token = statistics.mean(tokens)
-    return [Sample(spent, one.evaluated, one.generated * token) for spent, one in answers]
+    token = statistics.mean(one for one in tokens if one) if any(tokens) else 0.0
+    samples = [Sample(spent, one.evaluated, one.generated * token) for spent, one in answers]
+    return Measured(samples, unanswered)
 
 
-def figures(samples: Sequence[Sample]) -> dict[str, float | None]:
+async def _token_ms(way: Way) -> float:
+    try:
+        return await way.time_token()
+    except RuntimeError:
+        return 0.0
+
+
+def figures(measured: Measured) -> dict[str, float | None]:
     """Return the figures of one way under one load."""
+    samples = measured.samples
     floors = [sample for sample in samples if sample.floor]
     values = {
         "answers": float(len(samples)),
+        "unanswered": float(measured.unanswered),
         "p50_ms": quantile([sample.milliseconds for sample in samples], 0.5),
         "p95_ms": quantile([sample.milliseconds for sample in samples], 0.95),
         "evaluated": quantile([sample.evaluated for sample in samples], 0.5),
@@ -96,18 +122,18 @@ async def run(names: Sequence[str], rounds: int, keys: int) -> dict[str, Any]:
     ways = makers(names, unlimited(Settings()))
     chosen = sessions(Paths.of_user().cache)
     cores = len(os.sched_getaffinity(0))
-    found: dict[str, dict[str, list[Sample]]] = {
-        name: {load: [] for load in LOADS} for name in names
-    }
+    found = {name: {load: Measured() for load in LOADS} for name in names}
     for number in range(rounds):
         session = chosen[number % len(chosen)]
         for load in LOADS if number % 2 else LOADS[::-1]:
             with busy(cores) if load == "busy" else contextlib.nullcontext():
                 for name in names:
-                    found[name][load] += await measure(ways[name](), session, number, keys)
+                    one = await measure(ways[name](), session, number, keys)
+                    found[name][load].samples += one.samples
+                    found[name][load].unanswered += one.unanswered
     result: dict[str, Any] = {}
     for name, loads in found.items():
-        result[name] = {load: figures(samples) for load, samples in loads.items()}
+        result[name] = {load: figures(measured) for load, measured in loads.items()}
         idle, loaded = (result[name][load]["p50_ms"] for load in LOADS)
         result[name]["busy_over_idle"] = round(loaded / idle, 2) if idle and loaded else None
     return result

@@ -206,7 +206,7 @@ def plot(result: Mapping[str, Mapping[str, Any]], file: Path) -> None:
     """Draw how many key presses had a text after how long."""
     series = {name: list(zip(CURVE, way["curve"], strict=True)) for name, way in result.items()}
     labels = ("seconds after the key", "% of key presses with a suggestion, before the next key")
-    file.write_text(curves(series, *labels), encoding="utf-8")
+    file.write_text(curves(series, *labels, 100.0), encoding="utf-8")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ BATCH = 1024
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
-ANSWER_SECONDS = 120.0
+ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 360, 60, 20, 20, 50
 COLOURS = ("#0b6e4f", "#c03221", "#545e75", "#e09f3e", "#3d5a80")
 
 
-def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str) -> str:
-    """Return an SVG with a line for each series of points, from nought to the largest value."""
+def curves(
+    series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str, y_most: float
+) -> str:
+    """Return an SVG with a line for each series of points, from nought to `y_most`."""
     x_most = max(x for points in series.values() for x, _ in points) or 1.0
-    y_most = max(y for points in series.values() for _, y in points) or 1.0
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = LEFT + (WIDTH - LEFT - RIGHT) * x / x_most
