@@ -27,6 +27,7 @@ from lsp_server.completion.outcomes import (
     with_selection,
 )
 from lsp_server.completion.pauses import Pauses
+from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Ahead, Settings
 from lsp_server.context.short import lines_to_count, shortened
@@ -124,6 +125,7 @@ class Pipeline:
         self.efforts = efforts or Efforts()
         """How much may be done ahead."""
         self._pauses = Pauses()
+        self._rhythm = Rhythm()
         self._learning: set[asyncio.Task[None]] = set()
         self._cold: set[str] = set()
         self._foreseen: dict[str, CachePlace] = {}
@@ -187,6 +189,7 @@ class Pipeline:
 
     def changed(self, document: Document) -> None:
         """End what is being computed for a document if its text now says something else."""
+        self._rhythm.pressed(time.monotonic())
         self._pauses.changed(document)
         if (running := self._computing.get(document.uri)) is not None:
             running.changed(document)
@@ -256,6 +259,9 @@ class Pipeline:
         place = CachePlace.of(asked.document, asked.position)
         depends = (self.model.name, self.settings)
         while (kept := self._kept(request, asked, place, depends)) is None:
+            running = self._computing.get(request.document.uri)
+            if running is None or not running.follow(place, depends):
+                await self._wait_for_burst(request)
             computation = self._computation(request, asked, place, depends)
             try:
                 outcome = await self._in_time(request, asked, place, computation)
@@ -268,6 +274,12 @@ class Pipeline:
             if computation.request is request:
                 return outcome
         return kept
+
+    async def _wait_for_burst(self, request: CompletionRequest) -> None:
+        """Let the next key come first where it is about to."""
+        automatic = self._looks_ahead and request.trigger_kind is TriggerKind.AUTOMATIC
+        if automatic and (delay := self._rhythm.delay(time.monotonic())):
+            await asyncio.sleep(delay)
 
     async def _in_time(
         self,

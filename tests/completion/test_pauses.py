@@ -10,6 +10,7 @@ import pytest
 from lsp_server.completion.effort import Efforts
 from lsp_server.completion.pauses import PAUSE
 from lsp_server.completion.pipeline import LEARNED, Pipeline, ServedModel
+from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import (
     Ahead,
@@ -215,6 +216,22 @@ async def test_the_whole_is_waited_for(how: str) -> None:
         outcome = await asyncio.wait_for(asked, 10)
         assert isinstance(outcome, Completion)
         assert outcome.text == "total(items, name)"
+
+
+async def test_in_a_burst_nothing_is_begun_before_the_next_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Rhythm, "delay", lambda *_: 0.3)
+    engine = Engine(answers={"x = ": "1"})
+    async with typist(engine) as user:
+        first = user.ask("x =█\n")
+        await asyncio.sleep(0.05)
+        first.cancel()
+        assert await user.shown("x = █\n") == "1"
+        assert len(engine.calls) == 1
+        # What is known already is never waited for.
+        monkeypatch.setattr(Rhythm, "delay", lambda *_: 60.0)
+        assert await user.shown("x = █\n") == "1"
 
 
 # A cold place
