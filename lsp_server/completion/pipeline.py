@@ -49,6 +49,7 @@ from lsp_server.types import (
     Prompt,
     Rejection,
     RejectionReason,
+    StopReason,
     StopRules,
     Timings,
     TriggerKind,
@@ -465,8 +466,9 @@ class Pipeline:
             return
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
         prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
-        await self._engine.prefill(prompt)
-        self._cold.discard(asked.document.uri)
+        made = await self._engine.prefill(prompt)
+        if made.stop is not StopReason.CANCELLED:
+            self._cold.discard(asked.document.uri)
 
     async def _foresee(self, request: CompletionRequest, target: CompletionRequest) -> None:
         """Begin to compute a suggestion for a place that the user is on the way to.
