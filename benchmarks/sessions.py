@@ -8,7 +8,7 @@ about who answers the keys.
 
 import random
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ PACKAGES = {
 
 BLOCKS_EACH = 2
 """Blocks of each package: 20 in all."""
+
+LEAST_AROUND = 10
+"""Lines above and below a block: most code is written into files that are there."""
 
 SEED = 4
 
@@ -117,7 +120,7 @@ def choose(project: Project, language: str, count: int) -> list[Block]:
     chance.shuffle(files)
     found: list[Block] = []
     for file in files:
-        fitting = [block for block in blocks(file.path, file.text) if _is_code(block)]
+        fitting = [block for block in blocks(file.path, file.text) if is_fitting(block)]
         if fitting:
             found.append(chance.choice(fitting))
         if len(found) == count:
@@ -125,8 +128,13 @@ def choose(project: Project, language: str, count: int) -> list[Block]:
     return found
 
 
-def _is_code(block: Block) -> bool:
-    """Tell whether most lines of a block are neither comments nor empty."""
-    lines = [line.strip() for line in block.text.splitlines()]
-    told: Sequence[str] = [line for line in lines if line and line[0] not in "#*/\"'"]
-    return len(told) > len(lines) / 2
+def is_fitting(block: Block) -> bool:
+    """Tell whether a block stands within a file, and is mostly neither comments nor empty lines.
+
+    Lines of blanks only are not typed: the editor takes them away.
+    """
+    around = (block.above.count("\n"), block.below.count("\n"))
+    lines = block.text.split("\n")
+    told = [line for line in lines if line.strip() and line.strip()[0] not in "#*/\"'"]
+    blank = any(line and not line.strip() for line in lines)
+    return min(around) >= LEAST_AROUND and len(told) > len(lines) / 2 and not blank

@@ -27,9 +27,9 @@ SHORTEST_BLOCK, LONGEST_BLOCK = 30, 60
 UNITS = ("\t", "  ", "    ", "        ")
 """Indentations that an editor may have been told to use."""
 
-MEDIAN_GAP, SPREAD = 0.142, 0.48
+MEDIAN_GAP, SPREAD = 0.136, 0.48
 """Of the logarithmic normal distribution of the seconds between two keys. With the pauses below
-the median of all gaps is 150 ms, and a fifth of them are under 100 ms."""
+the median of all gaps is about 150 ms, and a fifth of them are under 100 ms."""
 
 BURST = 0.5
 """How much of the logarithm of a gap follows from the one before: quick keys come in bursts."""

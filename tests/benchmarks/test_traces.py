@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.sessions import is_fitting
 from benchmarks.traces import BRISK, CALM, Block, Step, blocks, gaps, typed, unit_of
 from lsp_server.types import Position
 
@@ -83,9 +84,9 @@ def test_brisk_habits_bring_every_kind_of_event_soon() -> None:
 
 
 def test_gaps_have_the_stated_median_and_bursts() -> None:
-    block = all_blocks()[0]
-    steps = [step for step in typed(block, None, BRISK) if step.event == "key"] * 8
-    found = list(gaps(steps, 1))
+    other = Block("other.py", "a = 1", "b = 2", "\n")
+    traces = [list(typed(block, other, BRISK))[:120] for block in all_blocks() * 4]
+    found = [gap for seed, steps in enumerate(traces) for gap in gaps(steps, seed)]
     quick = [gap < 0.1 for gap in found]
     after_quick = [now for before, now in pairwise(quick) if before]
 
@@ -107,3 +108,12 @@ def test_indentation_is_the_file_s() -> None:
     assert unit_of(go_block()) == "\t"
     assert unit_of(Block("a.ts", "if (a) {", "  b();\n  if (c) {\n    d();\n  }", "\n}\n")) == "  "
     assert unit_of(Block("a.py", "a = 1", "b = 2", "\n")) == "    "
+
+
+def test_sessions_are_code_within_files() -> None:
+    around = "\n".join(["a = 1"] * 12)
+    code, prose = "\n".join(["b = 2"] * 30), "\n".join(["# why"] * 30)
+
+    assert is_fitting(Block("a.py", around, code, "\n" + around))
+    assert not is_fitting(Block("a.py", around, prose, "\n" + around))
+    assert not is_fitting(Block("a.py", around, code, "\n"))
