@@ -157,7 +157,7 @@ def main() -> None:
         "together_ms": together,
         "together_relative": relative,
         "prefill_tokens_per_second": prefill,
-        "save_and_restore_ms": states,
+        "go_back_ms": states,
     }
     for name, values in result.items():
         sys.stdout.write(f"{name:<28}{values}\n")

@@ -90,6 +90,7 @@ async def answers(engine: Engine, fim: FimFormat, asked: list[Asked]) -> list[An
         outcome = await pipeline.complete(place.request)
         text = outcome.text if isinstance(outcome, Completion) else ""
         found.append(Answered(text, (time.perf_counter() - started) * 1000.0))
+        sys.stderr.write(f"{found[-1].milliseconds:>8.0f} ms  {text!r}, right is {place.truth!r}\n")
     return found
 
 

@@ -136,19 +136,26 @@ def _delete(bench: Bench, recipe: Recipe) -> None:
 def try_recipe(bench: Bench, recipe: Recipe) -> Outcome:
     """Write one variant and compare it; raise `EngineError` if that cannot be done."""
     file = file_of(bench, recipe)
-    if recipe:
-        bench.ask(
-            Requantise(
-                source=str(bench.source),
-                target=str(file),
-                types=types_of(bench.tensors, recipe),
-                file_type=next(iter(recipe.values())),
-                threads=bench.settings.threads,
-            ),
-            Done,
-        )
+    make(bench, recipe)
     compared = bench.ask(_comparison(bench, file), Compared)
     return Outcome(recipe, file.stat().st_size, compared)
+
+
+def make(bench: Bench, recipe: Recipe) -> None:
+    """Write the variant of a recipe if it is not there; raise `EngineError` if that fails."""
+    file = file_of(bench, recipe)
+    if file.exists():
+        return
+    bench.ask(
+        Requantise(
+            source=str(bench.source),
+            target=str(file),
+            types=types_of(bench.tensors, recipe),
+            file_type=next(iter(recipe.values())),
+            threads=bench.settings.threads,
+        ),
+        Done,
+    )
 
 
 def confirmed(bench: Bench, best: Outcome | None) -> Outcome | None:
@@ -158,6 +165,8 @@ def confirmed(bench: Bench, best: Outcome | None) -> Outcome | None:
     """
     if best is None:
         return None
+    # It may have been deleted for one that lost its lead to a third.
+    make(bench, best.recipe)
     short = replace_positions(_comparison(bench, file_of(bench, best.recipe)))
     again: Compared = bench.ask(short, Compared)
     bench.console.warn(

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ from lsp_server.completion.outcomes import (
     place_of,
     with_selection,
 )
+from lsp_server.completion.pauses import Pauses
+from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Ahead, Settings
 from lsp_server.context.short import lines_to_count, shortened
@@ -47,6 +49,7 @@ from lsp_server.types import (
     Prompt,
     Rejection,
     RejectionReason,
+    StopReason,
     StopRules,
     Timings,
     TriggerKind,
@@ -56,10 +59,6 @@ _LOG = logging.getLogger(__name__)
 
 _OUTCOMES = 64
 """Documents whose last outcome is remembered."""
-
-PAUSE = 0.1
-"""Seconds without a key after which time is taken for a pause; three of four gaps between the
-keys of a typist are longer."""
 
 LEARNED = 200_000
 """Most code points of a document that the engine learns from; a longer one is mostly data."""
@@ -126,7 +125,8 @@ class Pipeline:
         self._longer = longer
         self.efforts = efforts or Efforts()
         """How much may be done ahead."""
-        self._idle: asyncio.Task[None] | None = None
+        self._pauses = Pauses()
+        self._rhythm = Rhythm()
         self._learning: set[asyncio.Task[None]] = set()
         self._cold: set[str] = set()
         self._foreseen: dict[str, CachePlace] = {}
@@ -156,7 +156,7 @@ class Pipeline:
         self.model = model
         self.counter.forget()
         self.suggestions.clear()
-        self._end_idle()
+        self._pauses.clear()
         for computation in self._computing.values():
             computation.end()
         self._computing.clear()
@@ -190,7 +190,8 @@ class Pipeline:
 
     def changed(self, document: Document) -> None:
         """End what is being computed for a document if its text now says something else."""
-        self._end_idle()
+        self._rhythm.pressed(time.monotonic())
+        self._pauses.changed(document)
         if (running := self._computing.get(document.uri)) is not None:
             running.changed(document)
 
@@ -200,25 +201,24 @@ class Pipeline:
             return
         request = CompletionRequest(document, position)
         if check_trigger(request, self.settings.completion) is None:
-            self._begin_idle(lambda: self._warm(request))
+            self._pauses.begin(lambda: self._warm(request))
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.suggestions.forget(uri)
         self._foreseen.pop(uri, None)
+        self._pauses.forget(uri)
         self._cold.discard(uri)
         if (running := self._computing.pop(uri, None)) is not None:
             running.end()
 
     async def close(self) -> None:
         """End all work that nobody waits for."""
-        self._end_idle()
         for computation in self._computing.values():
             computation.end()
-        tasks = (*self._learning, *([self._idle] if self._idle else []))
-        for task in tasks:
+        for task in self._learning:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._learning, self._pauses.close(), return_exceptions=True)
 
     async def complete(self, request: CompletionRequest) -> Outcome:
         """Return a suggestion or the reason why there is none; never raises for the engine.
@@ -230,6 +230,7 @@ class Pipeline:
         timings = replace(outcome.timings, total=_milliseconds(started))
         outcome = replace(outcome, timings=timings)
         self.note(request.document.uri, outcome)
+        self._pauses.shown(request, outcome)
         self._prepare(request, outcome)
         return outcome
 
@@ -259,6 +260,9 @@ class Pipeline:
         place = CachePlace.of(asked.document, asked.position)
         depends = (self.model.name, self.settings)
         while (kept := self._kept(request, asked, place, depends)) is None:
+            running = self._computing.get(request.document.uri)
+            if running is None or not running.follow(place, depends):
+                await self._wait_for_burst(request)
             computation = self._computation(request, asked, place, depends)
             try:
                 outcome = await self._in_time(request, asked, place, computation)
@@ -271,6 +275,12 @@ class Pipeline:
             if computation.request is request:
                 return outcome
         return kept
+
+    async def _wait_for_burst(self, request: CompletionRequest) -> None:
+        """Let the next key come first where it is about to."""
+        automatic = self._looks_ahead and request.trigger_kind is TriggerKind.AUTOMATIC
+        if automatic and (delay := self._rhythm.delay(time.monotonic())):
+            await asyncio.sleep(delay)
 
     async def _in_time(
         self,
@@ -337,7 +347,7 @@ class Pipeline:
             if running.follow(place, depends):
                 return running
             running.end()
-        self._end_idle()
+        self._pauses.end()
 
         async def compute(tell: Callable[[str], None]) -> Outcome:
             return await self._read(request, asked, tell)
@@ -436,8 +446,11 @@ class Pipeline:
 
     def _prepare(self, request: CompletionRequest, outcome: Outcome) -> None:
         """Use the pause that may follow."""
-        if self._looks_ahead and not self._is_computing():
-            self._begin_idle(lambda: self._look_ahead(request, outcome))
+        if not self._looks_ahead or self._is_computing():
+            return
+        # Where the same suggestion is being typed, what was begun for it is still right.
+        if not (isinstance(outcome, Completion) and outcome.is_kept and self._pauses.is_used):
+            self._pauses.begin(lambda: self._look_ahead(request, outcome))
 
     async def _look_ahead(self, request: CompletionRequest, outcome: Outcome) -> None:
         if request.document.uri in self._cold:
@@ -453,8 +466,9 @@ class Pipeline:
             return
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
         prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
-        await self._engine.prefill(prompt)
-        self._cold.discard(asked.document.uri)
+        made = await self._engine.prefill(prompt)
+        if made.stop is not StopReason.CANCELLED:
+            self._cold.discard(asked.document.uri)
 
     async def _foresee(self, request: CompletionRequest, target: CompletionRequest) -> None:
         """Begin to compute a suggestion for a place that the user is on the way to.
@@ -495,24 +509,6 @@ class Pipeline:
 
     def _is_computing(self) -> bool:
         return any(not computation.is_over for computation in self._computing.values())
-
-    def _begin_idle(self, work: Callable[[], Awaitable[None]]) -> None:
-        self._end_idle()
-        self._idle = asyncio.create_task(_after_pause(work), name="pause")
-
-    def _end_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-
-
-async def _after_pause(work: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await asyncio.sleep(PAUSE)
-        await work()
-    except EngineError as error:
-        # Whoever asks next is told why there is no suggestion.
-        _LOG.debug("a pause was not used: %s", type(error).__name__)
 
 
 def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:

@@ -210,6 +210,25 @@ def test_a_combination_that_holds_wins(
     assert title_of(provenance.types) == "output q8_0, ffn-in q8_0"
 
 
+def test_a_variant_that_regains_the_lead_is_made_again(
+    paths: Paths, installed: ModelStore, screen: Console
+) -> None:
+    # Attention loses to output, which is as fast and more faithful, and then ffn-in is so much
+    # faster that output is out of the running, and attention is not.
+    scores = {
+        "output-q8_0": (0.999, 0.820),
+        "attention-q8_0": (0.990, 0.795),
+        "ffn-in-q8_0": (0.980, 0.770),
+        "": (0.9, 0.5),
+    }
+    engine = Engine({"+": (0.9, 0.5)} | scores)
+    run(paths, screen, engine)
+    provenance = installed.provenance(TUNED)
+    assert provenance is not None
+    assert provenance.types == {"attention": "q8_0"}
+    assert engine.made().count("attention-q8_0") == 2
+
+
 @pytest.mark.parametrize(
     ("scores", "again", "said"),
     [

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from lsp_server.completion.effort import Efforts
-from lsp_server.completion.pipeline import LEARNED, PAUSE, Pipeline, ServedModel
+from lsp_server.completion.pauses import PAUSE
+from lsp_server.completion.pipeline import LEARNED, Pipeline, ServedModel
+from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import (
     Ahead,
@@ -216,6 +218,22 @@ async def test_the_whole_is_waited_for(how: str) -> None:
         assert outcome.text == "total(items, name)"
 
 
+async def test_in_a_burst_nothing_is_begun_before_the_next_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Rhythm, "delay", lambda *_: 0.3)
+    engine = Engine(answers={"x = ": "1"})
+    async with typist(engine) as user:
+        first = user.ask("x =█\n")
+        await asyncio.sleep(0.05)
+        first.cancel()
+        assert await user.shown("x = █\n") == "1"
+        assert len(engine.calls) == 1
+        # What is known already is never waited for.
+        monkeypatch.setattr(Rhythm, "delay", lambda *_: 60.0)
+        assert await user.shown("x = █\n") == "1"
+
+
 # A cold place
 
 LONG = "".join(f"name_{number} = value_{number}\n" for number in range(200))
@@ -256,6 +274,24 @@ async def test_a_key_ends_what_is_done_in_a_pause() -> None:
         await asyncio.sleep(0.01)
         assert len(idle) == 1
         assert idle[0].cancelled()
+
+
+async def test_typing_what_is_shown_does_not_end_it() -> None:
+    engine = Engine(prefill_seconds=60)
+    async with typist(engine) as user:
+        asked = user.ask("x = █\n")
+        (await engine.call(0)).finish("total(1)", is_short=True)
+        await asked
+        await until(lambda: engine.prefilled)
+        (idle,) = [task for task in asyncio.all_tasks() if task.get_name() == "pause"]
+        assert await user.shown("x = to█\n") == "tal(1)"
+        assert await user.shown("x = total(█)\n") == "1"
+        await asyncio.sleep(ENOUGH)
+        assert not idle.done()
+        assert len(engine.prefilled) == 1
+        user.has("x = total(z█)\n")
+        await asyncio.sleep(0.01)
+        assert idle.cancelled()
 
 
 async def test_without_pauses_the_prompt_has_no_smaller_one() -> None:

@@ -128,6 +128,14 @@ def test_the_fastest_of_those_that_keep_the_answers_is_chosen() -> None:
     assert fastest([wrong], 0.97) is None
 
 
+def test_of_those_about_as_fast_the_most_faithful_is_chosen() -> None:
+    same = outcome({"output": "q8_0"}, 1.0, prefill=0.87, decode=0.87)
+    lossy = outcome({"output": "q5_0"}, 0.975, prefill=0.85, decode=0.85)
+    faster = outcome({"output": "q4_0"}, 0.972, prefill=0.80, decode=0.80)
+    assert fastest([same, lossy], 0.97) is same
+    assert fastest([same, lossy, faster], 0.97) is faster
+
+
 def test_what_is_hardly_faster_is_not_worth_its_space() -> None:
     assert fastest([outcome({"output": "q5_0"}, 1.0, prefill=0.98, decode=0.98)], 0.97) is None
     assert fastest([outcome({"output": "q5_0"}, 1.0, prefill=0.96, decode=0.96)], 0.97) is not None

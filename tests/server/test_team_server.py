@@ -22,7 +22,8 @@ def name_server(paths: Paths, server: StandIn, **more: Any) -> None:
 async def test_the_users_own_file_names_a_server_and_the_status_says_so(paths: Paths) -> None:
     async with running(StandIn()) as server:
         name_server(paths, server)
-        async with editor() as session:
+        whole = {"completion": {"time_budget": 0}}
+        async with editor(options=whole) as session:
             (item,) = await session.ask(session.open("x = self.█\n"))
             assert item.insert_text == "value()"
             status = session.statuses[-1]
