@@ -6,8 +6,8 @@ process is thrown away after it. Knows nothing about which variants are worth a 
 
 import msgspec
 
-SERVED_BATCH = 128
-"""Tokens that the engine evaluates in one piece when it serves (`inference.llama.BATCH`)."""
+SERVED_BATCH = 64
+"""Tokens that the engine evaluates in one piece when it serves (`inference.kvcache.BATCH`)."""
 
 
 class Request(msgspec.Struct, frozen=True, tag=True):
