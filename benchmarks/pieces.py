@@ -36,7 +36,7 @@ from lsp_server.inference.kvcache import KvCache
 LARGEST = 8
 """Tokens evaluated at once, at most."""
 
-PIECES = (32, 64, 128)
+PIECES = (8, 16, 32, 64, 128)
 """Lengths of a piece of a prefill."""
 
 PREFILLED = 128

@@ -60,6 +60,9 @@ _LOG = logging.getLogger(__name__)
 _OUTCOMES = 64
 """Documents whose last outcome is remembered."""
 
+READING = 0.4
+"""Seconds more that a new suggestion has to stand there before the line below is thought of."""
+
 LEARNED = 200_000
 """Most code points of a document that the engine learns from; a longer one is mostly data."""
 
@@ -456,6 +459,9 @@ class Pipeline:
         if request.document.uri in self._cold:
             await self._warm(with_selection(request))
         if isinstance(outcome, Completion) and self._may_look_ahead():
+            if not outcome.is_kept:
+                # Most suggestions are not what comes next; whoever likes one reads it first.
+                await asyncio.sleep(READING)
             target = next_line(request, outcome)
             if target is not None:
                 await self._foresee(request, target)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lsp_server.inference.drafts import Drafter
-from lsp_server.inference.kvcache import BATCH, KvCache
+from lsp_server.inference.kvcache import BATCH, KvCache, Row
 from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
 from lsp_server.inference.vocabulary import Vocabulary
@@ -47,6 +47,8 @@ class Decoding:
         self._guessed: list[int] = []
         """Tokens evaluated behind those, in the hope that they come next."""
         self._row = 0
+        self._end: Row | None = None
+        """The logits behind the prompt, where nothing was evaluated since."""
         self.logprobs: list[float] = []
         """Log probability of each token of the answer, among all tokens."""
 
@@ -61,9 +63,13 @@ class Decoding:
         self._tokens = list(prompt)
         self._prompt_length = len(prompt)
         self._drafter.learn_from(prompt, reused)
+        if reused == len(prompt):
+            self._end = self._cache.end_of(prompt)
+            return reused
         # What is guessed goes with the last piece of the prompt, and makes no further one.
         last_piece = (len(prompt) - reused - 1) % BATCH + 1
         self._evaluate(prompt[reused:], last_piece)
+        self._cache.remember_end(prompt)
         return reused
 
     def run(self) -> StopReason:
@@ -112,6 +118,7 @@ class Decoding:
     def _evaluate(self, tokens: list[int], last_piece: int) -> None:
         draft = self._draft(last_piece)
         self._cache.evaluate([*tokens, *draft], outputs=1 + len(draft))
+        self._end = None
         self._drafter.drafted += len(draft)
         self._guessed = draft
         self._row = 0
@@ -131,7 +138,7 @@ class Decoding:
 
     def _choose(self) -> tuple[int | None, float]:
         """Return the likeliest token, greedily, and its log probability among all tokens."""
-        logits = self._cache.row(self._row)
+        logits = self._cache.row(self._row) if self._end is None else self._end
         if self._healing:
             candidates = self._vocabulary.fitting(self._healing)
             if len(candidates) == 0:

@@ -7,6 +7,7 @@ about answers.
 
 import ctypes
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,8 +24,11 @@ BATCH = 64
 """Tokens evaluated in one piece; larger ones are not faster on two cores (measured in `LOG.md`).
 The abort callback is polled between the nodes of a piece."""
 
-PIECE_AHEAD = 32
+PIECE_AHEAD = 16
 """Tokens in one piece of work ahead: slower by a quarter, but what an abort interrupts is lost."""
+
+ENDS = 4
+"""Prompts whose last logits are kept, 0.6 MB each with the default model."""
 
 Row = npt.NDArray[np.float32]
 """The logits of all tokens at one place."""
@@ -77,6 +81,7 @@ class KvCache:
         self._prompt_length = 0
         self._outputs = 0
         self._states = SavedStates()
+        self._ends: OrderedDict[tuple[int, ...], Row] = OrderedDict()
 
     def close(self) -> None:
         """Free the memory; nothing else may be called afterwards."""
@@ -93,6 +98,7 @@ class KvCache:
         scales = (ctypes.c_float * 1)(scale)
         self.trim(0)
         self._states.clear()
+        self._ends.clear()
         return bool(llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales) == 0)
 
     @property
@@ -107,14 +113,15 @@ class KvCache:
     def enter(self, prompt: Sequence[int]) -> int:
         """Make the longest known prefix of `prompt` live and return its length.
 
-        The last token is never part of it: its logits are what an answer begins with. Live work
-        that `prompt` has no use for is saved.
+        The last token is part of it only where its logits, which an answer begins with, are known
+        (see `end_of`). Live work that `prompt` has no use for is saved.
         """
         live = common_length(self._cells, prompt)
         if self.forgets_its_end:
             self._change_over(prompt, live)
             live = common_length(self._cells, prompt)
-        self.trim(min(live, len(prompt) - 1))
+        known = live == len(prompt) and self.end_of(prompt) is not None
+        self.trim(live if known else min(live, len(prompt) - 1))
         self._prompt_length = len(prompt)
         return len(self._cells)
 
@@ -154,6 +161,23 @@ class KvCache:
         pointer = llama_cpp.llama_get_logits_ith(self._context, index - self._outputs)
         row: Row = np.ctypeslib.as_array(pointer, shape=(self._vocabulary_size,))
         return row
+
+    def remember_end(self, prompt: Sequence[int]) -> None:
+        """Keep the logits at the first of the last outputs, which is the end of `prompt`."""
+        self._ends[tuple(prompt)] = self.row(0).copy()
+        while len(self._ends) > ENDS:
+            self._ends.popitem(last=False)
+
+    def end_of(self, prompt: Sequence[int]) -> Row | None:
+        """Return the logits behind `prompt` if they are known.
+
+        Inside a word what is typed only narrows the choice behind the same prompt (token healing),
+        so nothing has to be evaluated for its first token.
+        """
+        tokens = tuple(prompt)
+        if tokens in self._ends:
+            self._ends.move_to_end(tokens)
+        return self._ends.get(tokens)
 
     def trim(self, length: int) -> None:
         """Take away all tokens but the first `length`."""

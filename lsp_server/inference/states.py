@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lsp_server.inference.backend import common_length
 
-WORTH_TOKENS = 24
+WORTH_TOKENS = 12
 """Tokens that a copy has to spare to be made or gone back to. Both cost about what evaluating one
 token does (measured in `LOG.md`). It is less than one piece of a prefill (`kvcache.PIECE_AHEAD`),
 or an idle prefill that is interrupted after each piece would never get on."""

@@ -25,7 +25,7 @@ def cost(text: str) -> int:
 def test_it_holds_what_is_next_to_the_cursor_and_no_other_files() -> None:
     short = shortened(WHOLE, 100, cost)
     assert short.recent == WHOLE.recent
-    assert short.older == "import a\n" * 25
+    assert short.older == "import a\n" * 18
     assert short.suffix == "after()\n" * 10
     assert not short.snippets
     assert short.path == "b.py"
@@ -43,6 +43,16 @@ def test_what_is_typed_in_the_line_changes_nothing_else() -> None:
     one, other = shortened(WHOLE, 100, cost), shortened(typed, 100, cost)
     assert (one.older, one.suffix) == (other.older, other.suffix)
     assert other.recent == typed.recent
+
+
+def test_enter_mostly_moves_nothing() -> None:
+    begins = []
+    for lines in range(9, 33):
+        short = shortened(replace(WHOLE, recent="x = 12\n" * lines + "y = "), 100, cost)
+        begins.append(59 - short.prefix.count("\n") + lines - 9)
+        assert sum(map(cost, short.prefix.splitlines()[:-1])) >= 0.25 * 100
+    assert begins == sorted(begins)
+    assert len(set(begins)) <= 4
 
 
 def test_the_rest_of_the_line_stays_in_the_middle_of_one() -> None:

@@ -70,7 +70,7 @@ async def test_what_was_evaluated_is_not_evaluated_again(model: Path) -> None:
         other = await complete(worker, prompt("x = 1\ny = 3\n"), tokens=1)
         assert other.reused_tokens == len("x = 1\ny = ")
         same = await complete(worker, prompt("x = 1\ny = 3\n"), tokens=1)
-        assert same.reused_tokens == same.prompt_tokens - 1
+        assert same.reused_tokens == same.prompt_tokens
 
 
 async def test_prefilling_makes_the_answer_cheap(model: Path) -> None:
@@ -90,7 +90,7 @@ async def test_going_back_returns_to_what_was_evaluated(model: Path) -> None:
         back = await complete(worker, prompt(here, "y"), tokens=4)
         assert back.reused_tokens == first.prompt_tokens
         again = await complete(worker, prompt(there))
-        assert again.reused_tokens == again.prompt_tokens - 1
+        assert again.reused_tokens == again.prompt_tokens
         check_alike(again, other)
         assert (await worker.counters()).restored == 2
     async with engine(model) as worker:
