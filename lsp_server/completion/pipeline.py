@@ -115,7 +115,6 @@ class Pipeline:
         *,
         looks_ahead: bool = False,
         longer: Callable[[CompletionRequest, Completion | None], None] = lambda *_: None,
-        efforts: Efforts | None = None,
     ) -> None:
         """Serve nothing yet.
 
@@ -126,7 +125,7 @@ class Pipeline:
         self._engine = engine
         self._looks_ahead = looks_ahead
         self._longer = longer
-        self.efforts = efforts or Efforts()
+        self.efforts = Efforts()
         """How much may be done ahead."""
         self._pauses = Pauses()
         self._rhythm = Rhythm()

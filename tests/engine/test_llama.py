@@ -73,6 +73,22 @@ async def test_what_was_evaluated_is_not_evaluated_again(model: Path) -> None:
         assert same.reused_tokens == same.prompt_tokens
 
 
+async def test_a_key_inside_a_word_evaluates_nothing_and_answers_as_a_fresh_engine(
+    model: Path,
+) -> None:
+    code = "def area(self):\n    return self"
+    asked = [prompt(code, healed=healed) for healed in ("", ".", ".g", ".ge", "(s", "")]
+    async with engine(model) as worker:
+        answers = [await complete(worker, one) for one in asked[:3]]
+        # Another prompt in between takes the live tokens away, and the logits stay known.
+        await complete(worker, prompt("class A:\n" * 12))
+        answers += [await complete(worker, one) for one in asked[3:]]
+    assert [made.prompt_tokens - made.reused_tokens for made in answers[1:]] == [0] * 5
+    for one, made in zip(asked, answers, strict=True):
+        async with engine(model) as worker:
+            check_alike(await complete(worker, one), made)
+
+
 async def test_prefilling_makes_the_answer_cheap(model: Path) -> None:
     async with engine(model) as worker:
         ahead = await worker.prefill(prompt("x = 1\n" * 20))
