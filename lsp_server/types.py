@@ -86,6 +86,10 @@ class Surface(enum.Enum):
     """The rest of the current line, nothing but closing brackets to the right of the cursor."""
     MIDDLE = "middle"
     """A place inside a line with code to its right."""
+    BLOCK = "block"
+    """The body that the header above opens, such as that of a loop; nothing of it is there yet."""
+    FUNCTION = "function"
+    """The whole body of a function whose signature, documentation or comment stands above."""
 
 
 class RejectionReason(enum.Enum):
@@ -96,6 +100,11 @@ class RejectionReason(enum.Enum):
     MANUAL_ONLY = "manual-only"
     UNKNOWN_DOCUMENT = "unknown-document"
     BINARY_DOCUMENT = "binary-document"
+    SURFACE_OFF = "surface-off"
+    SURFACE_MANUAL = "surface-manual"
+    INSIDE_WORD = "inside-word"
+    DELETING = "deleting"
+    REJECTED_HERE = "rejected-here"
     SELECTION_DIFFERS = "selection-differs"
     NO_MODEL = "no-model"
     MODEL_LOADING = "model-loading"
@@ -106,6 +115,17 @@ class RejectionReason(enum.Enum):
     NOT_HEALED = "not-healed"
     REPEATS_NEXT_LINE = "repeats-next-line"
     REPEATS_REST_OF_LINE = "repeats-rest-of-line"
+    REPEATS_LINES_ABOVE = "repeats-lines-above"
+    REPEATS_ITSELF = "repeats-itself"
+    ECHO = "echo"
+    PLACEHOLDER = "placeholder"
+    BROKEN_INDENTATION = "broken-indentation"
+    UNBALANCED = "unbalanced"
+    ADDS_ERRORS = "adds-errors"
+    TOO_LITTLE = "too-little"
+    CONTROL_MARK = "control-mark"
+    CREDENTIALS = "credentials"
+    UNSURE = "unsure"
 
     @property
     def explanation(self) -> str:
@@ -121,6 +141,17 @@ _EXPLANATIONS = {
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
     RejectionReason.UNKNOWN_DOCUMENT: "The editor asked about a document that it has not opened.",
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
+    RejectionReason.SURFACE_OFF: (
+        "Suggestions of this kind are switched off (completion.surfaces)."
+    ),
+    RejectionReason.SURFACE_MANUAL: (
+        "Suggestions of this kind come only on request (completion.automatic)."
+    ),
+    RejectionReason.INSIDE_WORD: (
+        "The cursor is inside a word, which this model cannot go on with (prompt.healing)."
+    ),
+    RejectionReason.DELETING: "Text was just deleted; suggestions come again with the next key.",
+    RejectionReason.REJECTED_HERE: "The same suggestion was just turned down at this place.",
     RejectionReason.SELECTION_DIFFERS: (
         "The item selected in the completion menu does not fit the text at the cursor."
     ),
@@ -133,6 +164,17 @@ _EXPLANATIONS = {
     RejectionReason.NOT_HEALED: "The model could not continue the word at the cursor.",
     RejectionReason.REPEATS_NEXT_LINE: "The model repeated the line below.",
     RejectionReason.REPEATS_REST_OF_LINE: "The model repeated the text right of the cursor.",
+    RejectionReason.REPEATS_LINES_ABOVE: "The model repeated the lines above.",
+    RejectionReason.REPEATS_ITSELF: "The model said the same again and again.",
+    RejectionReason.ECHO: "The model repeated the comment above instead of code.",
+    RejectionReason.PLACEHOLDER: "The model left a placeholder instead of code.",
+    RejectionReason.BROKEN_INDENTATION: "The suggestion did not fit the indentation here.",
+    RejectionReason.UNBALANCED: "The suggestion closed brackets that are not open.",
+    RejectionReason.ADDS_ERRORS: "The suggestion would not parse here.",
+    RejectionReason.TOO_LITTLE: "The suggestion was too short to be worth reading.",
+    RejectionReason.CONTROL_MARK: "The model wrote one of its own control tokens.",
+    RejectionReason.CREDENTIALS: "The suggestion looked like a password or key.",
+    RejectionReason.UNSURE: "The model was not sure enough (completion.show).",
 }
 
 
@@ -285,6 +327,8 @@ class Completion:
     generation: Generation
     timings: Timings = field(default_factory=Timings)
     used: ContextUse = field(default_factory=ContextUse)
+    chance: float | None = None
+    """Calibrated chance that its first line is right, from 0 to 1; None where it was not judged."""
     is_kept: bool = False
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False

@@ -24,6 +24,9 @@ SOURCES = (
 )
 """Names of the sources of snippets, see `lsp_server.context.sources.table`."""
 
+SURFACES = ("line", "middle", "block", "function")
+"""Values of `lsp_server.types.Surface`."""
+
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
 
@@ -50,6 +53,16 @@ class Trigger(enum.Enum):
 
     AUTOMATIC = "automatic"
     MANUAL = "manual"
+
+
+class Show(enum.Enum):
+    """How sure a suggestion has to be; strictest last."""
+
+    ALL = "all"
+    """Whatever passes the filters."""
+    EAGER = "eager"
+    BALANCED = "balanced"
+    SUBTLE = "subtle"
 
 
 class Healing(enum.Enum):
@@ -156,6 +169,39 @@ class CompletionOptions:
         tighten=Tighten.LOWER,
         minimum=1,
         maximum=1024,
+    )
+    body_tokens: int = _option(
+        160,
+        "Longest suggestion of a block or of a whole function.",
+        unit="tokens",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=2048,
+    )
+    surfaces: tuple[str, ...] = _option(
+        SURFACES,
+        "Kinds of suggestions: the rest of the line, code in the middle of one, the body that a"
+        " header opens, the body of a function.",
+        tighten=Tighten.INTERSECTION,
+        members=SURFACES,
+    )
+    automatic: tuple[str, ...] = _option(
+        SURFACES,
+        "Those of them that come without being asked for.",
+        tighten=Tighten.INTERSECTION,
+        members=SURFACES,
+    )
+    show: Show = _option(
+        Show.BALANCED,
+        "How sure the model has to be of what is shown.",
+        tighten=Tighten.LATER_CHOICE,
+    )
+    candidates: int = _option(
+        3,
+        "Suggestions to choose from where one asks for them.",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=8,
     )
     time_budget: int = _option(
         150,
@@ -326,10 +372,41 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
+class FeedbackOptions:
+    """What is remembered of suggestions and of what became of them, on this machine."""
+
+    enable: bool = _option(
+        default=True,
+        doc="Remember what was shown and accepted, for `fimbul stats`; never any code.",
+        tighten=Tighten.FALSE,
+    )
+    keep_text: bool = _option(
+        default=False,
+        doc="Remember the text of suggestions and what they became, too, so that a model can be"
+        " trained on it.",
+        tighten=Tighten.FALSE,
+    )
+    max_size: int = _option(
+        32,
+        "Size above which the oldest is forgotten.",
+        unit="megabytes",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=4096,
+    )
+
+
+@dataclass(frozen=True)
 class LogOptions:
-    """What the server writes to its error stream."""
+    """What the server writes about itself."""
 
     level: LogLevel = _option(LogLevel.WARNING, "Least important message that is written.")
+    requests: bool = _option(
+        default=True,
+        doc="Keep what became of the latest requests in a file that only you can read, for"
+        " `fimbul explain --last`; it holds no code. Otherwise in memory only.",
+        tighten=Tighten.FALSE,
+    )
 
 
 @dataclass(frozen=True)
@@ -349,6 +426,7 @@ class Settings:
     context: ContextOptions = field(default_factory=ContextOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)
     engine: EngineOptions = field(default_factory=EngineOptions)
+    feedback: FeedbackOptions = field(default_factory=FeedbackOptions)
     log: LogOptions = field(default_factory=LogOptions)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
 
