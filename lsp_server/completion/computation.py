@@ -71,6 +71,11 @@ class Computation:
         """Whether it has ended, in whichever way."""
         return self._ended is not None or self._task.done()
 
+    @property
+    def was_ended(self) -> bool:
+        """Whether it was ended before its outcome was there."""
+        return self._ended is not None
+
     def when_over(self, call: Callable[[], None]) -> None:
         """Call something once this has ended."""
         self._task.add_done_callback(lambda _: call())

@@ -498,7 +498,15 @@ class Pipeline:
             return await self._answer(target, target, assembled, prompt, tell)
 
         here = CachePlace.of(request.document, request.position)
-        self._begin(target, place, depends, compute, text=indentation, ahead_from=len(here.left))
+        begun = self._begin(
+            target, place, depends, compute, text=indentation, ahead_from=len(here.left)
+        )
+        begun.when_over(lambda: self._given_up(uri, place) if begun.was_ended else None)
+
+    def _given_up(self, uri: str, place: CachePlace) -> None:
+        """Let a place be foreseen once more whose suggestion did not get finished."""
+        if self._foreseen.get(uri) == place:
+            del self._foreseen[uri]
 
     def _may_look_ahead(self) -> bool:
         wanted = self.settings.engine.ahead

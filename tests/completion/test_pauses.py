@@ -360,6 +360,17 @@ async def test_what_led_to_nothing_is_not_tried_at_each_key() -> None:
         assert len(engine.calls) == 2
 
 
+async def test_what_was_given_up_is_thought_of_again_when_the_user_comes_back() -> None:
+    engine = Engine(answers={"x = ": "f(1)"})
+    async with typist(engine) as user:
+        assert await user.shown("x = █\n") == "f(1)"
+        await engine.call(1)
+        user.has("x = ?█\n")
+        await until(lambda: engine.cancelled)
+        assert await user.shown("x = █\n") == "f(1)"
+        await engine.call(2)
+
+
 async def test_nothing_is_thought_of_where_that_is_switched_off() -> None:
     engine = Engine(answers={"x = ": "f(1)"})
     settings = replace(SETTINGS, engine=replace(EngineOptions(), ahead=Ahead.OFF))
