@@ -1,4 +1,4 @@
-"""The place where a user will be who accepts a suggestion and goes on.
+"""The place where a user will be who accepts a suggestion, or finished the line, and goes on.
 
 Pure. Knows nothing about engines; `lsp_server.completion.pipeline` computes a suggestion for that
 place before anybody asks.
@@ -7,7 +7,14 @@ place before anybody asks.
 from dataclasses import replace
 
 from lsp_server.text import split_lines, strip_ending
-from lsp_server.types import Completion, CompletionRequest, Position, TriggerKind
+from lsp_server.types import (
+    Completion,
+    CompletionRequest,
+    Outcome,
+    Position,
+    RejectionReason,
+    TriggerKind,
+)
 
 _OPENS_BLOCK = {"python": ":"}
 _BRACKETS = ("{", "(", "[")
@@ -15,18 +22,25 @@ _ENDS_BLOCK = {"python": ("return", "raise", "break", "continue", "pass")}
 _DEFAULT_STEP = "    "
 
 
-def next_line(request: CompletionRequest, completion: Completion) -> CompletionRequest | None:
-    """Return the request at the next line once `completion` is accepted and Enter pressed.
+def next_line(request: CompletionRequest, outcome: Outcome) -> CompletionRequest | None:
+    """Return the request at the next line once a suggestion is accepted and Enter pressed.
 
-    The line begins with the indentation that editors give it: that of the line above, a step more
-    behind what opens a block. None if there is text right of the cursor, where Enter is not what
-    comes next, or if more than the line was suggested.
+    Where the model had nothing to add, the line is taken to be whole as it is. The next one
+    begins with the indentation that editors give it: that of the line above, a step more behind
+    what opens a block. None if there is text right of the cursor, where Enter is not what comes
+    next, if more than the line was suggested, or if nothing was suggested for another reason.
     """
-    document, row = request.document, completion.end.line
-    line = document.line(row)
-    if completion.start.line != row or completion.end.column < len(line):
+    if isinstance(outcome, Completion):
+        text, start, end = outcome.text, outcome.start, outcome.end
+    elif outcome.reason is RejectionReason.EMPTY:
+        text, start, end = "", request.position, request.position
+    else:
         return None
-    accepted = line[: completion.start.column] + completion.text
+    document, row = request.document, end.line
+    line = document.line(row)
+    if start.line != row or end.column < len(line):
+        return None
+    accepted = line[: start.column] + text
     if len(split_lines(accepted)) > 1 or not accepted.strip():
         return None
     ending = document.lines[row][len(line) :]

@@ -457,13 +457,12 @@ class Pipeline:
     async def _look_ahead(self, request: CompletionRequest, outcome: Outcome) -> None:
         if request.document.uri in self._cold:
             await self._warm(with_selection(request))
-        if isinstance(outcome, Completion) and self._may_look_ahead():
-            if not outcome.is_kept:
+        target = next_line(request, outcome)
+        if target is not None and self._may_look_ahead():
+            if isinstance(outcome, Completion) and not outcome.is_kept:
                 # Most suggestions are not what comes next; whoever likes one reads it first.
                 await asyncio.sleep(READING)
-            target = next_line(request, outcome)
-            if target is not None:
-                await self._foresee(request, target)
+            await self._foresee(request, target)
 
     async def _warm(self, asked: CompletionRequest) -> None:
         """Evaluate the whole prompt of a place."""

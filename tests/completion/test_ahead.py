@@ -9,22 +9,34 @@ from lsp_server.types import (
     CompletionRequest,
     Document,
     Generation,
+    Outcome,
     Position,
+    Rejection,
+    RejectionReason,
     StopReason,
     Surface,
 )
 
 
-def after(marked: str, text: str, language: str = "python", column: int | None = None) -> str:
+def after(
+    marked: str,
+    text: str | RejectionReason,
+    language: str = "python",
+    column: int | None = None,
+) -> str:
     """Return the document with the cursor marked that is foreseen; empty if none is."""
     before, _, rest = marked.partition("█")
     above = split_lines(before)
     document = Document("file:///a", language, 1, tuple(split_lines(before + rest)))
     end = Position(len(above) - 1, len(above[-1]))
     start = Position(end.line, end.column if column is None else column)
-    generation = Generation(text, StopReason.LINES)
-    completion = Completion(text, start, end, Surface.LINE, generation)
-    target = next_line(CompletionRequest(document, end), completion)
+    outcome: Outcome
+    if isinstance(text, RejectionReason):
+        outcome = Rejection(text)
+    else:
+        generation = Generation(text, StopReason.LINES)
+        outcome = Completion(text, start, end, Surface.LINE, generation)
+    target = next_line(CompletionRequest(document, end), outcome)
     if target is None:
         return ""
     row, place = target.position.line, target.position.column
@@ -66,3 +78,10 @@ def test_an_item_of_the_menu_is_taken_to_be_inserted() -> None:
 )
 def test_nothing_is_foreseen_where_enter_is_not_what_comes(marked: str, text: str) -> None:
     assert not after(marked, text)
+
+
+def test_a_line_to_which_the_model_has_nothing_to_add_is_whole() -> None:
+    assert after("  if a:█\n", RejectionReason.EMPTY) == "  if a:\n    █\n"
+    assert not after("  if a█:\n", RejectionReason.EMPTY)
+    assert not after("  █\n", RejectionReason.EMPTY)
+    assert not after("  if a:█\n", RejectionReason.REPEATS_NEXT_LINE)

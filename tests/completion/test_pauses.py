@@ -319,6 +319,15 @@ async def test_the_line_below_is_there_before_it_is_asked_for() -> None:
         assert user.pipeline.kept == 2
 
 
+async def test_the_line_below_one_that_is_whole_is_thought_of() -> None:
+    engine = Engine(answers={"x = f(1)": "", "x = f(1)\n": "y = 2"})
+    async with typist(engine) as user:
+        assert await user.shown("x = f(1)█\n") == ""
+        await until(lambda: len(engine.calls) == 2)
+        assert await user.shown("x = f(1)\n█\n") == "y = 2"
+        assert len(engine.calls) == 2
+
+
 @pytest.mark.parametrize("indentation", ["", "  ", "    "])
 async def test_it_is_found_whatever_indentation_the_editor_puts_there(indentation: str) -> None:
     engine = Engine(answers={"x = ": "f(1)", "x = f(1)\n    ": "y = 2"})
