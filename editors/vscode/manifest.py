@@ -10,7 +10,7 @@ that an editor may not set are left out. All of them are the user's own: a folde
 import json
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from lsp_server.config.options import Entry, Tighten, entries
 
@@ -91,7 +91,6 @@ def _type(entry: Entry) -> dict[str, Any]:
         known = {name: value for name, value in limits.items() if value is not None}
         return {"type": "integer", "default": entry.default, **known}
     if isinstance(entry.default, tuple):
-        assert get_args(entry.type), entry.key
         items: dict[str, Any] = {"type": "string"}
         if entry.option.members:
             items["enum"] = list(entry.option.members)
