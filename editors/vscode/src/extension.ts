@@ -1,0 +1,236 @@
+// fimbul in VS Code: a server, a status item, and the commands around them.
+
+import { writeFileSync } from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+
+import { run } from './process';
+import { Server } from './server';
+import { installServer, locate, offerInstallation, setUp } from './setup';
+import { statusItem, type Outcome, type ServerStatus } from './status';
+import { Switches } from './switches';
+import type { Found } from './finding';
+
+let fimbul: Fimbul | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  fimbul = new Fimbul(context);
+  context.subscriptions.push(fimbul);
+  await fimbul.begin();
+}
+
+export async function deactivate(): Promise<void> {
+  await fimbul?.end();
+  fimbul = undefined;
+}
+
+/** Everything in one window. */
+class Fimbul implements vscode.Disposable {
+  private readonly output = vscode.window.createOutputChannel('fimbul', { log: true });
+  private readonly item = vscode.window.createStatusBarItem('fimbul', vscode.StatusBarAlignment.Right, 100);
+  private readonly switches: Switches;
+  private readonly disposables: vscode.Disposable[];
+  private found: Found | undefined;
+  private server: Server | undefined;
+  private status: ServerStatus = { state: 'starting' };
+  private outcome: Outcome | undefined;
+
+  constructor(private readonly context: vscode.ExtensionContext) {
+    this.switches = new Switches(context);
+    this.item.name = 'fimbul';
+    this.item.command = 'fimbul.menu';
+    this.item.show();
+    const commands: Record<string, () => unknown> = {
+      'fimbul.menu': () => this.menu(),
+      'fimbul.toggle': () => this.switches.toggle(),
+      'fimbul.toggleLanguage': () => this.switches.toggleLanguage(),
+      'fimbul.toggleWorkspace': () => this.switches.toggleWorkspace(),
+      'fimbul.snooze': () => this.switches.snooze(),
+      'fimbul.why': () => this.why(),
+      'fimbul.stats': () => this.stats(),
+      'fimbul.chooseModel': () => this.chooseModel(),
+      'fimbul.restart': () => this.restart(),
+      'fimbul.setup': () => this.setup(),
+      'fimbul.showLog': () => this.output.show(),
+    };
+    this.disposables = [
+      this.output,
+      this.item,
+      this.switches,
+      this.switches.onChange(() => this.draw()),
+      vscode.window.onDidChangeActiveTextEditor(() => this.draw()),
+      vscode.workspace.onDidChangeConfiguration((event) => this.settingsChanged(event)),
+      ...Object.entries(commands).map(([name, call]) => vscode.commands.registerCommand(name, call)),
+    ];
+    this.draw();
+  }
+
+  /** Find the server and start it, or say that there is none. */
+  async begin(): Promise<void> {
+    this.found = await locate(this.context);
+    if (this.found) {
+      await this.start(this.found);
+      return;
+    }
+    this.show({ state: 'no-server', message: 'The server is not installed; click to do so.' });
+    // The window is not to wait for an answer.
+    void offerInstallation(this.context, this.output).then((found) => found && this.start(found));
+  }
+
+  async end(): Promise<void> {
+    await this.server?.stop();
+    this.server = undefined;
+  }
+
+  dispose(): void {
+    this.disposables.forEach((one) => one.dispose());
+  }
+
+  private async start(found: Found): Promise<void> {
+    this.found = found;
+    this.output.info(`Starting ${found.command} ${found.args.join(' ')} (from ${found.from})`);
+    this.server = new Server(found, {
+      output: this.output,
+      options: serverOptions(this.context),
+      mayAsk: (document) => this.switches.mayAsk(document),
+      onStatus: (status) => this.show(status),
+      onOutcome: (outcome) => {
+        this.outcome = outcome;
+        this.draw();
+      },
+    });
+    try {
+      await this.server.start();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.show({ state: 'failed', message: `${found.command} did not start: ${why}` });
+    }
+  }
+
+  private show(status: ServerStatus): void {
+    this.status = status;
+    this.draw();
+  }
+
+  private draw(): void {
+    const document = vscode.window.activeTextEditor?.document;
+    const shown = statusItem(this.status, this.outcome, this.switches.own(document));
+    this.item.text = shown.text;
+    this.item.tooltip = new vscode.MarkdownString(shown.tooltip, true);
+    this.item.backgroundColor = shown.warns
+      ? new vscode.ThemeColor('statusBarItem.warningBackground')
+      : undefined;
+  }
+
+  private async settingsChanged(event: vscode.ConfigurationChangeEvent): Promise<void> {
+    this.draw();
+    if (event.affectsConfiguration('fimbul.server')) {
+      await this.restart();
+    }
+  }
+
+  private async restart(): Promise<void> {
+    await this.end();
+    this.outcome = undefined;
+    await this.begin();
+  }
+
+  private async setup(): Promise<void> {
+    const found = this.found ?? (await locate(this.context));
+    const isDone = found
+      ? await setUp(found, this.output)
+      : (await installServer(this.context, this.output)) !== undefined;
+    if (isDone) {
+      await this.restart();
+    }
+  }
+
+  private async menu(): Promise<void> {
+    const entries: [string, string][] = [
+      ['fimbul.why', '$(question) Why is nothing suggested?'],
+      ['fimbul.toggle', '$(circle-slash) Switch suggestions on or off'],
+      ['fimbul.toggleLanguage', '$(symbol-namespace) … in this language'],
+      ['fimbul.toggleWorkspace', '$(folder) … in this folder'],
+      ['fimbul.snooze', '$(bell-slash) Snooze'],
+      ['fimbul.stats', '$(graph) Statistics'],
+      ['fimbul.chooseModel', '$(package) Choose a model'],
+      ['fimbul.setup', '$(desktop-download) Set up the engine and the model'],
+      ['fimbul.restart', '$(refresh) Restart the server'],
+      ['fimbul.showLog', '$(output) Log'],
+    ];
+    const items = entries.map(([command, label]) => ({ command, label }));
+    const chosen = await vscode.window.showQuickPick(items, { placeHolder: 'fimbul' });
+    if (chosen) {
+      await vscode.commands.executeCommand(chosen.command);
+    }
+  }
+
+  private async why(): Promise<void> {
+    const document = vscode.window.activeTextEditor?.document;
+    const off = this.switches.own(document);
+    if (off.off || off.snoozed) {
+      const shown = statusItem(this.status, undefined, off).tooltip.split('\n\n').at(-1);
+      void vscode.window.showInformationMessage(`fimbul: ${shown}`);
+      return;
+    }
+    const outcome =
+      document && this.server
+        ? await this.server.request<Outcome | null>('fimbul/lastOutcome', { uri: document.uri.toString() })
+        : null;
+    const text = outcome?.reason
+      ? (outcome.explanation ?? outcome.reason)
+      : outcome
+        ? 'the last request in this file was answered with a suggestion.'
+        : 'nothing was asked in this file yet.';
+    void vscode.window.showInformationMessage(`fimbul: ${text}`);
+  }
+
+  private async stats(): Promise<void> {
+    const page = path.join(os.tmpdir(), `fimbul-stats-${process.pid}.html`);
+    // The file holds figures only, but they are nobody else's.
+    writeFileSync(page, '', { mode: 0o600 });
+    if (await this.command(['stats', '--html', page])) {
+      await vscode.env.openExternal(vscode.Uri.file(page));
+    }
+  }
+
+  private async chooseModel(): Promise<void> {
+    const lines: string[] = [];
+    if (!(await this.command(['models', 'list'], lines))) {
+      return;
+    }
+    const names = lines.map((line) => line.trim().split(/\s+/)[0] ?? '').filter(Boolean);
+    const chosen = await vscode.window.showQuickPick(names, { placeHolder: 'Model' });
+    if (chosen) {
+      const target = vscode.ConfigurationTarget.Global;
+      await vscode.workspace.getConfiguration('fimbul').update('engine.model', chosen, target);
+    }
+  }
+
+  /** Run a command of the server's program; returns whether it worked. */
+  private async command(args: string[], lines: string[] = []): Promise<boolean> {
+    if (!this.found) {
+      await this.begin();
+      return false;
+    }
+    try {
+      await run(this.found.command, args, { onLine: (line) => lines.push(line) });
+      return true;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      void vscode.window.showErrorMessage(`fimbul: ${why}. ${lines.at(-1) ?? ''}`);
+      return false;
+    }
+  }
+}
+
+/** Return the keys of the server's options among the settings that the extension contributes. */
+function serverOptions(context: vscode.ExtensionContext): string[] {
+  const manifest = context.extension.packageJSON as {
+    contributes: { configuration: { properties: Record<string, unknown> } };
+  };
+  return Object.keys(manifest.contributes.configuration.properties)
+    .map((key) => key.replace(/^fimbul\./, ''))
+    .filter((key) => !key.startsWith('server.'));
+}

@@ -1,0 +1,138 @@
+// Making an environment with the server in it, and fetching the model: only after the user agrees.
+
+import { mkdirSync } from 'node:fs';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+
+import { findServer, inEnvironment, installation, type Found, type Places } from './finding';
+import { run } from './process';
+
+const PYTHON = 'ms-python.python';
+
+interface PythonApi {
+  environments?: { getActiveEnvironmentPath?: (resource?: vscode.Uri) => { path?: string } | undefined };
+}
+
+/** Return where the server is, for the window as it is now. */
+export async function locate(context: vscode.ExtensionContext): Promise<Found | undefined> {
+  return findServer(await places(context));
+}
+
+/** Tell that there is no server, and do what the user chooses. */
+export async function offerInstallation(
+  context: vscode.ExtensionContext,
+  output: vscode.LogOutputChannel,
+): Promise<Found | undefined> {
+  const install = 'Install…';
+  const choose = 'Name the command';
+  const answer = await vscode.window.showWarningMessage(
+    'fimbul: there is no `fimbul` on PATH, in the chosen Python or in the setting fimbul.server.command.',
+    install,
+    choose,
+  );
+  if (answer === choose) {
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'fimbul.server.command');
+  }
+  return answer === install ? installServer(context, output) : undefined;
+}
+
+/** Make our own environment, after the user has seen what will be run. */
+export async function installServer(
+  context: vscode.ExtensionContext,
+  output: vscode.LogOutputChannel,
+): Promise<Found | undefined> {
+  const own = ownEnvironment(context);
+  const configuration = vscode.workspace.getConfiguration('fimbul');
+  const what = configuration.get<string>('server.package') || 'fimbul';
+  const python = configuration.get<string>('server.python') || 'python3';
+  const steps = [
+    ...installation(own, python, what, process.platform),
+    { command: inEnvironment(own, 'fimbul', process.platform), args: ['setup'] },
+  ];
+  const go = 'Run';
+  const answer = await vscode.window.showInformationMessage(
+    'fimbul: install the server and its model?',
+    {
+      modal: true,
+      detail:
+        'This runs, one after the other:\n\n' +
+        steps.map(({ command, args }) => `${command} ${args.join(' ')}`).join('\n') +
+        '\n\nThe engine is built for this processor (some minutes) and a model of half a gigabyte is fetched.',
+    },
+    go,
+  );
+  if (answer !== go) {
+    return undefined;
+  }
+  mkdirSync(path.dirname(own), { recursive: true });
+  const isDone = await withProgress('Installing fimbul', output, steps);
+  return isDone ? locate(context) : undefined;
+}
+
+/** Build what is missing of the engine and fetch the model. */
+export async function setUp(found: Found, output: vscode.LogOutputChannel): Promise<boolean> {
+  return withProgress('Setting up fimbul', output, [{ command: found.command, args: ['setup'] }]);
+}
+
+async function withProgress(
+  title: string,
+  output: vscode.LogOutputChannel,
+  steps: readonly { command: string; args: string[] }[],
+): Promise<boolean> {
+  const place = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  try {
+    await vscode.window.withProgress(place, async (progress, token) => {
+      for (const { command, args } of steps) {
+        if (token.isCancellationRequested) {
+          throw new Error('it was cancelled');
+        }
+        output.info(`${command} ${args.join(' ')}`);
+        await run(command, args, {
+          onLine: (line) => {
+            output.info(line);
+            progress.report({ message: line.trim().slice(0, 120) });
+          },
+          onStart: (end) => token.onCancellationRequested(end),
+        });
+      }
+    });
+    return true;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const show = 'Show the log';
+    if ((await vscode.window.showErrorMessage(`${title} did not work: ${why}.`, show)) === show) {
+      output.show();
+    }
+    return false;
+  }
+}
+
+async function places(context: vscode.ExtensionContext): Promise<Places> {
+  const configuration = vscode.workspace.getConfiguration('fimbul');
+  return {
+    // A folder must not choose what is run, so only the user's own value counts.
+    setting: configuration.inspect<string[]>('server.command')?.globalValue ?? [],
+    path: process.env['PATH'] ?? '',
+    python: await chosenPython(),
+    own: ownEnvironment(context),
+    platform: process.platform,
+  };
+}
+
+async function chosenPython(): Promise<string | undefined> {
+  const extension = vscode.extensions.getExtension<PythonApi>(PYTHON);
+  if (!extension) {
+    return undefined;
+  }
+  try {
+    const api = await extension.activate();
+    return api.environments?.getActiveEnvironmentPath?.()?.path;
+  } catch {
+    // Without it there is one place less to look at.
+    return undefined;
+  }
+}
+
+function ownEnvironment(context: vscode.ExtensionContext): string {
+  return path.join(context.globalStorageUri.fsPath, 'environment');
+}

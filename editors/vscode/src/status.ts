@@ -1,0 +1,90 @@
+// What the status item says. Knows nothing about VS Code, so that it can be tested without it.
+
+/** What the server says of itself (`fimbul/status`). */
+export interface ServerStatus {
+  state: string;
+  message?: string;
+  model?: string;
+  engine?: { runs?: string; server?: string };
+  effort?: string;
+  effortMessage?: string;
+}
+
+/** What the last request led to (`fimbul/lastOutcome`). */
+export interface Outcome {
+  reason?: string;
+  explanation?: string;
+  detail?: string;
+  timings?: { total?: number };
+}
+
+/** What the extension itself knows. */
+export interface Own {
+  /** Why nothing is asked at all; empty if it is. */
+  off: string;
+  /** Milliseconds until suggestions come again; 0 if they are not put off. */
+  snoozed: number;
+}
+
+/** The status item: its text, what is shown over it, whether it warns. */
+export interface Shown {
+  text: string;
+  tooltip: string;
+  warns: boolean;
+}
+
+const STATES: Record<string, string> = {
+  starting: '$(loading~spin) fimbul',
+  loading: '$(loading~spin) fimbul',
+  ready: '$(check) fimbul',
+  failed: '$(error) fimbul',
+  'no-model': '$(warning) fimbul',
+  'no-server': '$(warning) fimbul',
+  stopped: '$(circle-slash) fimbul',
+};
+
+/** Reasons that come with every second key and say nothing to the user. */
+const PASSING = new Set(['superseded', 'cancelled']);
+
+/** Return what the status item shows. */
+export function statusItem(status: ServerStatus, outcome: Outcome | undefined, own: Own): Shown {
+  const lines = [`**fimbul** ${status.state}${status.model ? `: ${status.model}` : ''}`];
+  if (status.message) {
+    lines.push(status.message);
+  }
+  const runs = status.engine?.runs;
+  if (runs === 'remote') {
+    lines.push(`Answers come from your server ${status.engine?.server ?? ''}.`);
+  } else if (runs === 'fallback') {
+    lines.push(`Your server ${status.engine?.server ?? ''} does not answer; this machine does.`);
+  }
+  if (status.effort && status.effort !== 'full' && status.effortMessage) {
+    lines.push(status.effortMessage);
+  }
+  if (outcome && !PASSING.has(outcome.reason ?? '')) {
+    const took = outcome.timings?.total;
+    const latency = took === undefined ? '' : ` (${Math.round(took)} ms)`;
+    lines.push(
+      outcome.reason
+        ? `Nothing shown${latency}: ${outcome.explanation ?? outcome.reason}`
+        : `Last suggestion${latency}.`,
+    );
+  }
+  if (own.off) {
+    lines.push(own.off);
+  } else if (own.snoozed > 0) {
+    lines.push(`Put off for ${minutes(own.snoozed)}.`);
+  }
+  const isOff = own.off !== '' || own.snoozed > 0;
+  const text = isOff && status.state === 'ready' ? STATES['stopped'] : STATES[status.state];
+  return {
+    text: text ?? `$(question) fimbul`,
+    tooltip: lines.join('\n\n'),
+    warns: ['failed', 'no-model', 'no-server'].includes(status.state),
+  };
+}
+
+function minutes(milliseconds: number): string {
+  const count = Math.ceil(milliseconds / 60_000);
+  return count === 1 ? '1 minute' : `${count} minutes`;
+}
