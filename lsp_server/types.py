@@ -313,6 +313,8 @@ class ContextUse:
     """Name of the source of each snippet, in the order of the prompt."""
     hint: bool = False
     """Whether a comment stood above the current line."""
+    is_short: bool = False
+    """Whether the answer came from the small prompt of a cold place (see `Prompt.short`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +335,8 @@ class Completion:
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False
     """Whether it is the beginning of a suggestion whose rest is still being computed."""
+    is_ahead: bool = False
+    """Whether it was computed before anybody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
