@@ -1,8 +1,8 @@
 """The files that say what became of requests: one a server, readable by its owner only.
 
 Each is lines of JSON, a head and then one fate a line. It never grows over `LARGEST`: then it is
-written anew with the latest half. Only the files of the latest `SESSIONS` servers stay. Knows
-nothing about what a fate means.
+written anew with the latest half. Only the files of the latest few servers stay. Knows nothing
+about what a fate means.
 """
 
 import os
@@ -16,6 +16,7 @@ import msgspec
 import psutil
 
 from lsp_server.completion.fates import Fate, collapsed
+from lsp_server.config.private import make_folder, open_to_append, remove_old, session_name
 
 SCHEMA = 1
 """Version of the form of these files."""
@@ -23,13 +24,7 @@ SCHEMA = 1
 LARGEST = 256_000
 """Bytes of one file; some 600 fates."""
 
-SESSIONS = 8
-"""Files that are kept, the newest."""
-
 SUFFIX = ".jsonl"
-
-FOLDER_MODE, FILE_MODE = 0o700, 0o600
-"""For their owner only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +50,6 @@ class Session:
     """Oldest first."""
 
 
-def session_name(started: float, pid: int) -> str:
-    """Return the name, without suffix, of the files that one server writes."""
-    moment = time.strftime("%Y%m%dT%H%M%S", time.localtime(started))
-    return f"{moment}-{pid}"
-
-
 class FateLog:
     """The file of one server."""
 
@@ -78,14 +67,14 @@ class FateLog:
         lines = [_line(fate) for fate in fates]
         if not self.file.exists():
             make_folder(self.file.parent)
-            remove_old(self.file.parent, SUFFIX, SESSIONS - 1)
+            remove_old(self.file.parent)
             self._lines.clear()
             self._rewrite()
         self._lines.extend(lines)
         if self._size + sum(map(len, lines)) > LARGEST:
             self._rewrite()
         elif lines:
-            self._append(self.file, lines)
+            _append(self.file, lines)
             self._size += sum(map(len, lines))
 
     def remove(self) -> None:
@@ -99,27 +88,14 @@ class FateLog:
         head = _line(self._head)
         fresh = self.file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        self._append(fresh, [head, *self._lines])
+        _append(fresh, [head, *self._lines])
         fresh.replace(self.file)
         self._size = len(head) + size
 
-    def _append(self, file: Path, lines: list[bytes]) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-        with os.fdopen(os.open(file, flags, FILE_MODE), "ab") as stream:
-            stream.write(b"".join(lines))
 
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for its owner only. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-    folder.chmod(FOLDER_MODE)
-
-
-def remove_old(folder: Path, suffix: str, keep: int) -> None:
-    """Delete all files of a suffix but the newest by name, which begins with a time."""
-    files = sorted(file for file in folder.iterdir() if file.suffix == suffix)
-    for file in files[: max(0, len(files) - keep)]:
-        file.unlink(missing_ok=True)
+def _append(file: Path, lines: list[bytes]) -> None:
+    with open_to_append(file) as stream:
+        stream.write(b"".join(lines))
 
 
 def sessions(folder: Path) -> list[Session]:
