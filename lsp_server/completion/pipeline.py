@@ -215,10 +215,9 @@ class Pipeline:
         if (running := self._computing.get(document.uri)) is not None:
             running.changed(document)
 
-    def rejected(self, uri: str) -> None:
-        """Take in that the user turned down what a document shows."""
-        self.restraint.refused(uri, time.monotonic())
-        self._pauses.forget(uri)
+    def rejected(self) -> None:
+        """Take in that the user turned down what was shown last."""
+        self.restraint.refused(time.monotonic())
 
     def visited(self, document: Document, position: Position) -> None:
         """Evaluate the prompt of a place where the cursor stays, before anybody asks."""

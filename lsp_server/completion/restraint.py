@@ -106,12 +106,10 @@ class Restraint:
         since = before.since if before is not None and before.place == place else now
         self._on_screen[uri] = _OnScreen(place, text, outcome.is_part, since)
 
-    def refused(self, uri: str, now: float) -> None:
-        """Take in that the user turned down what a document shows, at a time in seconds."""
-        shown = self._on_screen.pop(uri, None)
-        if shown is not None:
-            place = _digest(shown.place)
-            self._refusals.append(_Refusal(uri, place, shown.text, shown.is_part, now))
+    def refused(self, now: float) -> None:
+        """Take in that the user turned down what was shown last, at a time in seconds."""
+        if self._on_screen:
+            self._refuse(next(reversed(self._on_screen)), now)
 
     def forget(self, uri: str) -> None:
         """Forget a document."""
@@ -155,6 +153,11 @@ class Restraint:
             prompt_tokens=outcome.generation.prompt_tokens,
         )
 
+    def _refuse(self, uri: str, now: float) -> None:
+        shown = self._on_screen.pop(uri)
+        place = _digest(shown.place)
+        self._refusals.append(_Refusal(uri, place, shown.text, shown.is_part, now))
+
     def _look_at_screen(self, document: Document, now: float, *, is_deletion: bool) -> None:
         """Note a refusal if something else was typed than what stood there."""
         shown = self._on_screen.get(document.uri)
@@ -166,7 +169,7 @@ class Restraint:
         # What was taken whole and typed on behind was not turned down.
         differs = typed and not typed.startswith(shown.text)
         if differs and not is_deletion and now - shown.since >= SEEN:
-            self.refused(document.uri, now)
+            self._refuse(document.uri, now)
         self._on_screen.pop(document.uri, None)
 
     def _remember(self, document: Document) -> None:

@@ -26,7 +26,7 @@ LAST_OUTCOME = "fimbul/lastOutcome"
 EXPLAIN = "fimbul.explain"
 """Command: what became of the latest requests, of one document if its URI is given."""
 REJECTED = "fimbul/rejected"
-"""Notification from the editor: the user turned down what a document shows."""
+"""Notification from the editor: the user has sent a suggestion away."""
 CURSOR = "fimbul/cursor"
 """Notification from the editor: where the cursor came to rest, such as in a file just opened."""
 STATISTICS = "fimbul/statistics"
@@ -150,13 +150,9 @@ def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
     return answer
 
 
-def _rejected(server: FimbulServer, params: Any) -> None:
-    try:
-        uri = str(plain(params)["textDocument"]["uri"])
-    except (KeyError, TypeError):
-        _LOG.warning("%s without textDocument.uri was ignored", REJECTED)
-        return
-    server.pipeline.rejected(uri)
+def _rejected(server: FimbulServer, _params: Any) -> None:
+    # Only what was shown last can be turned down, so the item's id is not looked at.
+    server.pipeline.rejected()
 
 
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
