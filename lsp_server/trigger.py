@@ -25,6 +25,19 @@ def check_trigger(request: CompletionRequest, options: CompletionOptions) -> Rej
     return None
 
 
+def is_inside_word(request: CompletionRequest) -> bool:
+    """Return whether a word is being typed at the cursor, or at the end of a selected item.
+
+    A model that cannot heal its prompt goes on badly there.
+    """
+    if (selected := request.selected) is not None:
+        before = selected.text
+    else:
+        row, column = request.position.line, request.position.column
+        before = request.document.line(row)[:column]
+    return bool(before) and (before[-1].isalnum() or before[-1] == "_")
+
+
 def _looks_binary(request: CompletionRequest) -> bool:
     line = request.position.line
     near = request.document.lines[max(0, line - _BINARY_REACH) : line + _BINARY_REACH + 1]
@@ -32,14 +45,18 @@ def _looks_binary(request: CompletionRequest) -> bool:
 
 
 def _selection_fits(request: CompletionRequest) -> bool:
-    """Whether the selected menu item replaces text that ends at the cursor, in its line."""
+    """Whether the selected menu item replaces text around the cursor and begins as it does.
+
+    It reaches beyond the cursor where the editor lets an item replace a whole word, as VS Code
+    does with ``editor.suggest.insertMode`` set to ``replace``.
+    """
     selected = request.selected
     if selected is None:
         return True
-    line = request.position.line
-    if selected.start.line != line or selected.end != request.position:
+    line, cursor = request.position.line, request.position
+    if {selected.start.line, selected.end.line} != {line}:
         return False
-    if selected.start > selected.end:
+    if not selected.start <= cursor <= selected.end:
         return False
-    typed = request.document.line(line)[selected.start.column : selected.end.column]
+    typed = request.document.line(line)[selected.start.column : cursor.column]
     return selected.text.lower().startswith(typed.lower())

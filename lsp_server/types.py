@@ -139,7 +139,9 @@ _EXPLANATIONS = {
         "Suggestions are switched off for this language (completion.disabled_languages)."
     ),
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
-    RejectionReason.UNKNOWN_DOCUMENT: "The editor asked about a document that it has not opened.",
+    RejectionReason.UNKNOWN_DOCUMENT: (
+        "The editor asked about a document that it has not opened; opening it again may help."
+    ),
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
     RejectionReason.SURFACE_OFF: (
         "Suggestions of this kind are switched off (completion.surfaces)."
@@ -148,15 +150,18 @@ _EXPLANATIONS = {
         "Suggestions of this kind come only on request (completion.automatic)."
     ),
     RejectionReason.INSIDE_WORD: (
-        "The cursor is inside a word, which this model cannot go on with (prompt.healing)."
+        "A word is being typed, and its end cannot be healed here (prompt.healing, or the server"
+        " that runs the model); suggestions come behind it."
     ),
     RejectionReason.DELETING: "Text was just deleted; suggestions come again with the next key.",
-    RejectionReason.REJECTED_HERE: "The same suggestion was just turned down at this place.",
+    RejectionReason.REJECTED_HERE: (
+        "The same suggestion was just turned down at this place; it comes again if asked for."
+    ),
     RejectionReason.SELECTION_DIFFERS: (
         "The item selected in the completion menu does not fit the text at the cursor."
     ),
     RejectionReason.NO_MODEL: "No model is installed; run `fimbul models pull`.",
-    RejectionReason.MODEL_LOADING: "The model is still loading.",
+    RejectionReason.MODEL_LOADING: "The model is still loading; suggestions come once it is there.",
     RejectionReason.ENGINE_FAILED: "The engine failed; `fimbul doctor` says more.",
     RejectionReason.SUPERSEDED: "A newer request for the same document replaced this one.",
     RejectionReason.CANCELLED: "The editor cancelled the request.",
@@ -313,6 +318,8 @@ class ContextUse:
     """Name of the source of each snippet, in the order of the prompt."""
     hint: bool = False
     """Whether a comment stood above the current line."""
+    is_short: bool = False
+    """Whether the answer came from the small prompt of a cold place (see `Prompt.short`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +340,8 @@ class Completion:
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False
     """Whether it is the beginning of a suggestion whose rest is still being computed."""
+    is_ahead: bool = False
+    """Whether it was computed before anybody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

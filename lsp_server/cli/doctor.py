@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
-from lsp_server.cli import engine_build
+from lsp_server.cli import engine_build, last
 from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
+from lsp_server.config.private import can_write
 from lsp_server.errors import FimbulError
 from lsp_server.inference.address import remote_options
 from lsp_server.inference.client import WorkerClient, worker_command
@@ -71,6 +72,7 @@ def examine(paths: Paths) -> Iterable[Finding]:
     if model is not None and engine_version() is not None:
         yield from asyncio.run(_selftest(paths, settings, model))
     yield asyncio.run(_server(settings))
+    yield from _records(paths, settings)
     yield from _places(paths)
 
 
@@ -154,6 +156,22 @@ async def _server(settings: Settings) -> Finding:
         advice if options.is_in_the_clear else "",
         options.url,
     )
+
+
+def _records(paths: Paths, settings: Settings) -> Iterable[Finding]:
+    """Say what became of the newest server's requests, and whether its files can be written."""
+    yield Finding("Requests", last.newest(paths.requests) if settings.log.requests else "not kept")
+    for name, wanted, option, folder in (
+        ("Requests' files", settings.log.requests, "log.requests", paths.requests),
+        ("Log files", settings.log.file, "log.file", paths.logs),
+    ):
+        if not wanted:
+            yield Finding(name, f"none ({option} is off)")
+        elif can_write(folder):
+            yield Finding(name, f"{folder}{'' if folder.exists() else ' (not there)'}")
+        else:
+            advice = f"Make {folder} writable for yourself, or set {option} = false."
+            yield Finding(name, f"{folder} cannot be written", advice)
 
 
 def _places(paths: Paths) -> Iterable[Finding]:

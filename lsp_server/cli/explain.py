@@ -1,5 +1,7 @@
 """`fimbul explain FILE:LINE:COLUMN`: what the model would see there, and why.
 
+With `--last` it tells what became of past requests instead (`lsp_server.cli.last`).
+
 Shows every candidate for context with its source, score and size and what became of it, and the
 prompt token for token as the model gets it. Nothing is generated.
 """
@@ -12,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lsp_server.cli import last
 from lsp_server.cli.session import Session, add_place_options, open_session
 from lsp_server.completion.workspace import Explanation
 from lsp_server.config.options import Settings
 from lsp_server.context.fusion import Judged
+from lsp_server.errors import FimbulError
 from lsp_server.prompt.build import build_prompt
 from lsp_server.types import Prompt
 
@@ -36,13 +40,21 @@ class _Shown:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `explain`."""
-    explanation = "show what the model would see at one place of a file, and why"
+    explanation = (
+        "show what the model would see at one place of a file, and why; or, with --last, what "
+        "became of the last requests"
+    )
     parser = subparsers.add_parser("explain", help=explanation, description=explanation + ".")
-    add_place_options(parser)
+    add_place_options(parser, required=False)
+    last.add_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.last is not None:
+        return last.run(arguments)
+    if arguments.place is None:
+        raise FimbulError("Name a place, as in src/a.py:12:5, or ask for --last.")
     shown = asyncio.run(_explain(arguments))
     sys.stdout.write(_as_json(shown) if arguments.json else "\n".join(_as_text(shown)) + "\n")
     return 0

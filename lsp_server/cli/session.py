@@ -48,10 +48,11 @@ class Session:
     """Time that loading the model took."""
 
 
-def add_place_options(parser: argparse.ArgumentParser) -> None:
+def add_place_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the place and how it is looked at."""
     parser.add_argument(
         "place",
+        nargs=None if required else "?",
         metavar="FILE:LINE[:COLUMN]",
         help="line and column from 1, as editors show them; without a column, the line's end",
     )

@@ -19,6 +19,7 @@ from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
 from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.effort import Effort, Efforts
+from lsp_server.completion.fates import Fates
 from lsp_server.completion.outcomes import (
     inserted,
     outcome_of,
@@ -27,6 +28,7 @@ from lsp_server.completion.outcomes import (
     with_selection,
 )
 from lsp_server.completion.pauses import Pauses
+from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Ahead, Settings
@@ -37,8 +39,9 @@ from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
 from lsp_server.postprocess.filters import postprocess
 from lsp_server.prompt.build import build_prompt as lay_out
+from lsp_server.prompt.build import is_healed
 from lsp_server.prompt.formats import FimFormat
-from lsp_server.trigger import check_trigger
+from lsp_server.trigger import check_trigger, is_inside_word
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -73,6 +76,10 @@ class ServedModel:
 
     name: str
     fim: FimFormat
+    is_remote: bool = False
+    """Whether it runs on a server."""
+    heals: Callable[[], bool] = lambda: True
+    """Returns whether what runs it can make an answer begin with some text."""
 
 
 def build_prompt(
@@ -152,6 +159,10 @@ class Pipeline:
         """How many of them were the beginning of one that was still being computed."""
         self.rejections: Counter[RejectionReason] = Counter()
         """Silences so far, by reason."""
+        self.fates = Fates()
+        """What became of the latest requests."""
+        self.restraint = Restraint()
+        """What was deleted and turned down lately."""
 
     def serve(self, model: ServedModel | None) -> None:
         """Answer with `model` from now on."""
@@ -169,8 +180,12 @@ class Pipeline:
         """Return what the last request for a document led to."""
         return self._last.get(uri)
 
-    def note(self, uri: str, outcome: Outcome) -> None:
-        """Count an outcome and remember it as the document's last one."""
+    def note(self, uri: str, outcome: Outcome, request: CompletionRequest | None = None) -> None:
+        """Count an outcome and remember it as the document's last one.
+
+        `request` is None if the document is not open.
+        """
+        self.fates.note(uri, outcome, request, self.model)
         if isinstance(outcome, Rejection):
             self.rejections[outcome.reason] += 1
         else:
@@ -184,6 +199,7 @@ class Pipeline:
 
     def opened(self, document: Document) -> None:
         """Let the engine learn from a document how the next ones may go on."""
+        self.restraint.opened(document)
         if self._looks_ahead and self._availability() is None:
             text = "".join(document.lines)[:LEARNED]
             learning = asyncio.create_task(self._learn(text))
@@ -192,10 +208,16 @@ class Pipeline:
 
     def changed(self, document: Document) -> None:
         """End what is being computed for a document if its text now says something else."""
-        self._rhythm.pressed(time.monotonic())
+        now = time.monotonic()
+        self._rhythm.pressed(now)
+        self.restraint.changed(document, now)
         self._pauses.changed(document)
         if (running := self._computing.get(document.uri)) is not None:
             running.changed(document)
+
+    def rejected(self) -> None:
+        """Take in that the user turned down what was shown last."""
+        self.restraint.refused(time.monotonic())
 
     def visited(self, document: Document, position: Position) -> None:
         """Evaluate the prompt of a place where the cursor stays, before anybody asks."""
@@ -210,6 +232,7 @@ class Pipeline:
         self.suggestions.forget(uri)
         self._foreseen.pop(uri, None)
         self._pauses.forget(uri)
+        self.restraint.forget(uri)
         self._cold.discard(uri)
         if (running := self._computing.pop(uri, None)) is not None:
             running.end()
@@ -221,6 +244,7 @@ class Pipeline:
         for task in self._learning:
             task.cancel()
         await asyncio.gather(*self._learning, self._pauses.close(), return_exceptions=True)
+        await self.fates.close()
 
     async def complete(self, request: CompletionRequest) -> Outcome:
         """Return a suggestion or the reason why there is none; never raises for the engine.
@@ -231,17 +255,23 @@ class Pipeline:
         outcome = await self._run(request)
         timings = replace(outcome.timings, total=_milliseconds(started))
         outcome = replace(outcome, timings=timings)
-        self.note(request.document.uri, outcome)
+        self.note(request.document.uri, outcome, request)
         self._pauses.shown(request, outcome)
+        self.restraint.shown(request, outcome, time.monotonic())
         self._prepare(request, outcome)
         return outcome
 
     async def _run(self, request: CompletionRequest) -> Outcome:
-        rejection = check_trigger(request, self.settings.completion) or self._availability()
+        rejection = (
+            check_trigger(request, self.settings.completion)
+            or self._availability()
+            or self.restraint.check(request, time.monotonic())
+        )
         if rejection is not None:
             return rejection
         try:
-            return await self._generate(request)
+            outcome = await self._generate(request)
+            return self.restraint.judged(request, outcome, time.monotonic())
         except EngineBusy:
             return Rejection(RejectionReason.MODEL_LOADING)
         except EngineError as error:
@@ -264,6 +294,8 @@ class Pipeline:
         while (kept := self._kept(request, asked, place, depends)) is None:
             running = self._computing.get(request.document.uri)
             if running is None or not running.follow(place, depends):
+                if self._cannot_heal(request):
+                    return Rejection(RejectionReason.INSIDE_WORD)
                 await self._wait_for_burst(request)
             computation = self._computation(request, asked, place, depends)
             try:
@@ -277,6 +309,13 @@ class Pipeline:
             if computation.request is request:
                 return outcome
         return kept
+
+    def _cannot_heal(self, request: CompletionRequest) -> bool:
+        """Whether a word is being typed that the model cannot go on with."""
+        if request.trigger_kind is TriggerKind.INVOKED or not is_inside_word(request):
+            return False
+        model = self.model
+        return model is None or not (model.heals() and is_healed(model.fim, self.settings.prompt))
 
     async def _wait_for_burst(self, request: CompletionRequest) -> None:
         """Let the next key come first where it is about to."""
@@ -333,6 +372,7 @@ class Pipeline:
             nothing_new,
             used=earlier.used,
             is_kept=True,
+            is_ahead=earlier.is_ahead,
         )
 
     def _computation(
@@ -437,12 +477,20 @@ class Pipeline:
             outcome = computation.result()
         except (EngineError, Outdated, Strayed, asyncio.CancelledError):
             return
-        if isinstance(outcome, Rejection):
-            self._longer(shown, None)
-            return
         asked = with_selection(shown)
         place = CachePlace.of(asked.document, asked.position)
-        if (whole := self._kept(shown, asked, place, depends)) is not None:
+        whole: Outcome | None = outcome
+        if isinstance(outcome, Completion):
+            whole = self._kept(shown, asked, place, depends)
+        if whole is None:
+            return
+        now, uri = time.monotonic(), shown.document.uri
+        whole = self.restraint.judged(shown, whole, now)
+        self.restraint.shown(shown, whole, now)
+        self.fates.note(uri, whole, shown, self.model, after_part=True)
+        if isinstance(whole, Rejection):
+            self._longer(shown, None)
+        else:
             self._longer(shown, whole)
             self._prepare(shown, whole)
 
@@ -494,7 +542,8 @@ class Pipeline:
         prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
 
         async def compute(tell: Callable[[str], None]) -> Outcome:
-            return await self._answer(target, target, assembled, prompt, tell)
+            outcome = await self._answer(target, target, assembled, prompt, tell)
+            return replace(outcome, is_ahead=True) if isinstance(outcome, Completion) else outcome
 
         here = CachePlace.of(request.document, request.position)
         begun = self._begin(
@@ -525,7 +574,7 @@ class Pipeline:
 
 def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:
     if is_short:
-        return ContextUse()
+        return ContextUse(is_short=True)
     selection = assembled.selection
     sources = tuple(snippet.source for snippet in selection.snippets)
     return ContextUse(selection.tokens, sources, bool(assembled.hint))

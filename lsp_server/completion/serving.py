@@ -133,8 +133,10 @@ def served_by(engine: FallbackEngine, chosen: ChosenModel) -> ServedModel:
     """Return the model that `engine` answers with now, once it is open."""
     found = engine.description
     assert found is not None  # noqa: S101  # Opening has set it.
-    if engine.remote is not None:
-        return ServedModel(engine.remote.name, chosen.remote_format(found))
+    if (remote := engine.remote) is not None:
+        # Whether a server heals may turn out only once it was asked to.
+        fim = chosen.remote_format(found)
+        return ServedModel(remote.name, fim, is_remote=True, heals=lambda: remote.heals)
     return ServedModel(chosen.file.name, chosen.fim_format(found))
 
 

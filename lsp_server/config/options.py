@@ -407,6 +407,27 @@ class LogOptions:
         " `fimbul explain --last`; it holds no code. Otherwise in memory only.",
         tighten=Tighten.FALSE,
     )
+    file: bool = _option(
+        default=True,
+        doc="Write the log to a file that only you can read, too, besides the error stream, which"
+        " the editor keeps or not; it holds no code.",
+        tighten=Tighten.FALSE,
+    )
+    file_size: int = _option(
+        500,
+        "Size from which a new log file is begun.",
+        unit="kilobytes",
+        tighten=Tighten.LOWER,
+        minimum=10,
+        maximum=100000,
+    )
+    older_files: int = _option(
+        2,
+        "How many full log files of one server are kept.",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=100,
+    )
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,16 @@ class Paths:
         return self.state / "selftest.json"
 
     @property
+    def requests(self) -> Path:
+        """Folder of what became of requests, one file a server; readable by its owner only."""
+        return self.state / "requests"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the servers' logs, readable by its owner only."""
+        return self.state / "logs"
+
+    @property
     def engine(self) -> Path:
         """Folder of built engine wheels and the record of how each was built."""
         return self.cache / "engine"

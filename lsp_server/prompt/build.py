@@ -46,9 +46,8 @@ def build_prompt(context: Context, fim: FimFormat, options: PromptOptions) -> Pr
     allows it. The text taken back for healing is `Prompt.healed`.
     """
     form = _form(context, fim, options)
-    healing = fim.healing if options.healing is Healing.AUTO else options.healing is Healing.ON
     recent = without_surrogates(context.recent)
-    healed = healable_end(recent) if healing else ""
+    healed = healable_end(recent) if is_healed(fim, options) else ""
     parts = _Parts(
         older=without_surrogates(context.older),
         recent=recent[: len(recent) - len(healed)],
@@ -63,6 +62,11 @@ def build_prompt(context: Context, fim: FimFormat, options: PromptOptions) -> Pr
     if form is ContextForm.REPOSITORY:
         segments = _in_repository(segments, context, fim)
     return Prompt(tuple(item for item in segments if item.special or item.text), healed)
+
+
+def is_healed(fim: FimFormat, options: PromptOptions) -> bool:
+    """Return whether the end of a prompt is taken back in the format of one model."""
+    return fim.healing if options.healing is Healing.AUTO else options.healing is Healing.ON
 
 
 def _form(context: Context, fim: FimFormat, options: PromptOptions) -> ContextForm:

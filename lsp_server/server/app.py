@@ -5,6 +5,7 @@ What it does when the editor speaks is in `lsp_server.server.handlers`.
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
 
 from lsp_server.completion.effort import LOOK_EVERY, Effort
+from lsp_server.completion.fate_log import FateLog
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.serving import ChooseModel, ChosenModel, load_options, served_by
@@ -25,7 +27,8 @@ from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
 from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, locate
-from lsp_server.server.logs import place_of, set_level
+from lsp_server.server.explaining import LastReason
+from lsp_server.server.logs import LogFile, place_of
 from lsp_server.server.protocol import FimbulProtocol
 from lsp_server.types import (
     Completion,
@@ -36,6 +39,7 @@ from lsp_server.types import (
     Rejection,
     RejectionReason,
     SelectedCompletion,
+    Timings,
     TriggerKind,
 )
 
@@ -103,6 +107,10 @@ class FimbulServer(LanguageServer):
             self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
         )
         self.pipeline.model_is_coming = True
+        self._fate_log = FateLog(paths.requests, version)
+        self._log_file = LogFile(paths.logs)
+        self._last_reason = LastReason(lambda: self.report_status(*self._status))
+        self.pipeline.fates.listen = self._last_reason.take
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
 
@@ -130,7 +138,8 @@ class FimbulServer(LanguageServer):
             self.tell(lsp.MessageType.Warning, "\n".join(fresh))
         before, self.settings = self.settings, settings
         self.pipeline.settings = settings
-        set_level(settings.log.level)
+        self._log_file.configure(settings.log)
+        self.pipeline.fates.keep_in(self._fate_log if settings.log.requests else None)
         self.watch_folders()
         changed = (before.engine, before.policy) != (settings.engine, settings.policy)
         if changed or self._loading is None:
@@ -313,6 +322,7 @@ class FimbulServer(LanguageServer):
                 "index": self.indexes.status(),
                 "effort": self._effort.value,
                 "effortMessage": self._effort.explanation,
+                "last": self._last_reason.as_json(),
             },
         )
 
@@ -380,7 +390,7 @@ class FimbulServer(LanguageServer):
 
         Raises CancelledError if the editor cancels.
         """
-        uri = request.document.uri
+        uri, begun = request.document.uri, time.perf_counter()
         self.supersede(uri)
         task = asyncio.create_task(self.pipeline.complete(request), name="completion")
         self._running[uri] = task
@@ -390,8 +400,9 @@ class FimbulServer(LanguageServer):
             current = asyncio.current_task()
             superseded = current is None or not current.cancelling()
             reason = RejectionReason.SUPERSEDED if superseded else RejectionReason.CANCELLED
-            outcome = Rejection(reason)
-            self.pipeline.note(uri, outcome)
+            waited = Timings(total=(time.perf_counter() - begun) * 1000.0)
+            outcome = Rejection(reason, timings=waited)
+            self.pipeline.note(uri, outcome, request)
             if superseded:
                 return outcome
             raise
@@ -464,6 +475,7 @@ class FimbulServer(LanguageServer):
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
+        self._last_reason.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
+from lsp_server.server.explaining import explain
 from lsp_server.server.logs import place_of
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
@@ -22,6 +23,10 @@ _LOG = logging.getLogger(__name__)
 
 LAST_OUTCOME = "fimbul/lastOutcome"
 """Request: what the last completion request for a document led to."""
+EXPLAIN = "fimbul.explain"
+"""Command: what became of the latest requests, of one document if its URI is given."""
+REJECTED = "fimbul/rejected"
+"""Notification from the editor: the user has sent a suggestion away."""
 CURSOR = "fimbul/cursor"
 """Notification from the editor: where the cursor came to rest, such as in a file just opened."""
 STATISTICS = "fimbul/statistics"
@@ -39,6 +44,7 @@ def create_server(
     options = lsp.InlineCompletionOptions()
     server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
     server.command(ACCEPTED)(_accepted)
+    server.command(EXPLAIN)(_explain)
     return server
 
 
@@ -137,6 +143,18 @@ def _accepted(server: FimbulServer, *_arguments: Any) -> None:
     server.accepted += 1
 
 
+def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
+    answer, message = explain(server.pipeline.fates, arguments)
+    if message:
+        server.tell(lsp.MessageType.Info, message)
+    return answer
+
+
+def _rejected(server: FimbulServer, _params: Any) -> None:
+    # Only what was shown last can be turned down, so the item's id is not looked at.
+    server.pipeline.rejected()
+
+
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
     values = plain(params)
     uri = values.get("uri") if isinstance(values, Mapping) else None
@@ -211,6 +229,7 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     lsp.TEXT_DOCUMENT_DID_SAVE: _did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
     CURSOR: _cursor,
+    REJECTED: _rejected,
     LAST_OUTCOME: _last_outcome,
     STATISTICS: _statistics,
     lsp.SHUTDOWN: _shutdown,

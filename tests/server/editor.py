@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,15 @@ class Editor:
         return [message.message for message in self.client.messages]
 
     async def until(self, state: str, count: int = 1) -> dict[str, Any]:
-        """Wait until the server has reported `state` `count` times."""
+        """Wait until the server has come into `state` `count` times."""
         async with asyncio.timeout(60):
             while True:
-                found = [status for status in self.statuses if status["state"] == state]
+                # It also tells when something else changes, such as the last reason.
+                found = [
+                    status
+                    for before, status in pairwise([{"state": ""}, *self.statuses])
+                    if status["state"] == state != before["state"]
+                ]
                 if len(found) >= count:
                     return found[count - 1]
                 last = self.statuses[-1] if self.statuses else {"state": ""}

@@ -57,11 +57,29 @@ local function on_longer(_, params)
   end
 end
 
--- What was asked while the model was loading got no answer.
+-- What the server says of itself is kept for a status line: `state`, `message`, and in `last` why
+-- nothing is shown. What was asked while the model was loading got no answer.
 local function on_status(_, params)
-  if params.state == 'ready' then
+  local before = vim.g.fimbul_status
+  vim.g.fimbul_status = params
+  if params.state == 'ready' and (not before or before.state ~= 'ready') then
     ask_again()
   end
+end
+
+-- What became of the latest requests for this buffer, in a window beside the cursor.
+local function explain()
+  local client = vim.lsp.get_clients({ name = 'fimbul', bufnr = 0 })[1]
+  if not client then
+    vim.notify('fimbul: no server looks after this buffer; see :checkhealth fimbul', vim.log.levels.WARN)
+    return
+  end
+  local asked = { uri = vim.uri_from_bufnr(0), message = false }
+  local params = { command = 'fimbul.explain', arguments = { asked } }
+  client:request('workspace/executeCommand', params, function(problem, answer)
+    local text = problem and problem.message or answer.text
+    vim.lsp.util.open_floating_preview(vim.split(text, '\n'), 'text', { border = 'rounded', focus_id = 'fimbul' })
+  end)
 end
 
 -- Where the cursor comes to rest fimbul reads ahead, so that the first suggestion there is quick.
@@ -105,5 +123,7 @@ vim.api.nvim_create_autocmd('LspAttach', {
     end
   end,
 })
+
+vim.api.nvim_create_user_command('FimbulExplain', explain, { desc = 'Say why fimbul suggests nothing' })
 
 vim.lsp.enable('fimbul')
