@@ -4,7 +4,6 @@ Events are collected for a moment and written together. What cannot be written i
 does not disturb anything else. Knows nothing about what the events mean.
 """
 
-import atexit
 import logging
 import queue
 import threading
@@ -63,14 +62,12 @@ class Recorder:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="feedback", daemon=True)
             self._thread.start()
-            atexit.register(self.close)
 
     def close(self) -> None:
         """Write what is there and end; waits for that."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        atexit.unregister(self.close)
         self._hurry.set()
         self._events.put(None)
         thread.join(_CLOSE)

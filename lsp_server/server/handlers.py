@@ -15,6 +15,7 @@ from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
+from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
@@ -79,6 +80,14 @@ def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -
     if document is not None:
         server.files.changed(document)
         server.pipeline.changed(document)
+        server.feedback.changed(document, server.edits(document.uri))
+
+
+def _did_change_notebook(server: FimbulServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
+    for content in (params.change.cells and params.change.cells.text_content) or ():
+        document = server.snapshot(content.document.uri)
+        if document is not None:
+            server.feedback.changed(document, server.edits(document.uri))
 
 
 def _cursor(server: FimbulServer, params: Any) -> None:
@@ -129,12 +138,28 @@ async def _inline_completion(
         return lsp.InlineCompletionList(items=[])
     if isinstance(outcome, Rejection):
         _LOG.debug("nothing shown: %s %s", outcome.reason.value, outcome.detail)
+        server.answered(request, outcome)
         return lsp.InlineCompletionList(items=[])
-    return lsp.InlineCompletionList(items=[server.item_from(request.document, outcome)])
+    items = [server.item_from(request.document, outcome)]
+    server.answered(request, outcome)
+    return lsp.InlineCompletionList(items=items)
 
 
-def _accepted(server: FimbulServer, *_arguments: Any) -> None:
+def _accepted(server: FimbulServer, *arguments: Any) -> None:
     server.accepted += 1
+    server.feedback.accepted(arguments)
+
+
+def _shown(server: FimbulServer, params: Any) -> None:
+    server.feedback.told(SHOWN, params, server.documents.encoding)
+
+
+def _took(server: FimbulServer, params: Any) -> None:
+    server.feedback.told(TOOK, params, server.documents.encoding)
+
+
+def _rejected(server: FimbulServer, params: Any) -> None:
+    server.feedback.told(REJECTED, params, server.documents.encoding)
 
 
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
@@ -208,9 +233,13 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES: _did_change_files,
     lsp.TEXT_DOCUMENT_DID_OPEN: _did_open,
     lsp.TEXT_DOCUMENT_DID_CHANGE: _did_change,
+    lsp.NOTEBOOK_DOCUMENT_DID_CHANGE: _did_change_notebook,
     lsp.TEXT_DOCUMENT_DID_SAVE: _did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
     CURSOR: _cursor,
+    SHOWN: _shown,
+    TOOK: _took,
+    REJECTED: _rejected,
     LAST_OUTCOME: _last_outcome,
     STATISTICS: _statistics,
     lsp.SHUTDOWN: _shutdown,
