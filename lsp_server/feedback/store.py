@@ -78,7 +78,7 @@ class Store:
         self._file = file
         self._connection = _connect(file)
         try:
-            _migrate(self._connection, file)
+            _migrate(self._connection)
         except BaseException:
             self._connection.close()
             raise
@@ -137,7 +137,8 @@ class Store:
                 self._connection.execute("DELETE FROM suggestions WHERE id <= ?", (last,))
             forgotten = True
         if forgotten:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # Each step of this statement frees one page; only a script is run to its end.
+            self._connection.executescript("PRAGMA incremental_vacuum")
 
     def erase(self) -> bool:
         """Overwrite and delete everything; return whether the file itself could be deleted.
@@ -222,10 +223,7 @@ def read_rows(file: Path, since: float = 0.0) -> list[dict[str, Any]]:
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise _newer(file)
-            if version == 0:
+            if not _check_version(connection, file):
                 return []
             names = (*COLUMNS, *KEPT_COLUMNS)
             # The names are constants of this module.
@@ -244,6 +242,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     connection = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)
     try:
+        # Before anything else, since a newer file is not to be changed.
+        _check_version(connection, file)
         with contextlib.suppress(OSError):
             file.chmod(0o600)
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
@@ -258,10 +258,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, file: Path) -> None:
+def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise _newer(file)
     if version == VERSION:
         connection.execute("SELECT id FROM suggestions LIMIT 1").fetchone()
         return
@@ -274,11 +272,15 @@ def _migrate(connection: sqlite3.Connection, file: Path) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
-def _newer(file: Path) -> FeedbackError:
-    return FeedbackError(
-        f"{file} was written by a newer fimbul and is left alone; update fimbul, or begin anew"
-        " with `fimbul erase feedback`."
-    )
+def _check_version(connection: sqlite3.Connection, file: Path) -> int:
+    """Return the version of the tables, 0 if there are none; raise FeedbackError for a newer."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise FeedbackError(
+            f"{file} was written by a newer fimbul and is left alone; update fimbul, or begin anew"
+            " with `fimbul erase feedback`."
+        )
+    return int(version)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 """What becomes of suggestions, as the server finds out."""
 
+from collections.abc import Callable
+
 import pytest
 
 from lsp_server.completion.following import LONGEST
@@ -172,13 +174,14 @@ def test_working_to_the_right_or_left_in_the_line_ignores() -> None:
 
 
 def test_going_away_ignores() -> None:
-    for leave in (
+    ways: tuple[Callable[[Typist], object], ...] = (
         lambda typist: typist.following.visited(URI, Position(2, 0)),
         lambda typist: typist.following.visited("file:///w/b.py", Position(0, 4)),
         lambda typist: typist.following.closed(URI),
         lambda typist: typist.following.close(),
         lambda typist: typist.sees("more", request=typist.request(at=0), seconds=0),
-    ):
+    )
+    for leave in ways:
         typist = Typist("x = █\na\nb\n")
         typist.sees("total(items)")
         typist.following.visited(URI, Position(0, 4))
@@ -286,6 +289,7 @@ def test_a_word_or_a_line_at_once_is_inferred_as_such() -> None:
 def test_reported_words_are_counted_once_whichever_comes_first(change_first: bool) -> None:
     typist = Typist("x = █\n")
     number = typist.sees("ab(items)")
+    steps: list[Callable[[], None]]
     steps = [lambda: typist.inserts("ab"), lambda: typist.following.took(number, Fate.WORD, 2)]
     for step in steps if change_first else reversed(steps):
         step()
