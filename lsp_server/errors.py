@@ -9,6 +9,7 @@
     │   └── ModelUnusable      not a model that can be served (not a GGUF, no tokens, …)
     ├── PullError              a model could not be fetched
     ├── SetupError             the engine could not be built or checked
+    ├── FeedbackError          what was remembered of suggestions cannot be read or written
     └── EngineError            the engine did not do what it was asked
         ├── EngineCrashed      its process died
         ├── EngineBusy         it is loading
@@ -55,6 +56,10 @@ class PullError(FimbulError):
 
 class SetupError(FimbulError):
     """The engine could not be built or checked."""
+
+
+class FeedbackError(FimbulError):
+    """What was remembered of suggestions cannot be read or written."""
 
 
 class EngineError(FimbulError):

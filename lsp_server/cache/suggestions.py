@@ -54,7 +54,7 @@ class Place:
         if not self.left.startswith(earlier.left):
             return None
         typed = self.left[len(earlier.left) :]
-        for closers in _closings(typed):
+        for closers in closings(typed):
             if self.right == closers + earlier.right:
                 return typed
         return None
@@ -70,7 +70,7 @@ class Place:
             return None
         typed = text[len(self.left) : len(self.left) + between]
         for closed in range(1, min(DEEPEST, between) + 1):
-            if typed[-closed:] in _closings(typed[:-closed]):
+            if typed[-closed:] in closings(typed[:-closed]):
                 return typed[:-closed]
         return typed
 
@@ -183,13 +183,13 @@ class Suggestions(Generic[_Value]):
 
 def _closed(one: _Kept[_Value], typed: str, right: str) -> str | None:
     """Return what was put behind the cursor while `typed` was typed; None if the text differs."""
-    for closers in _closings(typed):
+    for closers in closings(typed):
         if right.startswith(closers) and _digest(right[len(closers) :]) == one.right:
             return closers
     return None
 
 
-def _closings(typed: str) -> Iterator[str]:
+def closings(typed: str) -> Iterator[str]:
     """Yield what an editor may have closed of what was opened: nothing, or the innermost first."""
     opened: list[str] = []
     for character in typed:

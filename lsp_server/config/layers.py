@@ -36,6 +36,7 @@ class Layer:
 WORKSPACE_MAY = frozenset(
     {
         Tighten.FALSE,
+        Tighten.OPT_IN,
         Tighten.LOWER,
         Tighten.UNION,
         Tighten.INTERSECTION,
@@ -93,6 +94,11 @@ def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
                 "machine-wide policy, since an editor may take its settings out of a workspace; "
                 "it is ignored."
             )
+        if tighten is Tighten.OPT_IN and layer.from_editor and value and not current:
+            raise ValueError(
+                "is switched on only in your own config.toml (`fimbul doctor` says where), since "
+                "an editor may take its settings out of a workspace; it is ignored."
+            )
         return value
     if tighten not in layer.may:
         raise ValueError("may not be set there; it is ignored.")
@@ -139,7 +145,7 @@ def _parse_int(entry: Entry, raw: Any, kept: str) -> int:
 
 def _restrict(entry: Entry, value: Any, current: Any) -> Any:
     match entry.option.tighten:
-        case Tighten.FALSE:
+        case Tighten.FALSE | Tighten.OPT_IN:
             return current and value
         case Tighten.LOWER:
             limits = [number for number in (current, value) if number != entry.option.automatic]

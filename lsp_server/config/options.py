@@ -36,6 +36,9 @@ class Tighten(enum.Enum):
     NEVER = "not theirs to set"
     """Only the user and the editor's own settings."""
     FALSE = "may only switch off"
+    OPT_IN = "may only switch off, as an editor may"
+    """Only the user's own file or `--set` switches it on, since an editor's settings may come out
+    of a workspace."""
     LOWER = "may only lower"
     UNION = "may only add"
     INTERSECTION = "may only remove"
@@ -384,7 +387,7 @@ class FeedbackOptions:
         default=False,
         doc="Remember the text of suggestions and what they became, too, so that a model can be"
         " trained on it.",
-        tighten=Tighten.FALSE,
+        tighten=Tighten.OPT_IN,
     )
     max_size: int = _option(
         32,

@@ -70,6 +70,11 @@ class Paths:
         return self.state / "logs"
 
     @property
+    def feedback_file(self) -> Path:
+        """What became of suggestions, in a folder of its own that only its user may open."""
+        return self.state / "feedback" / "feedback.sqlite"
+
+    @property
     def engine(self) -> Path:
         """Folder of built engine wheels and the record of how each was built."""
         return self.cache / "engine"

@@ -18,6 +18,7 @@ from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline
+from lsp_server.completion.regions import LineEdit
 from lsp_server.completion.serving import ChooseModel, ChosenModel, load_options, served_by
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Ahead, Settings
@@ -28,6 +29,7 @@ from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, locate
 from lsp_server.server.explaining import LastReason
+from lsp_server.server.feedback import Feedback
 from lsp_server.server.logs import LogFile, place_of
 from lsp_server.server.protocol import FimbulProtocol
 from lsp_server.types import (
@@ -111,6 +113,9 @@ class FimbulServer(LanguageServer):
         self._log_file = LogFile(paths.logs)
         self._last_reason = LastReason(lambda: self.report_status(*self._status))
         self.pipeline.fates.listen = self._last_reason.take
+        self.feedback = Feedback(
+            paths.feedback_file, lambda message: self.tell(lsp.MessageType.Warning, message)
+        )
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
 
@@ -140,6 +145,7 @@ class FimbulServer(LanguageServer):
         self.pipeline.settings = settings
         self._log_file.configure(settings.log)
         self.pipeline.fates.keep_in(self._fate_log if settings.log.requests else None)
+        self._background(self.feedback.take_settings(settings.feedback))
         self.watch_folders()
         changed = (before.engine, before.policy) != (settings.engine, settings.policy)
         if changed or self._loading is None:
@@ -362,6 +368,11 @@ class FimbulServer(LanguageServer):
             return None
         return document.snapshot(*locate(uri, list(self.workspace.folders)))
 
+    def edits(self, uri: str) -> list[LineEdit]:
+        """Return which lines of a document were touched since this was asked for the last time."""
+        document = self.documents.get(uri)
+        return [] if document is None else document.take_edits()
+
     def request_from(self, params: lsp.InlineCompletionParams) -> CompletionRequest | None:
         """Return the question in `params`; None if the document is not open."""
         uri = params.text_document.uri
@@ -424,6 +435,10 @@ class FimbulServer(LanguageServer):
             command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
         )
 
+    def answered(self, request: CompletionRequest, outcome: Outcome | None) -> None:
+        """Follow what becomes of the item that was made last."""
+        self.feedback.answered(request, outcome, self._next_item, self._model_name)
+
     def opened(self, uri: str) -> None:
         """Let the engine learn from a document."""
         if (document := self.snapshot(uri)) is not None:
@@ -435,6 +450,7 @@ class FimbulServer(LanguageServer):
         if opened is None or document is None or uri in self._running:
             return
         place = self._cursors[uri] = opened.position(position, self.documents.encoding)
+        self.feedback.visited(uri, place)
         self.pipeline.visited(document, place)
 
     def saved(self, uri: str) -> None:
@@ -449,6 +465,7 @@ class FimbulServer(LanguageServer):
         """Let go of everything about a document."""
         self.supersede(uri)
         self._cursors.pop(uri, None)
+        self.feedback.closed(uri)
         self.files.closed(uri)
         self.pipeline.closed(uri)
 
@@ -460,6 +477,7 @@ class FimbulServer(LanguageServer):
             # The next request gets it, if it is still of use there.
             return
         items = [] if completion is None else [self.item_from(request.document, completion)]
+        self.answered(request, completion)
         position = self.documents.range_of(request.document, request.position, request.position)
         self.protocol.notify(
             LONGER,
@@ -479,6 +497,7 @@ class FimbulServer(LanguageServer):
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.feedback.close()
         await self.pipeline.close()
         await self.indexes.close()
         await self.engine.close()

@@ -5,15 +5,20 @@ anew at every change; here a change replaces only the lines it touches. Nothing 
 from disk: a document that the editor has not opened does not exist.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
 from pygls.uris import to_fs_path
 
+from lsp_server.completion.regions import LineEdit
 from lsp_server.server.positions import column_from_units, join_surrogates, units_from_column
 from lsp_server.text import split_lines, strip_ending
 from lsp_server.types import Document, Position
+
+_EDITS = 1000
+"""Most edits of a document that wait to be asked for."""
 
 
 class OpenDocument:
@@ -24,6 +29,13 @@ class OpenDocument:
         self.language = str(item.language_id)
         self.version = item.version
         self._lines = split_lines(item.text)
+        self._edits: deque[LineEdit] = deque(maxlen=_EDITS)
+
+    def take_edits(self) -> list[LineEdit]:
+        """Return which lines were touched since this was asked for the last time."""
+        edits = list(self._edits)
+        self._edits.clear()
+        return edits
 
     def snapshot(self, folder: str = "", path: str = "") -> Document:
         """Return the document as it stands, at `path` below the workspace `folder`."""
@@ -33,11 +45,14 @@ class OpenDocument:
     def change(self, change: lsp.TextDocumentContentChangeEvent, encoding: str) -> None:
         """Apply one change."""
         if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
-            self._lines = split_lines(change.text)
+            before, self._lines = self._lines, split_lines(change.text)
+            self._edits.append(LineEdit.between(before, self._lines))
             return
         start = self.position(change.range.start, encoding)
-        end = self.position(change.range.end, encoding)
-        self._replace(start, max(start, end), change.text)
+        end = max(start, self.position(change.range.end, encoding))
+        lines = len(self._lines)
+        self._replace(start, end, change.text)
+        self._edits.append(LineEdit.of(start, end, change.text, len(self._lines) - lines))
 
     def position(self, position: lsp.Position, encoding: str) -> Position:
         """Return the place an LSP position means, moved into the document if it lies outside."""

@@ -16,6 +16,7 @@ from lsp_server.config.paths import Paths
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.explaining import explain
+from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
@@ -25,8 +26,6 @@ LAST_OUTCOME = "fimbul/lastOutcome"
 """Request: what the last completion request for a document led to."""
 EXPLAIN = "fimbul.explain"
 """Command: what became of the latest requests, of one document if its URI is given."""
-REJECTED = "fimbul/rejected"
-"""Notification from the editor: the user has sent a suggestion away."""
 CURSOR = "fimbul/cursor"
 """Notification from the editor: where the cursor came to rest, such as in a file just opened."""
 STATISTICS = "fimbul/statistics"
@@ -85,6 +84,14 @@ def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -
     if document is not None:
         server.files.changed(document)
         server.pipeline.changed(document)
+        server.feedback.changed(document, server.edits(document.uri))
+
+
+def _did_change_notebook(server: FimbulServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
+    for content in (params.change.cells and params.change.cells.text_content) or ():
+        document = server.snapshot(content.document.uri)
+        if document is not None:
+            server.feedback.changed(document, server.edits(document.uri))
 
 
 def _cursor(server: FimbulServer, params: Any) -> None:
@@ -135,12 +142,30 @@ async def _inline_completion(
         return lsp.InlineCompletionList(items=[])
     if isinstance(outcome, Rejection):
         _LOG.debug("nothing shown: %s %s", outcome.reason.value, outcome.detail)
+        server.answered(request, outcome)
         return lsp.InlineCompletionList(items=[])
-    return lsp.InlineCompletionList(items=[server.item_from(request.document, outcome)])
+    items = [server.item_from(request.document, outcome)]
+    server.answered(request, outcome)
+    return lsp.InlineCompletionList(items=items)
 
 
-def _accepted(server: FimbulServer, *_arguments: Any) -> None:
+def _accepted(server: FimbulServer, *arguments: Any) -> None:
     server.accepted += 1
+    server.feedback.accepted(arguments)
+
+
+def _shown(server: FimbulServer, params: Any) -> None:
+    server.feedback.told(SHOWN, params, server.documents.encoding)
+
+
+def _took(server: FimbulServer, params: Any) -> None:
+    server.feedback.told(TOOK, params, server.documents.encoding)
+
+
+def _rejected(server: FimbulServer, params: Any) -> None:
+    server.feedback.told(REJECTED, params, server.documents.encoding)
+    # Only what was shown last can be turned down, so the item's id is not looked at.
+    server.pipeline.rejected()
 
 
 def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
@@ -148,11 +173,6 @@ def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
     if message:
         server.tell(lsp.MessageType.Info, message)
     return answer
-
-
-def _rejected(server: FimbulServer, _params: Any) -> None:
-    # Only what was shown last can be turned down, so the item's id is not looked at.
-    server.pipeline.rejected()
 
 
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
@@ -226,9 +246,12 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES: _did_change_files,
     lsp.TEXT_DOCUMENT_DID_OPEN: _did_open,
     lsp.TEXT_DOCUMENT_DID_CHANGE: _did_change,
+    lsp.NOTEBOOK_DOCUMENT_DID_CHANGE: _did_change_notebook,
     lsp.TEXT_DOCUMENT_DID_SAVE: _did_save,
     lsp.TEXT_DOCUMENT_DID_CLOSE: _did_close,
     CURSOR: _cursor,
+    SHOWN: _shown,
+    TOOK: _took,
     REJECTED: _rejected,
     LAST_OUTCOME: _last_outcome,
     STATISTICS: _statistics,

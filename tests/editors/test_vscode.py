@@ -20,7 +20,7 @@ def manifest() -> dict[str, object]:
 
 
 def test_the_manifest_has_the_servers_options() -> None:
-    check = [sys.executable, EXTENSION / "manifest.py", "--check"]
+    check = [sys.executable, str(EXTENSION / "manifest.py"), "--check"]
     done = subprocess.run(
         check, check=False, env={**os.environ, "PYTHONPATH": str(EXTENSION.parents[1])}
     )

@@ -197,3 +197,33 @@ def test_every_option_of_a_server_is_out_of_a_workspaces_reach() -> None:
     assert len(remote) == 7
     assert all(entry.option.tighten not in WORKSPACE_MAY for entry in remote)
     assert all(entry.option.tighten in POLICY_MAY for entry in remote)
+
+
+def keep_text(value: object, layer: str, **more: Any) -> Layer:
+    return Layer(layer, {"feedback": {"keep_text": value}}, **more)
+
+
+def test_only_the_user_opts_in_to_keeping_texts() -> None:
+    assert not Settings().feedback.keep_text
+    found, messages = merge([keep_text(value=True, layer="config.toml")])
+    assert (found.feedback.keep_text, messages) == (True, [])
+    found, (message,) = merge([keep_text(value=True, layer="editor", from_editor=True)])
+    assert not found.feedback.keep_text
+    assert "feedback.keep_text" in message
+    assert "config.toml" in message
+    for may in (WORKSPACE_MAY, POLICY_MAY):
+        found, _ = merge([keep_text(value=True, layer="restricting", may=may)])
+        assert not found.feedback.keep_text
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keep_text(value=False, layer="workspace", may=WORKSPACE_MAY),
+        keep_text(value=False, layer="policy", may=POLICY_MAY),
+        keep_text(value=False, layer="editor", from_editor=True),
+    ],
+)
+def test_everybody_else_may_switch_the_keeping_of_texts_off(layer: Layer) -> None:
+    found, messages = merge([keep_text(value=True, layer="config.toml"), layer])
+    assert (found.feedback.keep_text, messages) == (False, [])

@@ -1,0 +1,1 @@
+"""What became of suggestions: kept on this machine, counted, and shown to its user."""
