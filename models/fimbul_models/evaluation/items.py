@@ -15,6 +15,9 @@ import msgspec
 
 from fimbul_models.errors import RecipeError
 
+BODIES = ("block", "function")
+"""Beginnings, before a ``/``, of the kinds whose answers are bodies."""
+
 _Row = TypeVar("_Row")
 
 
@@ -46,6 +49,11 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     test: str = ""
     """Python that follows the whole document and raises unless it does what it should; empty if
     there is none."""
+
+    @property
+    def is_body(self) -> bool:
+        """Whether the answer is a whole body of lines, rather than the rest of one."""
+        return self.kind.partition("/")[0] in BODIES
 
     def digest(self) -> str:
         """Return a short name of all that decides an answer; other contents have other ones."""
