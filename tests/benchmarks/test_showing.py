@@ -26,9 +26,7 @@ def press(
     """Return the state after `number` keys of LINE, or with something else still to be typed."""
     after = LINE[number:] if following is None else following
     rest = after.partition("\n")[0]
-    return Press(
-        0, number, event, gap, rest, following=after, shown=list(shown), surface=surface
-    )
+    return Press(0, number, event, gap, rest, following=after, shown=list(shown), surface=surface)
 
 
 @pytest.mark.parametrize(
