@@ -34,7 +34,7 @@ from benchmarks.peer_build import ensure_peer
 from benchmarks.plots import curves
 from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
 from benchmarks.sessions import Session, sessions
-from benchmarks.showing import gating, showing
+from benchmarks.showing import Place, gating, of_places, showing
 from benchmarks.traces import Step, blocks, gaps
 from benchmarks.typing import read_vocabulary
 from benchmarks.ways import (
@@ -149,9 +149,9 @@ async def ask_unlimited(
     steps: Sequence[Step],
     every: int,
     deadline: Deadline,
-) -> dict[tuple[int, int], str]:
-    """Return what the model says after every so many steps of a session, however long it takes."""
-    found: dict[tuple[int, int], str] = {}
+) -> list[Place]:
+    """Return what is suggested after every so many steps of a session, however long it takes."""
+    found: list[Place] = []
     opened = set[str]()
     await way.start(lambda _work: None)
     try:
@@ -163,7 +163,11 @@ async def ask_unlimited(
             (way.workspace.changed if known else way.workspace.opened)(request.document)
             opened.add(request.document.uri)
             if at % every == every - 1 and step.event in KEYS:
-                found[number, at] = await way.complete(request)
+                gated = await way.complete(request)
+                everything = await way.complete(request, ungated(way.settings))
+                rest = rest_of(step, request)
+                press = Press(number, at, step.event, 0.0, rest, following=step.following)
+                found.append(Place(press, gated, everything))
     finally:
         await way.stop()
     return found
@@ -185,7 +189,7 @@ async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
     """Type all sessions in all ways, as far as the time reaches; return the figures of each."""
     plan.deadline.watch_signals()
     rounds: list[dict[str, Record]] = []
-    free: dict[tuple[int, int], str] = {}
+    places: list[Place] = []
     model = chooser(Paths.of_user())(settings)
     chosen, seconds = fitting(plan.deadline.left, plan.sessions, len(ways), sample=plan.sample > 0)
     for number, session in enumerate(chosen):
@@ -203,9 +207,10 @@ async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
             _say(f"{number + 1}/{len(chosen)} {session.name} {name}", record)
         if plan.sample and not plan.deadline.is_over:
             way = Ours(model, unlimited(settings))
-            free |= await ask_unlimited(way, number, session, steps, plan.sample, plan.deadline)
+            places += await ask_unlimited(way, number, session, steps, plan.sample, plan.deadline)
         if plan.deadline.is_over:
             break
+    free = {(place.press.session, place.press.number): place.gated for place in places}
     records = {name: Record() for name in ways}
     for of_session in comparable(rounds, [*ways]):
         for name, record in of_session.items():
@@ -216,6 +221,7 @@ async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
             "sessions_typed": len({press.session for press in record.presses}),
             **showing(record.presses),
             "sample": of_unlimited(record.presses, free) if free else {},
+            "gate": of_places(places),
             "events": events(record),
             "curve": reached(record.presses, CURVE),
         }
@@ -273,6 +279,9 @@ def tables(result: Mapping[str, Mapping[str, Any]]) -> str:
         kept = gating(result["fimbul"], result[UNGATED])
         lines.append("\nfimbul shows, of what it would show ungated:")
         lines += [f"  {key}: {value}" for key, value in kept.items()]
+    if gate := first["gate"]:
+        lines.append("\nthe gate where time plays no part, at the places of the sample:")
+        lines += [f"  {key}: {value}" for key, value in gate.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -170,6 +170,39 @@ def _per(count: int, keys: int) -> float | None:
     return round(100 * count / keys, 2) if keys else None
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is suggested at one place without a limit of time, with the gate and without it."""
+
+    press: Press
+    gated: str
+    ungated: str
+
+
+def of_places(places: Sequence[Place]) -> dict[str, Any]:
+    """Return what the gate keeps at places where time plays no part; nothing without any."""
+    known = [place for place in places if place.press.following]
+    if not known:
+        return {}
+    counts = {
+        name: {
+            "shown": sum(bool(text) for text, _ in texts),
+            "first_word_right": sum(
+                bool(text) and begins_right(text, press) for text, press in texts
+            ),
+            "first_word_wrong": sum(
+                bool(text) and not begins_right(text, press) for text, press in texts
+            ),
+            "line_right": sum(is_right(text, press.rest) for text, press in texts),
+        }
+        for name, texts in (
+            ("gated", [(place.gated, place.press) for place in known]),
+            ("ungated", [(place.ungated, place.press) for place in known]),
+        )
+    }
+    return {"places": len(known), **counts, **gating(counts["gated"], counts["ungated"])}
+
+
 def gating(gated: Mapping[str, Any], ungated: Mapping[str, Any]) -> dict[str, float | None]:
     """Return what showing less has kept of the right suggestions, and of the wrong ones.
 

@@ -184,9 +184,13 @@ class Ours:
         elif outcome.reason is RejectionReason.ENGINE_FAILED:
             self.failures.append(outcome.detail)
 
-    async def complete(self, request: CompletionRequest) -> str:
-        """Return what is suggested at a place, nothing that was suggested before reused."""
+    async def complete(self, request: CompletionRequest, settings: Settings | None = None) -> str:
+        """Return what is suggested at a place, nothing that was suggested before reused.
+
+        `settings` are other ones than the way's own, for this place alone.
+        """
         self.watched.event = "asked"
+        self.pipeline.settings = settings or self.settings
         self.pipeline.suggestions.clear()
         outcome = await self.pipeline.complete(request)
         self.watched.event = AHEAD

@@ -4,10 +4,12 @@ import pytest
 
 from benchmarks.scores import Press
 from benchmarks.showing import (
+    Place,
     Suggestion,
     begins_right,
     gating,
     is_right_whole,
+    of_places,
     showing,
     suggestions,
 )
@@ -135,3 +137,23 @@ def test_a_gate_is_judged_by_what_it_keeps() -> None:
         "right_kept_percent": None,
         "wrong_kept_percent": None,
     }
+
+
+def test_the_gate_is_judged_where_time_plays_no_part() -> None:
+    places = [
+        Place(press(0), gated="value + one", ungated="value + one"),
+        Place(press(0), gated="", ungated="value"),
+        Place(press(0), gated="", ungated="other"),
+        Place(press(0), gated="", ungated=""),
+        Place(press(0, following=""), gated="x", ungated="x"),
+    ]
+    found = of_places(places)
+    assert found["places"] == 4
+    assert found["gated"] == {
+        "shown": 1, "first_word_right": 1, "first_word_wrong": 0, "line_right": 1,
+    }  # fmt: skip
+    assert found["ungated"] == {
+        "shown": 3, "first_word_right": 2, "first_word_wrong": 1, "line_right": 1,
+    }  # fmt: skip
+    assert (found["right_kept_percent"], found["wrong_kept_percent"]) == (50.0, 0.0)
+    assert of_places([]) == {}
