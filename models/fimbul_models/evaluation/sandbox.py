@@ -85,12 +85,13 @@ class Sandbox:
     def __init__(self, limits: Limits | None = None) -> None:
         """Take the limits, and see what this machine permits."""
         self.limits = limits or Limits()
-        self._walls = walls()
+        self.walls = walls()
+        """The command that puts another one into namespaces of its own; empty without any."""
 
     @property
     def has_namespaces(self) -> bool:
         """Whether programs run without network by the kernel's doing, not the guard's alone."""
-        return bool(self._walls)
+        return bool(self.walls)
 
     def name(self) -> str:
         """Return a name of everything but the program that decides a verdict."""
@@ -100,7 +101,7 @@ class Sandbox:
         """Run the text of a program, and say how it ended."""
         with tempfile.TemporaryDirectory(prefix="fimbul-sandbox-") as folder:
             process = await asyncio.create_subprocess_exec(
-                *self._walls,
+                *self.walls,
                 *_INTERPRETER,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
