@@ -55,7 +55,9 @@ def test_what_no_program_needs_is_refused(program: str) -> None:
     assert verdict(program).reason == "Refused"
     # Whoever looks away from the refusal has gained nothing.
     hidden = "\n    ".join(program.split("\n"))
-    assert verdict(f"try:\n    {hidden}\nexcept Exception:\n    raise KeyError").reason == "KeyError"
+    assert (
+        verdict(f"try:\n    {hidden}\nexcept Exception:\n    raise KeyError").reason == "KeyError"
+    )
 
 
 def test_a_file_of_its_own_is_no_harm() -> None:
@@ -92,7 +94,9 @@ def test_the_environment_stays_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict("import os\nassert 'A_SECRET' not in os.environ").passed
 
 
-def test_the_folder_is_empty_and_goes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_empty_and_goes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert verdict("import os\nassert os.listdir() == []\nopen('a', 'w').close()").passed
     assert list(tmp_path.iterdir()) == []

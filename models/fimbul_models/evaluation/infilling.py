@@ -24,7 +24,7 @@ from fimbul_models.evaluation.caching import caching_worker_command
 from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server, Surroundings
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.oracle import Oracle, with_definition
-from fimbul_models.evaluation.passing import Tester, passes
+from fimbul_models.evaluation.passing import Checker, passes
 from fimbul_models.evaluation.reaching import Typing, name_of
 from fimbul_models.evaluation.runs import ORACLES, Asked, Run, identify
 from fimbul_models.evaluation.sandbox import Sandbox
@@ -123,7 +123,7 @@ def _passes(
     sandbox = Sandbox()
     if not sandbox.has_namespaces:
         _tell("This machine permits no namespaces: programs run behind the sandbox's guard alone.")
-    return passes(Tester(sandbox, evaluation.folder), evaluation.items, answers, _tell)
+    return passes(Checker(sandbox, evaluation.folder), evaluation.items, answers, _tell)
 
 
 def _tell(message: str) -> None:

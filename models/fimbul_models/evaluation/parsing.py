@@ -57,6 +57,9 @@ def parse_with(item: Item, text: str, replaced: int = 0) -> Parse | None:
 
 
 def _ended(item: Item, text: str, tree: SyntaxTree) -> bool:
+    if tree.language.indented and text.rstrip().endswith(":"):
+        # To the parser a header without a body is whole.
+        return False
     first = len(split_lines(item.prefix)) - 1
     end = first + len(split_lines(text.rstrip()))
     return any(body.first_line == first and body.end_line == end for body in tree.bodies())

@@ -35,11 +35,11 @@ class Record(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-class Tester:
-    """Tests programs, several at the same time, each text once."""
+class Checker:
+    """Runs programs, several at the same time, each text once."""
 
     def __init__(self, sandbox: Sandbox, folder: Path | None = None, at_once: int = 0) -> None:
-        """Keep verdicts in `folder`, if there is one; 0 tests as many at once as there are cores.
+        """Keep verdicts in `folder`, if there is one; 0 runs as many at once as there are cores.
 
         Raises EvaluationError if what the folder holds cannot be read.
         """
@@ -49,17 +49,17 @@ class Tester:
         self._at_once = at_once or os.cpu_count() or 1
         self._known = _read(self._path) if self._path else {}
 
-    def test(self, programs: Iterable[str]) -> list[Verdict]:
+    def check(self, programs: Iterable[str]) -> list[Verdict]:
         """Return a verdict for each program, in their order."""
         keys = {program: self._key(program) for program in programs}
         missing = [program for program, key in keys.items() if key not in self._known]
-        asyncio.run(self._test_all({keys[program]: program for program in missing}))
+        asyncio.run(self._check_all({keys[program]: program for program in missing}))
         return [self._known[key] for key in keys.values()]
 
-    async def _test_all(self, programs: Mapping[str, str]) -> None:
+    async def _check_all(self, programs: Mapping[str, str]) -> None:
         turns = asyncio.Semaphore(self._at_once)
 
-        async def test(key: str, program: str) -> None:
+        async def check(key: str, program: str) -> None:
             async with turns:
                 verdict = await self._sandbox.run(program)
             self._known[key] = verdict
@@ -68,7 +68,7 @@ class Tester:
 
         async with asyncio.TaskGroup() as tasks:
             for key, program in programs.items():
-                tasks.create_task(test(key, program))
+                tasks.create_task(check(key, program))
 
     def _keep(self, record: Record) -> None:
         if self._path is not None:
@@ -83,7 +83,7 @@ class Tester:
 
 
 def passes(
-    tester: Tester,
+    checker: Checker,
     items: Sequence[Item],
     runs: Mapping[str, Mapping[str, Answer]],
     tell: Tell,
@@ -94,13 +94,13 @@ def passes(
 
     Raises EvaluationError if the reference solutions do not pass, so that nothing can be said.
     """
-    sound = _sound(tester, [item for item in items if item.test], tell)
+    sound = _sound(checker, [item for item in items if item.test], tell)
     found: dict[str, dict[str, bool]] = {}
     for name, answers in runs.items():
         asked = [item for item in sound if item.task_id in answers]
         texts = {item.task_id: program(item, answers[item.task_id]) for item in asked}
         distinct = list(dict.fromkeys(texts.values()))
-        verdicts = dict(zip(distinct, tester.test(distinct), strict=True))
+        verdicts = dict(zip(distinct, checker.check(distinct), strict=True))
         found[name] = {
             task: bool(answers[task].text) and verdicts[text].passed for task, text in texts.items()
         }
@@ -112,7 +112,7 @@ def program(item: Item, answer: Answer) -> str:
     return f"{text_with(item, answer.text, answer.replaced)}\n{item.test}"
 
 
-def _sound(tester: Tester, items: Sequence[Item], tell: Tell) -> list[Item]:
+def _sound(checker: Checker, items: Sequence[Item], tell: Tell) -> list[Item]:
     """Return the items whose reference solution passes."""
     if not items:
         raise EvaluationError(
@@ -120,7 +120,7 @@ def _sound(tester: Tester, items: Sequence[Item], tell: Tell) -> list[Item]:
         )
     texts = {item.task_id: program(item, Answer(item.answer)) for item in items}
     distinct = list(dict.fromkeys(texts.values()))
-    verdicts = dict(zip(distinct, tester.test(distinct), strict=True))
+    verdicts = dict(zip(distinct, checker.check(distinct), strict=True))
     broken = [item for item in items if not verdicts[texts[item.task_id]].passed]
     if broken:
         reason = verdicts[texts[broken[0].task_id]].reason
