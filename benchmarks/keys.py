@@ -9,9 +9,13 @@ shown, if that is before the next key. Some places are asked again at the end, w
 time. LSP is not part of it. Prints tables and, last, one line of JSON.
 
     python -m benchmarks.keys [--keys N] [--sessions N] [--runs N] [--ways WAY,…] [--plot FILE]
+        [--seconds N]
 
-`--ways` takes `fimbul`, `anew` (ours, but each key forgets everything), `llama.vim` and
-`llama.vim-our-windows`. Without packages: `--file examples/ledger.py` types blocks of files.
+`--ways` takes `fimbul`, `fimbul-ungated` (ours with completion.show=all), `anew` (ours, but each
+key forgets everything), `llama.vim` and `llama.vim-our-windows`. Without packages: `--file
+examples/ledger.py` types blocks of files. `--seconds` plans as many sessions and keys as fit into
+that time, and stops when it is over; what was typed until then, or until the process is told to end
+(SIGTERM, SIGINT), is summed up all the same.
 """
 
 import argparse
@@ -20,17 +24,29 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.deadline import Deadline, comparable, fitting
 from benchmarks.peer_build import ensure_peer
 from benchmarks.plots import curves
 from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
 from benchmarks.sessions import Session, sessions
+from benchmarks.showing import Place, gating, of_places, showing
 from benchmarks.traces import Step, blocks, gaps
 from benchmarks.typing import read_vocabulary
-from benchmarks.ways import Ours, Peer, Way, our_windows, processor_seconds, unlimited
+from benchmarks.ways import (
+    Ours,
+    Peer,
+    Show,
+    Way,
+    our_windows,
+    processor_seconds,
+    ungated,
+    unlimited,
+)
 from lsp_server.completion.serving import chooser, load_options
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
@@ -38,7 +54,8 @@ from lsp_server.syntax.languages import language_of_path
 from lsp_server.trigger import check_trigger
 from lsp_server.types import CompletionRequest, Document
 
-WAYS = ("fimbul", "llama.vim", "llama.vim-our-windows")
+UNGATED = "fimbul-ungated"
+WAYS = ("fimbul", UNGATED, "llama.vim", "llama.vim-our-windows")
 
 CURVE = [number / 50 for number in range(31)]
 """Seconds at which the plot says how many keys had a text."""
@@ -51,6 +68,7 @@ def makers(names: Sequence[str], settings: Settings) -> Makers:
     chosen = chooser(Paths.of_user())(settings)
     ways: dict[str, Callable[[], Way]] = {
         "fimbul": lambda: Ours(chosen, settings),
+        UNGATED: lambda: Ours(chosen, ungated(settings)),
         "anew": lambda: Ours(chosen, settings, anew=True),
     }
     if any(name not in ways for name in names):
@@ -79,9 +97,14 @@ def rest_of(step: Step, request: CompletionRequest) -> str:
 
 
 async def type_session(
-    way: Way, number: int, session: Session, steps: Sequence[Step], settings: Settings
+    way: Way,
+    number: int,
+    session: Session,
+    steps: Sequence[Step],
+    settings: Settings,
+    deadline: Deadline,
 ) -> Record:
-    """Type one session in one way."""
+    """Type one session in one way, as far as the time reaches."""
     record = Record()
     await way.start(record.work.append)
     try:
@@ -89,18 +112,18 @@ async def type_session(
         record.work.clear()
         before = processor_seconds()
         for at, (step, gap) in enumerate(zip(steps, gaps(steps, number), strict=True)):
+            if deadline.is_over:
+                break
             request = request_of(session, step, at + 1)
             allowed = check_trigger(request, settings.completion) is None
-            press = Press(number, at, step.event, gap, rest_of(step, request), is_allowed=allowed)
+            rest = rest_of(step, request)
+            press = Press(
+                number, at, step.event, gap, rest, is_allowed=allowed, following=step.following
+            )
             record.presses.append(press)
             begun = time.perf_counter()
 
-            def show(text: str, press: Press = press, begun: float = begun) -> None:
-                seconds = time.perf_counter() - begun
-                if press is record.presses[-1] and seconds < press.gap:
-                    press.shown.append((seconds, text))
-
-            way.press(step.event, request, show)
+            way.press(step.event, request, _shower(record, press, begun))
             await asyncio.sleep(max(0.0, gap - (time.perf_counter() - begun)))
         record.cpu = processor_seconds() - before
     finally:
@@ -109,53 +132,107 @@ async def type_session(
     return record
 
 
+def _shower(record: Record, press: Press, begun: float) -> Show:
+    def show(text: str, surface: str = "") -> None:
+        seconds = time.perf_counter() - begun
+        if press is record.presses[-1] and seconds < press.gap:
+            press.shown.append((seconds, text))
+            press.surface = surface or press.surface
+
+    return show
+
+
 async def ask_unlimited(
-    way: Ours, number: int, session: Session, steps: Sequence[Step], every: int
-) -> dict[tuple[int, int], str]:
-    """Return what the model says after every so many steps of a session, however long it takes."""
-    found: dict[tuple[int, int], str] = {}
+    way: Ours,
+    number: int,
+    session: Session,
+    steps: Sequence[Step],
+    every: int,
+    deadline: Deadline,
+) -> list[Place]:
+    """Return what is suggested after every so many steps of a session, however long it takes."""
+    found: list[Place] = []
     opened = set[str]()
     await way.start(lambda _work: None)
     try:
         for at, step in enumerate(steps):
+            if deadline.is_over:
+                break
             request = request_of(session, step, at + 1)
             known = request.document.uri in opened
             (way.workspace.changed if known else way.workspace.opened)(request.document)
             opened.add(request.document.uri)
             if at % every == every - 1 and step.event in KEYS:
-                found[number, at] = await way.complete(request)
+                gated = await way.complete(request)
+                everything = await way.complete(request, ungated(way.settings))
+                rest = rest_of(step, request)
+                press = Press(number, at, step.event, 0.0, rest, following=step.following)
+                found.append(Place(press, gated, everything))
     finally:
         await way.stop()
     return found
 
 
-async def run(
-    chosen: Sequence[Session], ways: Makers, settings: Settings, keys: int, every: int
-) -> dict[str, Any]:
-    """Type all sessions in all ways; return the figures of each."""
-    records = {name: Record() for name in ways}
-    free: dict[tuple[int, int], str] = {}
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is typed, and for how long."""
+
+    sessions: Sequence[Session]
+    keys: int
+    """Events of each; 0 is all."""
+    sample: int
+    """Steps to a place that is asked without a limit of time; 0 is none."""
+    deadline: Deadline
+
+
+async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
+    """Type all sessions in all ways, as far as the time reaches; return the figures of each."""
+    plan.deadline.watch_signals()
+    rounds: list[dict[str, Record]] = []
+    places: list[Place] = []
     model = chooser(Paths.of_user())(settings)
+    chosen, seconds = fitting(plan.deadline.left, plan.sessions, len(ways), sample=plan.sample > 0)
     for number, session in enumerate(chosen):
-        steps = list(islice(session.steps(), keys or None))
+        steps = _as_long_as(list(islice(session.steps(), plan.keys or None)), number, seconds)
         # Who begins changes, so that a machine that slows down treats all alike.
         names = [*ways][number % len(ways) :] + [*ways][: number % len(ways)]
+        rounds.append({})
         for name in names:
-            record = await type_session(ways[name](), number, session, steps, settings)
-            _add(records[name], record)
+            if plan.deadline.is_over:
+                break
+            record = await type_session(
+                ways[name](), number, session, steps, settings, plan.deadline
+            )
+            rounds[-1][name] = record
             _say(f"{number + 1}/{len(chosen)} {session.name} {name}", record)
-        if every:
+        if plan.sample and not plan.deadline.is_over:
             way = Ours(model, unlimited(settings))
-            free |= await ask_unlimited(way, number, session, steps, every)
+            places += await ask_unlimited(way, number, session, steps, plan.sample, plan.deadline)
+        if plan.deadline.is_over:
+            break
+    free = {(place.press.session, place.press.number): place.gated for place in places}
+    records = {name: Record() for name in ways}
+    for of_session in comparable(rounds, [*ways]):
+        for name, record in of_session.items():
+            _add(records[name], record)
     return {
         name: {
             **figures(record),
+            "sessions_typed": len({press.session for press in record.presses}),
+            **showing(record.presses),
             "sample": of_unlimited(record.presses, free) if free else {},
+            "gate": of_places(places),
             "events": events(record),
             "curve": reached(record.presses, CURVE),
         }
         for name, record in records.items()
     }
+
+
+def _as_long_as(steps: list[Step], seed: int, seconds: float) -> list[Step]:
+    """Return the steps that are typed within so many seconds."""
+    ends = accumulate(gaps(steps, seed))
+    return [step for step, end in zip(steps, ends, strict=True) if end <= seconds] or steps[:1]
 
 
 def _add(to: Record, one: Record) -> None:
@@ -195,11 +272,32 @@ def tables(result: Mapping[str, Mapping[str, Any]]) -> str:
         cells = "".join(f"{way['sample'][key]!s:>24}" for way in result.values())
         lines.append(f"{'sample: ' + key:<30}{cells}")
     for name, way in result.items():
-        columns = list(next(iter(way["events"].values()), {}))
-        lines += ["", f"{name:<22}" + "".join(f"{column:>15}" for column in columns)]
-        for event, row in way["events"].items():
-            lines.append(f"{event:<22}" + "".join(f"{row[column]!s:>15}" for column in columns))
+        lines += _table(name, way["surfaces"])
+    for name, way in result.items():
+        lines += _table(name, way["events"])
+    if "fimbul" in result and UNGATED in result:
+        kept = gating(result["fimbul"], result[UNGATED])
+        lines.append("\nfimbul shows, of what it would show ungated:")
+        lines += [f"  {key}: {value}" for key, value in kept.items()]
+    if gate := first["gate"]:
+        lines.append("\nthe gate where time plays no part, at the places of the sample:")
+        lines += [f"  {key}: {value}" for key, value in gate.items()]
     return "\n".join(lines) + "\n"
+
+
+def _table(name: str, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table of one way, the columns as wide as their names."""
+    columns = list(next(iter(rows.values()), {}))
+    widths = {column: max(15, len(column) + 2) for column in columns}
+    head = f"{name:<22}" + "".join(f"{column:>{widths[column]}}" for column in columns)
+    return [
+        "",
+        head,
+        *(
+            f"{row:<22}" + "".join(f"{cells[column]!s:>{widths[column]}}" for column in columns)
+            for row, cells in rows.items()
+        ),
+    ]
 
 
 def plot(result: Mapping[str, Mapping[str, Any]], file: Path) -> None:
@@ -219,6 +317,7 @@ def main() -> None:
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--sample", type=int, default=15, help="steps to a place; 0 is none")
     parser.add_argument("--plot", type=Path, help="an SVG file")
+    parser.add_argument("--seconds", type=float, default=0, help="most time of each run; 0 is any")
     arguments = parser.parse_args()
     settings = Settings()
     ways = makers(arguments.ways.split(","), settings)
@@ -226,17 +325,28 @@ def main() -> None:
     chosen = chosen[: arguments.sessions or None]
     if not chosen:
         parser.error("no file has an indented block of 30 to 60 lines")
-    runs = [
-        asyncio.run(run(chosen, ways, settings, arguments.keys, arguments.sample))
+    plans = [
+        Plan(chosen, arguments.keys, arguments.sample, Deadline(arguments.seconds))
         for _ in range(arguments.runs)
     ]
+    runs = []
+    for plan in plans:
+        plan.deadline.begin()
+        runs.append(asyncio.run(run(ways, settings, plan)))
+        if plan.deadline.was_told:
+            break
     result = medians(runs)
     for name, way in result.items():
         way["curve"] = runs[0][name]["curve"]
     if arguments.plot:
         plot(result, arguments.plot)
     sys.stdout.write(tables(result))
-    facts = {"sessions": [session.name for session in chosen], "keys": arguments.keys}
+    facts = {
+        "sessions": [session.name for session in chosen],
+        "keys": arguments.keys,
+        "seconds": arguments.seconds,
+        "cut": any(plan.deadline.is_over for plan in plans[: len(runs)]),
+    }
     sys.stdout.write(json.dumps({**facts, "runs": len(runs), **result}) + "\n")
 
 

@@ -41,6 +41,10 @@ class Press:
     """What the typist is going to type in this line, without what stands right of the cursor."""
     is_allowed: bool = True
     """Whether the trigger allows a suggestion here."""
+    following: str = ""
+    """All that the typist is going to type, from here on; empty if that is not certain."""
+    surface: str = ""
+    """What kind of place the way itself says it was; empty if it does not say."""
     shown: list[tuple[float, str]] = field(default_factory=list)
     """What was shown before the next event: seconds since this one, and the text; an empty one
     takes away what was there."""

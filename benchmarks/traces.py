@@ -79,6 +79,8 @@ class Step:
     position: Position
     rest: str = ""
     """What of the line is still to be typed, where that is certain."""
+    following: str = ""
+    """All that is still to be typed, where that is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def typed(block: Block, other: Block | None = None, habits: Habits = CALM) -> It
         length, steps = _press(editor, target, at)
         at += length
         rest = target[at:].partition("\n")[0]
-        yield from (replace(step, rest=rest) for step in steps)
+        yield from (replace(step, rest=rest, following=target[at:]) for step in steps)
 
 
 def _now(number: int, every: int) -> bool:

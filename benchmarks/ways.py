@@ -21,6 +21,7 @@ from lsp_server.completion.pipeline import Pipeline, ServedModel
 from lsp_server.completion.serving import ChosenModel, load_options
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Ahead, Settings
+from lsp_server.config.options import Show as Showing
 from lsp_server.config.paths import Paths
 from lsp_server.inference.client import OnText, worker_command
 from lsp_server.inference.engine import Engine, LocalEngine
@@ -34,7 +35,14 @@ from lsp_server.types import (
     StopRules,
 )
 
-Show = Callable[[str], None]
+
+class Show(Protocol):
+    """Is told what is to be seen, and for what kind of place, if the way knows."""
+
+    def __call__(self, text: str, surface: str = "") -> None:
+        """Take in a text; an empty one takes away what was there."""
+
+
 Note = Callable[[Work], None]
 
 TIMED_TEXT = (
@@ -133,7 +141,10 @@ class Ours:
     def _longer(self, request: CompletionRequest, completion: Completion | None) -> None:
         """Show the rest of what was shown in part, if nothing was typed meanwhile."""
         if request is self._asked and self._show is not None:
-            self._show(completion.text if completion else "")
+            if completion is None:
+                self._show("")
+            else:
+                self._show(completion.text, completion.surface.value)
 
     async def time_token(self) -> float:
         """See `Way.time_token`."""
@@ -169,13 +180,17 @@ class Ours:
         outcome = await self.pipeline.complete(request)
         self.watched.event = AHEAD
         if isinstance(outcome, Completion):
-            show(outcome.text)
+            show(outcome.text, outcome.surface.value)
         elif outcome.reason is RejectionReason.ENGINE_FAILED:
             self.failures.append(outcome.detail)
 
-    async def complete(self, request: CompletionRequest) -> str:
-        """Return what is suggested at a place, nothing that was suggested before reused."""
+    async def complete(self, request: CompletionRequest, settings: Settings | None = None) -> str:
+        """Return what is suggested at a place, nothing that was suggested before reused.
+
+        `settings` are other ones than the way's own, for this place alone.
+        """
         self.watched.event = "asked"
+        self.pipeline.settings = settings or self.settings
         self.pipeline.suggestions.clear()
         outcome = await self.pipeline.complete(request)
         self.watched.event = AHEAD
@@ -251,6 +266,11 @@ def buffer_of(request: CompletionRequest) -> Buffer:
     if len(lines) > 1 and lines[-1] == "" and request.position.line < len(lines) - 1:
         lines = lines[:-1]
     return Buffer(lines, request.position.line, request.position.column)
+
+
+def ungated(settings: Settings) -> Settings:
+    """Return `settings` under which everything is shown that passes the filters."""
+    return replace(settings, completion=replace(settings.completion, show=Showing.ALL))
 
 
 def whole(settings: Settings) -> Settings:

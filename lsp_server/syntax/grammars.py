@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tree_sitter
 
+from lsp_server.syntax.bodyspans import BODY_QUERY
 from lsp_server.syntax.languages import LANGUAGES
 
 _QUERIES = Path(__file__).with_name("queries")
@@ -28,9 +29,10 @@ def grammar(name: str) -> tree_sitter.Language | None:
 
 @cache
 def query(name: str, part: str) -> tree_sitter.Query | None:
-    """Return one part of a language's query file, ``outline`` or ``places``; or ``errors``."""
+    """Return one part of a language's query file, or what finds its ``errors`` or ``bodies``."""
     language = grammar(name)
-    text = _ERRORS if part == "errors" else _part_of(name, part, name)
+    fixed = {"errors": _ERRORS, "bodies": BODY_QUERY.get(name, "")}
+    text = fixed[part] if part in fixed else _part_of(name, part, name)
     return tree_sitter.Query(language, text) if language and text.strip() else None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import tree_sitter
 
 from lsp_server.syntax import definitions, enclosing, grammars, places
+from lsp_server.syntax.bodyspans import Body, bodies_in
 from lsp_server.syntax.embedded import Embedded, embedded_in
 from lsp_server.syntax.languages import Language
 from lsp_server.syntax.matches import Match
@@ -66,6 +67,24 @@ class SyntaxTree:
     def has_error(self) -> bool:
         """Whether some of the text does not follow the grammar."""
         return self._tree.root_node.has_error
+
+    @property
+    def error_count(self) -> int:
+        """How many stretches do not follow the grammar, missing tokens included."""
+        query = grammars.query(self.language.name, "errors") if self.has_error else None
+        if query is None:
+            return 0
+        found = tree_sitter.QueryCursor(query).captures(self._tree.root_node)
+        return len(found.get("error", ()))
+
+    def bodies(self) -> tuple[Body, ...]:
+        """Return the bodies of blocks and named functions, from the top."""
+        query = grammars.query(self.language.name, "bodies")
+        if query is None:
+            return ()
+        found = tree_sitter.QueryCursor(query).captures(self._tree.root_node).get("body", [])
+        ordered = sorted(found, key=lambda node: node.start_byte)
+        return tuple(bodies_in(self._source.lines, ordered))
 
     @property
     def expression(self) -> str:

@@ -134,6 +134,18 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="keep the engine's answers by prompt (with --output and our own server: in there)",
     )
+    parser.add_argument(
+        "--answers",
+        action="append",
+        metavar="NAME=FILE",
+        help="also judge the answers that an earlier call kept in FILE, perhaps of another "
+        "version of the server; alone, nothing is asked",
+    )
+    parser.add_argument(
+        "--pass-rate",
+        action="store_true",
+        help="run the completed programs of --humaneval with their tests, in a sandbox",
+    )
     parser.add_argument("--server", default=_SERVER, help="command that starts the server")
     _add_places(parser)
     _add_reach(parser)
@@ -230,6 +242,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         workspaces=_workspaces(options, items),
         typing=_typing(options),
         prompts=_prompts(options),
+        earlier=_earlier(options),
+        tests_programs=options.pass_rate,
     )
     if options.ablate is None:
         _report(evaluation)
@@ -275,7 +289,22 @@ def _named_runs(options: argparse.Namespace) -> list[Run]:
     return runs
 
 
+def _earlier(options: argparse.Namespace) -> dict[str, Path]:
+    """Return the files of answers by the names of their runs."""
+    found: dict[str, Path] = {}
+    for text in options.answers or ():
+        name, _, file = text.partition("=")
+        if not file or name in found:
+            raise RecipeError(f"--answers {text}: each needs a name of its own; write NAME=FILE.")
+        found[name] = Path(file)
+    if taken := found.keys() & {run.name for run in _runs(options)}:
+        raise RecipeError(f"A run and kept answers are both named {min(taken)}; rename one.")
+    return found
+
+
 def _runs(options: argparse.Namespace) -> list[Run]:
+    if options.answers and not options.run:
+        return []
     runs = _named_runs(options)
     if options.ablate is not None:
         return runs

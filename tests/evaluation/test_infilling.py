@@ -263,3 +263,79 @@ def test_prompts_that_are_known_need_no_engine(
             if row["group"] == "all"
         ]
         assert (summary["kept"], summary["exact"]["mean"]) == (known, 1)
+
+
+def test_kept_answers_of_another_version_are_judged_beside_new_ones(
+    items: Path, server_command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(items, server_command(), "--output", str(tmp_path / "old"), "--run", "old")
+    (file,) = (tmp_path / "old").glob("old-*.jsonl")
+    capsys.readouterr()
+    log = tmp_path / "log"
+    command = server_command("ready", str(log))
+    assert evaluate(items, command, "--answers", f"before={file}") == 0
+    line = last_line(capsys)
+    assert not log.exists()
+    assert list(line["runs"]) == ["before"]
+    assert line["runs"]["before"]["all"]["exact"] == 0.4
+    # Of answers that end early the items are left out that they lack.
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]))
+    both = ("--answers", f"before={file}", "--run", "after")
+    assert evaluate(items, command, *both) == 0
+    told = capsys.readouterr()
+    assert "3 items are left out" in told.err
+    found = json.loads(told.out.splitlines()[-1])
+    assert [row["all" if "all" in row else "odd"]["n"] for row in found["runs"].values()] == [2, 2]
+    assert list(found["exact_differences"]) == ["after"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--answers", "a"), "write NAME=FILE"),
+        (("--answers", "a=x", "--run", "a"), "both named a"),
+        (("--answers", "a=x"), "holds no answers"),
+        (("--pass-rate",), "No item carries a test"),
+    ],
+)
+def test_what_cannot_be_judged_is_said(
+    items: Path,
+    server_command: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(items, server_command(), *arguments) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_the_pass_rate_stands_beside_the_exact_matches(
+    server_command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {
+            "task_id": f"SingleLineInfilling/HumanEval/{number}/L0",
+            "entry_point": "f",
+            "prompt": "def f(x):\n",
+            "suffix": f"    return x\n# answer:{answer}\n",
+            "canonical_solution": "    x += 1\n",
+            "test": "def check(f):\n    assert f(1) == 2\n",
+        }
+        for number, answer in enumerate(("    x += 1", "    x = x + 1", "    x += 2", "    (x"))
+    ]
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = shlex.join(server_command())
+    kept = ("--output", str(tmp_path / "kept"))
+    arguments = ["evaluate", "--humaneval", str(data), "--server", command, "--pass-rate", *kept]
+    assert main(arguments) == 0
+    table, line = capsys.readouterr().out.rsplit("\n", 2)[0:2]
+    found = json.loads(line)["runs"]["default"]["SingleLineInfilling"]
+    assert (found["exact"], found["passed"], found["parses"]) == (0.25, 0.5, 0.75)
+    assert "passes %" in table
+    verdicts = (tmp_path / "kept" / "verdicts.jsonl").read_bytes()
+    assert main(arguments) == 0
+    assert (tmp_path / "kept" / "verdicts.jsonl").read_bytes() == verdicts

@@ -43,7 +43,31 @@ def test_a_missing_line_is_an_empty_line_in_the_document(tmp_path: Path) -> None
         suffix="\n    return a\n",
         answer="    a = 7",
         kind="SingleLineInfilling",
+        test="\n\ncheck(f)\n",
     )
+
+
+def test_the_test_of_a_problem_calls_its_function(tmp_path: Path) -> None:
+    row = {**ROWS[0], "test": "def check(candidate):\n    assert candidate() == 0\n"}
+    odd = {**row, "task_id": "SingleLineInfilling/HumanEval/1/L0", "entry_point": "f); print(1"}
+    items = read_humaneval(written(tmp_path / "data.jsonl.gz", [row, odd]), None, 0)
+    tests = {item.task_id: item.test for item in items}
+    assert tests[row["task_id"]] == f"{row['test']}\n\ncheck(f)\n"
+    assert tests[odd["task_id"]] == ""
+
+
+def test_a_test_decides_no_answer(make_item: Callable[..., Item]) -> None:
+    assert make_item(test="check(f)").digest() == make_item().digest()
+    assert make_item(prefix="x").digest() != make_item().digest()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_body"), [("block/loop", True), ("function/bare", True), ("cross/other", False)]
+)
+def test_bodies_are_told_by_their_kind(
+    make_item: Callable[..., Item], kind: str, is_body: bool
+) -> None:
+    assert make_item(kind=kind).is_body is is_body
 
 
 def test_a_span_inside_a_line_stays_as_it_is(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.metrics import (
+    body_score,
     edit_similarity,
     exact_match,
     first_nonblank_line,
@@ -107,3 +108,54 @@ def test_a_score_joins_the_four() -> None:
     assert (judged.exact, judged.first_identifier) == (False, True)
     assert judged.similarity == pytest.approx(2 * 6 / 14)
     assert judged.identifier_f1 == 1.0
+
+
+def body(answer: str, expected: str = "if a:\n        b(c)\n    return d") -> Item:
+    return Item("t", "python", "a.py", "def f():\n    ", "\n", expected, "function/bare")
+
+
+@pytest.mark.parametrize(
+    ("answer", "exact", "lines"),
+    [
+        ("if a:\n        b(c)\n    return d", True, 3),
+        ("if a:\n\n        b(c)\n    return  d\n", True, 3),  # Blanks make no difference.
+        ("if a:\n        b(c)", False, 2),
+        ("if a:\n        b(c)\n    return d\n    # more", False, 4),
+        ("", False, 0),
+    ],
+)
+def test_a_body_is_judged_from_end_to_end(answer: str, exact: bool, lines: int) -> None:
+    judged = score(body(answer), answer)
+    assert judged.body is not None
+    assert (judged.body.exact, judged.body.lines, judged.body.expected_lines) == (exact, lines, 3)
+    assert judged.exact is bool(answer)
+
+
+def test_all_identifiers_of_a_body_count_and_keywords_do_not() -> None:
+    judged = score(body(""), "if a:\n    x(c)").body
+    assert judged is not None
+    assert judged.identifier_f1 == 2 * 2 / (4 + 3)
+    assert score(body("", expected="pass"), "pass").body == body_score(
+        body("", expected="pass"), "pass"
+    )
+    assert body_score(body("", expected="pass"), "pass").identifier_f1 is None
+
+
+def test_a_line_is_no_body() -> None:
+    item = Item("t", "python", "a.py", "x = ", "\n", "1", "line-start")
+    assert score(item, "1").body is None
+
+
+def test_what_an_answer_repeats_of_what_it_replaces_is_not_judged() -> None:
+    item = Item("t", "python", "a.py", "f(", ")\n", "a, b", "after-paren")
+    assert score(item, "a, b)", 1).exact
+    assert not score(item, "a, b)").exact
+    parse = score(item, "a, b)", 1).parse
+    assert parse is not None
+    assert parse.parses
+
+
+def test_a_score_says_whether_the_program_passed() -> None:
+    item = Item("t", "python", "a.py", "x = ", "\n", "1", "line-start")
+    assert score(item, "2", passed=True).passed is True
+    assert score(item, "2").passed is None

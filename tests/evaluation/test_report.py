@@ -148,3 +148,72 @@ def test_without_other_runs_there_is_one_table() -> None:
     report = make_report({"only": WITH})
     assert (list(report.differences), list(report.gains)) == ([], [])
     assert "run - " not in as_table(report)
+
+
+def test_what_is_shown_has_a_precision_of_its_own() -> None:
+    row = summarise("run", answered(RIGHT, NONE, WRONG, NONE))[-1]
+    assert row.precision is not None
+    assert (row.exact.mean, row.precision.mean, row.shown) == (0.25, 0.5, 2)
+    silent = summarise("run", answered(NONE, NONE, NONE, NONE))[-1]
+    assert (silent.precision, silent.adds_errors, silent.parses, silent.shown) == (
+        None, None, None, 0,
+    )  # fmt: skip
+
+
+def test_suggestions_that_add_syntax_errors_are_counted_among_those_shown() -> None:
+    broken = answered(RIGHT, "right(", NONE, "}")
+    row = summarise("run", broken)[-1]
+    assert row.adds_errors is not None
+    assert row.parses is not None
+    assert row.parses.mean == pytest.approx(1 / 3)
+    change = compare({"a": answered(*[RIGHT] * 4), "b": broken})[-1]
+    assert change.right_shown == (4, 1)
+    assert change.wrong_shown == (0, 2)
+    assert change.added_errors[0] == 0
+
+
+def test_pass_rates_are_of_the_items_that_were_tried() -> None:
+    answers = {item.task_id: Answer(RIGHT) for item in ITEMS}
+    tried = judge(ITEMS, answers, {"t0": True, "t1": False})
+    row = summarise("run", tried)[-1]
+    assert row.passed is not None
+    assert (row.passed.mean, row.passed.n) == (0.5, 2)
+    assert summarise("run", judge(ITEMS, answers))[-1].passed is None
+    better = judge(ITEMS, answers, {"t0": True, "t1": True})
+    change = compare({"a": tried, "b": better})[-1]
+    assert change.passed is not None
+    assert change.passed.mean == 0.5
+    assert as_line(make_report({"a": tried}))["runs"]["a"]["all"]["passed"] == 0.5
+
+
+BODIES = [
+    Item(f"b{number}", "python", "a.py", "def f():\n    ", "\n", "a()\n    b()", "function/bare")
+    for number in range(4)
+]
+
+
+def test_bodies_have_a_table_of_their_own() -> None:
+    texts = ("a()\n    b()", "a()", "a()\n    c()\nd()", "")
+    answers = {
+        item.task_id: Answer(text, "" if text else "empty")
+        for item, text in zip(BODIES, texts, strict=True)
+    }
+    report = make_report({"run": judge([*BODIES, *ITEMS], answers)})
+    row = report.summaries[-1].bodies
+    assert row is not None
+    assert (row.n, row.exact.mean) == (4, 0.25)
+    assert row.ended is not None
+    assert row.ended.mean == pytest.approx(2 / 3)  # The third goes on behind the function.
+    assert row.same_length is not None
+    assert row.same_length.mean == pytest.approx(1 / 3)
+    assert (row.median_lines, row.median_expected_lines) == (2, 2)
+    assert "whole exact %" in as_table(report)
+    assert as_line(report)["runs"]["run"]["function/bare"]["bodies"]["exact"] == 0.25
+    assert "whole exact %" not in as_table(make_report({"run": WITH}))
+
+
+def test_the_runs_stand_below_each_other_group_by_group() -> None:
+    table = as_table(make_report({"before": WITHOUT, "after": WITH}))
+    first = table.split("\n\n")[0].splitlines()[1:]
+    names = [line.split()[0] for line in first]
+    assert names == ["before", "after"] * 7

@@ -4,7 +4,7 @@ One file a run, as JSON lines: what decides the answers, then the answers. Knows
 how they are judged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -51,6 +51,24 @@ class AnswerLog:
         if self._path is not None:
             with self._path.open("ab") as file:
                 file.write(msgspec.json.encode(Record(item.task_id, digest, answer)) + b"\n")
+
+
+def read_answers(path: Path, items: Iterable[Item]) -> dict[str, Answer]:
+    """Return, by task, the answers to `items` that an earlier call has kept in the file `path`.
+
+    Nothing is asked about who gave them, so two versions of the server can be compared.
+
+    Raises EvaluationError if the file cannot be read or does not hold answers.
+    """
+    try:
+        whole = b"".join(_whole_lines(path))
+    except OSError as error:
+        raise EvaluationError(f"The answers in {path} cannot be read: {error}.") from error
+    if not whole:
+        raise EvaluationError(f"{path} holds no answers.")
+    kept = {(record.task_id, record.item): record.answer for record in _records(path, whole)}
+    found = ((item.task_id, kept.get((item.task_id, item.digest()))) for item in items)
+    return {task: answer for task, answer in found if answer is not None}
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:

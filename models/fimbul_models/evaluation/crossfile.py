@@ -8,7 +8,6 @@ Knows nothing about servers or models.
 """
 
 import itertools
-import random
 import re
 import tomllib
 import zlib
@@ -22,6 +21,7 @@ import msgspec
 from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import Project, ProjectFile
 from fimbul_models.errors import RecipeError
+from fimbul_models.evaluation.choosing import counts, in_turn
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.linking import (
     Found,
@@ -328,36 +328,17 @@ def _choose(
     """Choose `number` places by the shares of languages and kinds, then whatever is left."""
     chooser = _Chooser(recipe.items_per_file, leaks)
     missing = 0
-    for language, wanted in _counts(recipe.shares, number).items():
+    for language, wanted in counts(recipe.shares, number).items():
         own = [place for place in places if _share_of(place.file.language) == language]
-        for kind, count in _counts(kinds or {"": 1.0}, wanted).items():
+        for kind, count in counts(kinds or {"": 1.0}, wanted).items():
             fitting = [place for place in own if not kind or place.kind == kind]
-            missing += chooser.take(_in_turn(fitting, f"{recipe.seed}/{language}/{kind}"), count)
-    chooser.take(_in_turn(places, f"{recipe.seed}/rest"), missing)
+            missing += chooser.take(in_turn(fitting, f"{recipe.seed}/{language}/{kind}"), count)
+    chooser.take(in_turn(places, f"{recipe.seed}/rest"), missing)
     return sorted(chooser.chosen, key=_place_of)
 
 
 def _share_of(language: str) -> str:
     return "typescript" if language == "tsx" else language
-
-
-def _counts(shares: Mapping[str, float], number: int) -> dict[str, int]:
-    """Return whole numbers in the proportion of `shares`, `number` together, rare ones first."""
-    total = sum(shares.values())
-    counts = {name: int(number * share / total) for name, share in shares.items()}
-    largest = max(counts, key=counts.__getitem__)
-    counts[largest] += number - sum(counts.values())
-    return dict(sorted(counts.items(), key=lambda entry: entry[1]))
-
-
-def _in_turn(places: Sequence[Candidate], seed: str) -> Iterator[Candidate]:
-    """Yield `places` in a random order, project by project in turn."""
-    order = random.Random(seed)  # noqa: S311  # Repeatable, not secret.
-    queues: dict[str, list[Candidate]] = {}
-    for place in order.sample(places, len(places)):
-        queues.setdefault(place.project, []).append(place)
-    for turn in itertools.zip_longest(*(queues[name] for name in sorted(queues))):
-        yield from (place for place in turn if place is not None)
 
 
 def _place_of(place: Candidate) -> tuple[str, str, int, int]:

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
@@ -58,6 +58,9 @@ _ENGINE_TIMES = ("prefill", "decode")
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
+Suggestions = lsp.InlineCompletionList | Sequence[lsp.InlineCompletionItem] | None
+"""What a server answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -80,6 +83,8 @@ class Answer:
     """Time that the engine took for the prompt, also where it was kept from an earlier run."""
     generated: bool = True
     """Whether the engine ran; False if the answer to the prompt was known, or there was none."""
+    replaced: int = 0
+    """Code points right of the cursor that the text takes the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,8 @@ class Server:
         closed = lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(uri))
         self._client.text_document_did_close(closed)
         generated = evaluated is None or evaluated != evaluations(self._around.kept_answers)
-        return _answer(_inserted(result), outcome, milliseconds, generated=generated)
+        answer = _answer(_inserted(result), outcome, milliseconds, generated=generated)
+        return replace(answer, replaced=self._replaced(result, item))
 
     def _uri(self, item: Item) -> str:
         folder = self._around.folders.get(item.project)
@@ -250,6 +256,19 @@ class Server:
         """Return the place behind `prefix`."""
         lines = split_lines(prefix)
         return lsp.Position(len(lines) - 1, _units(lines[-1], self._encoding))
+
+    def _replaced(self, result: Suggestions, item: Item) -> int:
+        """Return how much right of the cursor the first suggestion replaces."""
+        first = _first(result)
+        if first is None or first.range is None:
+            return 0
+        cursor, right = self._end(item.prefix), first.range.end
+        line = split_lines(item.suffix)[0].rstrip("\r\n")
+        if right.line > cursor.line:
+            return len(line)
+        units = right.character - cursor.character
+        lengths = (_units(line[:count], self._encoding) for count in range(len(line) + 1))
+        return max((count for count, length in enumerate(lengths) if length <= units), default=0)
 
     def _register(self) -> None:
         def status(params: Any) -> None:
@@ -393,14 +412,17 @@ def _sources(outcome: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *([HINT] if outcome.get("hint") else [])]))
 
 
-def _inserted(
-    result: lsp.InlineCompletionList | Sequence[lsp.InlineCompletionItem] | None,
-) -> str:
-    """Return what the first item inserts; empty if there is none."""
+def _first(result: Suggestions) -> lsp.InlineCompletionItem | None:
     items = result.items if isinstance(result, lsp.InlineCompletionList) else result or ()
-    for item in items:
-        return item.insert_text if isinstance(item.insert_text, str) else item.insert_text.value
-    return ""
+    return next(iter(items), None)
+
+
+def _inserted(result: Suggestions) -> str:
+    """Return what the first item inserts; empty if there is none."""
+    item = _first(result)
+    if item is None:
+        return ""
+    return item.insert_text if isinstance(item.insert_text, str) else item.insert_text.value
 
 
 def _plain(params: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,14 +17,17 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
+from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation import ablation, report
-from fimbul_models.evaluation.answers import AnswerLog
+from fimbul_models.evaluation.answers import AnswerLog, read_answers
 from fimbul_models.evaluation.caching import caching_worker_command
 from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server, Surroundings
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.oracle import Oracle, with_definition
+from fimbul_models.evaluation.passing import Checker, passes
 from fimbul_models.evaluation.reaching import Typing, name_of
 from fimbul_models.evaluation.runs import ORACLES, Asked, Run, identify
+from fimbul_models.evaluation.sandbox import Sandbox
 from fimbul_models.evaluation.workspaces import Workspaces
 
 SPIN_COUNT = "1000"
@@ -53,6 +56,11 @@ class Evaluation:
     """How places are reached; None opens the documents there."""
     prompts: Path | None = None
     """File in which the engine's answers are kept by prompt; None keeps none."""
+    earlier: Mapping[str, Path] = field(default_factory=dict)
+    """Files of answers that earlier calls have kept, by the name of a run; they go before the
+    others, and only items that all of them have are looked at."""
+    tests_programs: bool = False
+    """Whether the completed programs are run with their tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +97,37 @@ def ablate(evaluation: Evaluation) -> ablation.Ablation:
 
 
 def _judge_all(evaluation: Evaluation) -> dict[str, list[report.Judged]]:
-    return {
-        run.name: report.judge(evaluation.items, asyncio.run(_answer_all(evaluation, run)))
-        for run in evaluation.runs
+    answers = {
+        name: read_answers(path, evaluation.items) for name, path in evaluation.earlier.items()
     }
+    items = _answered(evaluation.items, answers)
+    asked = replace(evaluation, items=items)
+    answers |= {run.name: asyncio.run(_answer_all(asked, run)) for run in evaluation.runs}
+    passed = _passes(asked, answers) if evaluation.tests_programs else {}
+    return {name: report.judge(items, found, passed.get(name)) for name, found in answers.items()}
+
+
+def _answered(items: Sequence[Item], answers: Mapping[str, Mapping[str, Answer]]) -> list[Item]:
+    """Return the items that all of `answers` have."""
+    kept = [item for item in items if all(item.task_id in found for found in answers.values())]
+    if not kept:
+        raise EvaluationError("The answers that were kept are to none of these items.")
+    if len(kept) < len(items):
+        _tell(f"{len(items) - len(kept)} items are left out, as they were not answered earlier.")
+    return kept
+
+
+def _passes(
+    evaluation: Evaluation, answers: Mapping[str, Mapping[str, Answer]]
+) -> dict[str, dict[str, bool]]:
+    sandbox = Sandbox()
+    if not sandbox.has_namespaces:
+        _tell("This machine permits no namespaces: programs run behind the sandbox's guard alone.")
+    return passes(Checker(sandbox, evaluation.folder), evaluation.items, answers, _tell)
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 async def _answer_all(evaluation: Evaluation, run: Run) -> dict[str, Answer]:

@@ -7,13 +7,16 @@ about servers or models.
 import gzip
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from fimbul_models.errors import RecipeError
+
+BODIES = ("block", "function")
+"""Beginnings, before a ``/``, of the kinds whose answers are bodies."""
 
 _Row = TypeVar("_Row")
 
@@ -43,10 +46,20 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Name of that file in the same project."""
     identifier: str = ""
     """What the answer needs from that file."""
+    test: str = ""
+    """Python that follows the whole document and raises unless it does what it should; empty if
+    there is none."""
+
+    @property
+    def is_body(self) -> bool:
+        """Whether the answer is a whole body of lines, rather than the rest of one."""
+        return self.kind.partition("/")[0] in BODIES
 
     def digest(self) -> str:
-        """Return a short name of the whole content; another content has another one."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+        """Return a short name of all that decides an answer; other contents have other ones."""
+        # A test decides no answer, so answers that were kept without it stay good.
+        content = msgspec.json.encode(msgspec.structs.replace(self, test=""))
+        return hashlib.sha256(content).hexdigest()[:16]
 
 
 def read_humaneval(path: Path, limit: int | None, seed: int) -> list[Item]:
@@ -129,7 +142,15 @@ def _humaneval_item(path: Path, row: dict[str, Any]) -> Item:
         suffix=suffix,
         answer=answer,
         kind=task_id.split("/")[0],
+        test=_humaneval_test(row),
     )
+
+
+def _humaneval_test(row: Mapping[str, Any]) -> str:
+    test, name = row.get("test"), row.get("entry_point")
+    if not isinstance(test, str) or not isinstance(name, str) or not name.isidentifier():
+        return ""
+    return f"{test}\n\ncheck({name})\n"
 
 
 def _as_in_an_editor(suffix: str, answer: str) -> tuple[str, str]:

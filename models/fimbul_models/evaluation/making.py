@@ -8,16 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import Project, read_project
 from fimbul_models.corpus.sources import fetch
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import crossfile, cutting
+from fimbul_models.evaluation import bodies, crossfile, cutting
+from fimbul_models.evaluation.bodies import BodyRecipe
 from fimbul_models.evaluation.crossfile import CrossFileRecipe
 from fimbul_models.evaluation.cutting import Recipe
 from fimbul_models.evaluation.items import Item
 
+AnyRecipe = Recipe | CrossFileRecipe | BodyRecipe
+"""A recipe of any form."""
 
-def read_recipe(path: Path) -> Recipe | CrossFileRecipe:
+
+def read_recipe(path: Path) -> AnyRecipe:
     """Read the recipe at `path`, of whichever form it is.
 
     Raises RecipeError if it cannot be read or does not fit.
@@ -26,18 +31,21 @@ def read_recipe(path: Path) -> Recipe | CrossFileRecipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"The recipe {path} cannot be used: {error}.") from error
-    return crossfile.read_recipe(path) if "cross_items" in values else cutting.read_recipe(path)
+    for key, reads in (("cross_items", crossfile.read_recipe), ("block_items", bodies.read_recipe)):
+        if key in values:
+            return reads(path)
+    return cutting.read_recipe(path)
 
 
-def make_items(
-    recipe: Recipe | CrossFileRecipe, folder: Path, tell: Callable[[str], None]
-) -> list[Item]:
+def make_items(recipe: AnyRecipe, folder: Path, tell: Callable[[str], None]) -> list[Item]:
     """Return the items of `recipe`, its packages kept in `folder`; say what is read.
 
     Raises SourceError if a package cannot be fetched or read.
     """
     if isinstance(recipe, CrossFileRecipe):
-        return crossfile.cut_items(_projects(recipe, folder, tell), recipe)
+        return crossfile.cut_items(_projects(recipe.packages, folder, tell), recipe)
+    if isinstance(recipe, BodyRecipe):
+        return bodies.cut_items(_projects(recipe.packages, folder, tell), recipe)
     sources = []
     for package in recipe.packages:
         found = cutting.read_sources(package, folder)
@@ -58,9 +66,11 @@ def counts_of(items: Sequence[Item]) -> list[str]:
     return list(_aligned(rows))
 
 
-def _projects(recipe: CrossFileRecipe, folder: Path, tell: Callable[[str], None]) -> list[Project]:
+def _projects(
+    packages: Sequence[Package], folder: Path, tell: Callable[[str], None]
+) -> list[Project]:
     projects = []
-    for package in recipe.packages:
+    for package in packages:
         project = read_project(package, fetch(package, folder))
         own = sum(file.is_own for file in project.files)
         tell(

@@ -1,7 +1,8 @@
 """How near an answer comes to what really stood there.
 
-Answers are judged by their first line with something in it, since that is what is seen first.
-Pure functions of texts; knows nothing about servers, models or statistics.
+Answers are judged by their first line with something in it, since that is what is seen first; where
+a whole body of lines is asked for, by all of it, too. Pure functions of texts; knows nothing about
+servers, models or statistics.
 """
 
 import re
@@ -11,10 +12,26 @@ from rapidfuzz import fuzz
 
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.keywords import KEYWORDS
+from fimbul_models.evaluation.parsing import Parse, parse_with
 from lsp_server.text import split_lines
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _WORD_AT_END = re.compile(r"[^\W\d]\w*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class BodyScore:
+    """How an answer was judged where a whole body was asked for."""
+
+    exact: bool
+    """All lines are the same, blanks and empty lines not counted."""
+    similarity: float
+    """Edit similarity of those lines, from 0 to 1."""
+    identifier_f1: float | None
+    """Harmony of all identifiers, from 0 to 1; None where the real body has none."""
+    lines: int
+    """Lines of the answer with something in them."""
+    expected_lines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +46,53 @@ class Score:
     """The first identifier is the same; None where the real answer has none."""
     identifier_f1: float | None = None
     """Harmony of both first lines' identifiers, from 0 to 1; None where the real one has none."""
+    parse: Parse | None = None
+    """What it does to the syntax; None without an answer, or in a language that is not parsed."""
+    body: BodyScore | None = None
+    """More about it where a whole body was asked for."""
+    passed: bool | None = None
+    """Whether the completed program passes its test; None where that was not tried."""
 
 
-def score(item: Item, answer: str) -> Score:
-    """Judge `answer` to `item`."""
+def score(item: Item, answer: str, replaced: int = 0, *, passed: bool | None = None) -> Score:
+    """Judge `answer` to `item`, which takes the place of `replaced` code points behind it."""
+    # What it repeats of the text that it replaces was there before.
+    text = answer.removesuffix(item.suffix[:replaced]) if replaced else answer
     return Score(
-        exact=exact_match(answer, item.answer),
-        similarity=edit_similarity(answer, item.answer),
-        first_identifier=same_identifier(item.prefix, answer, item.answer),
-        identifier_f1=identifier_f1(item, answer),
+        exact=exact_match(text, item.answer),
+        similarity=edit_similarity(text, item.answer),
+        first_identifier=same_identifier(item.prefix, text, item.answer),
+        identifier_f1=identifier_f1(item, text),
+        parse=parse_with(item, answer, replaced),
+        body=body_score(item, text) if item.is_body else None,
+        passed=passed,
     )
+
+
+def body_score(item: Item, answer: str) -> BodyScore:
+    """Judge all lines of `answer`."""
+    given, real = _lines_of(answer), _lines_of(item.answer)
+    names = KEYWORDS.get(item.language, frozenset())
+    return BodyScore(
+        exact=bool(given) and given == real,
+        similarity=fuzz.ratio("\n".join(given), "\n".join(real)) / 100,
+        identifier_f1=_f1(_words(real) - names, _words(given) - names),
+        lines=len(given),
+        expected_lines=len(real),
+    )
+
+
+def _lines_of(text: str) -> list[str]:
+    """Return the lines with something in them, runs of blanks made one."""
+    return [" ".join(line.split()) for line in split_lines(text) if line.strip()]
+
+
+def _words(lines: list[str]) -> frozenset[str]:
+    return frozenset(_IDENTIFIER.findall("\n".join(lines)))
+
+
+def _f1(real: frozenset[str], given: frozenset[str]) -> float | None:
+    return 2 * len(real & given) / (len(real) + len(given)) if real else None
 
 
 def first_nonblank_line(text: str) -> str:
@@ -78,8 +132,7 @@ def identifier_f1(item: Item, answer: str) -> float | None:
     strings and comments count here. The typed part of a word belongs to the word. None if the
     real line has no identifier.
     """
-    real, given = _identifiers(item, item.answer), _identifiers(item, answer)
-    return 2 * len(real & given) / (len(real) + len(given)) if real else None
+    return _f1(_identifiers(item, item.answer), _identifiers(item, answer))
 
 
 def _identifiers(item: Item, text: str) -> frozenset[str]:

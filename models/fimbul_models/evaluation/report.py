@@ -41,6 +41,24 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Bodies:
+    """One run over the items of one group that ask for whole bodies."""
+
+    n: int
+    exact: Interval
+    """Share of bodies that are right from end to end; no suggestion counts as wrong."""
+    similarity: Interval
+    identifier_f1: Interval | None
+    ended: Interval | None
+    """Share of what was shown behind which the block is closed, neither earlier nor later."""
+    same_length: Interval | None
+    """Share of what was shown with as many lines as the real body."""
+    median_lines: float
+    """Lines with something in them, of what was shown."""
+    median_expected_lines: float
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One run over the items of one group."""
 
@@ -68,6 +86,18 @@ class Summary:
     """Answers for which a source of context gave something, by source."""
     kept: int
     """Answers for which the engine did not run, as the prompt's answer was known."""
+    shown: int
+    """Answers with a suggestion."""
+    precision: Interval | None
+    """Share of exact matches among what was shown; None where nothing was."""
+    adds_errors: Interval | None
+    """Share of what was shown that left the document with more syntax errors than before."""
+    parses: Interval | None
+    """Share of what was shown that left it with no more than what really stood there."""
+    passed: Interval | None
+    """Share of all items whose program passes its test; None where that was not tried."""
+    bodies: Bodies | None
+    """More about whole bodies; None where none were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +118,14 @@ class Difference:
     """Harmed items over all items."""
     harmed_share_of_exact: float | None
     """Harmed items over those that the first run answers exactly; None if there are none."""
+    passed: Interval | None
+    """None where it was not tried whether programs pass."""
+    right_shown: tuple[int, int]
+    """Exact suggestions of the first run, and of this one."""
+    wrong_shown: tuple[int, int]
+    """Other suggestions of the first run, and of this one."""
+    added_errors: tuple[int, int]
+    """Suggestions that add syntax errors, of the first run, and of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +153,24 @@ class Report:
     gains: Sequence[GainShare]
 
 
-def judge(items: Iterable[Item], answers: Mapping[str, Answer]) -> list[Judged]:
-    """Judge the answers, by task, to `items`; items without one are left out."""
-    return [
-        Judged(item, answers[item.task_id], score(item, answers[item.task_id].text))
-        for item in items
-        if item.task_id in answers
-    ]
+def judge(
+    items: Iterable[Item],
+    answers: Mapping[str, Answer],
+    passed: Mapping[str, bool] | None = None,
+) -> list[Judged]:
+    """Judge the answers, by task, to `items`; items without one are left out.
+
+    `passed` says, by task, whether the completed programs pass their tests.
+    """
+    verdicts = passed or {}
+    judged = []
+    for item in items:
+        answer = answers.get(item.task_id)
+        if answer is not None:
+            verdict = verdicts.get(item.task_id)
+            found = score(item, answer.text, answer.replaced, passed=verdict)
+            judged.append(Judged(item, answer, found))
+    return judged
 
 
 def make_report(runs: Mapping[str, Sequence[Judged]], oracle: str = "") -> Report:
@@ -142,6 +191,8 @@ def summary_of(run: str, group: str, rows: Sequence[Judged]) -> Summary:
     """Sum up one run over some items, taken together under the name `group`."""
     asked = [row.answer for row in rows if row.answer.prompt_tokens]
     times = [row.answer.milliseconds for row in rows if row.answer.generated]
+    shown = [row for row in rows if row.answer.text]
+    parses = [row.score.parse for row in shown if row.score.parse is not None]
     return Summary(
         run=run,
         group=group,
@@ -156,6 +207,30 @@ def summary_of(run: str, group: str, rows: Sequence[Judged]) -> Summary:
         median_context_tokens=median([answer.context_tokens for answer in asked] or [0]),
         sources=dict(sorted(Counter(name for row in rows for name in row.answer.sources).items())),
         kept=sum(not row.answer.generated for row in rows),
+        shown=len(shown),
+        precision=_mean_of_known(row.score.exact for row in shown),
+        adds_errors=_mean_of_known(parse.adds_errors for parse in parses),
+        parses=_mean_of_known(parse.parses for parse in parses),
+        passed=_mean_of_known(row.score.passed for row in rows),
+        bodies=_bodies_of(rows),
+    )
+
+
+def _bodies_of(rows: Sequence[Judged]) -> Bodies | None:
+    asked = [row.score.body for row in rows if row.score.body is not None]
+    if not asked:
+        return None
+    shown = [row.score for row in rows if row.score.body is not None and row.answer.text]
+    bodies = [score.body for score in shown if score.body is not None]
+    return Bodies(
+        n=len(asked),
+        exact=mean_interval([body.exact for body in asked]),
+        similarity=mean_interval([body.similarity for body in asked]),
+        identifier_f1=_mean_of_known(body.identifier_f1 for body in asked),
+        ended=_mean_of_known(score.parse.ended for score in shown if score.parse is not None),
+        same_length=_mean_of_known(body.lines == body.expected_lines for body in bodies),
+        median_lines=median([body.lines for body in bodies] or [0]),
+        median_expected_lines=median([body.expected_lines for body in asked]),
     )
 
 
@@ -181,6 +256,7 @@ def difference_of(
     shared = was.keys() & now.keys()
     harmed = sum(was[task] > now[task] for task in shared)
     right = sum(bool(was[task]) for task in shared)
+    passes = (_measured(before, _passed), _measured(after, _passed))
     run, against, group = names
     return Difference(
         run=run,
@@ -193,7 +269,31 @@ def difference_of(
         harmed=harmed,
         harmed_share=harmed / len(shared),
         harmed_share_of_exact=harmed / right if right else None,
+        passed=paired_difference(*passes) if all(passes) else None,
+        right_shown=(_shown(before, _is_right), _shown(after, _is_right)),
+        wrong_shown=(_shown(before, _is_wrong), _shown(after, _is_wrong)),
+        added_errors=(_shown(before, _adds_errors), _shown(after, _adds_errors)),
     )
+
+
+def _shown(rows: Sequence[Judged], counts: Callable[[Score], bool]) -> int:
+    return sum(bool(row.answer.text) and counts(row.score) for row in rows)
+
+
+def _is_right(judgement: Score) -> bool:
+    return judgement.exact
+
+
+def _is_wrong(judgement: Score) -> bool:
+    return not judgement.exact
+
+
+def _adds_errors(judgement: Score) -> bool:
+    return judgement.parse is not None and judgement.parse.adds_errors
+
+
+def _passed(judgement: Score) -> float | None:
+    return judgement.passed
 
 
 def gain_shares(runs: Mapping[str, Sequence[Judged]], oracle: str) -> list[GainShare]:
@@ -256,9 +356,15 @@ def as_line(report: Report) -> dict[str, Any]:
             "n": row.n,
             "exact": round(row.exact.mean, 4),
             "similarity": round(row.similarity.mean, 4),
-            "identifier_f1": round(row.identifier_f1.mean, 4) if row.identifier_f1 else None,
+            "identifier_f1": _rounded(row.identifier_f1),
             "empty": sum(row.empty.values()),
             "kept": row.kept,
+            "shown": row.shown,
+            "precision": _rounded(row.precision),
+            "adds_errors": _rounded(row.adds_errors),
+            "parses": _rounded(row.parses),
+            **({"passed": _rounded(row.passed)} if row.passed else {}),
+            **({"bodies": _body_numbers(row.bodies)} if row.bodies else {}),
         }
     changes: dict[str, dict[str, Any]] = {}
     for change in report.differences:
@@ -268,6 +374,23 @@ def as_line(report: Report) -> dict[str, Any]:
         if gain.exact is not None:
             gains.setdefault(gain.run, {})[gain.group] = _numbers(gain.exact)
     return {"runs": runs, "exact_differences": changes, "oracle_gain_shares": gains}
+
+
+def _body_numbers(bodies: Bodies) -> dict[str, Any]:
+    return {
+        "n": bodies.n,
+        "exact": _rounded(bodies.exact),
+        "similarity": _rounded(bodies.similarity),
+        "identifier_f1": _rounded(bodies.identifier_f1),
+        "ended": _rounded(bodies.ended),
+        "same_length": _rounded(bodies.same_length),
+        "median_lines": bodies.median_lines,
+        "median_expected_lines": bodies.median_expected_lines,
+    }
+
+
+def _rounded(interval: Interval | None) -> float | None:
+    return None if interval is None else round(interval.mean, 4)
 
 
 def _numbers(interval: Interval) -> list[float]:
