@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import tree_sitter
 
-from lsp_server.syntax import definitions, enclosing, grammars, places
+from lsp_server.syntax import definitions, enclosing, grammars, places, trials
 from lsp_server.syntax.embedded import Embedded, embedded_in
 from lsp_server.syntax.languages import Language
 from lsp_server.syntax.matches import Match
@@ -33,6 +33,8 @@ _MOST_MATCHES = 20_000
 _PATIENCE = 2.0
 """Seconds of processor time after which parsing is given up. Only text made to be hard takes so
 long; ordinary text of the greatest size takes 0.3 s."""
+_TRIAL_PATIENCE = 0.02
+"""The same for a text that is only tried, in seconds."""
 _ABSURD_LENGTH = 500
 _ABSURD = re.compile(rf"(?:[(\[{{] ?){{{_ABSURD_LENGTH}}}")
 """More brackets opened in a row than any program needs; queries over them take minutes."""
@@ -90,6 +92,19 @@ class SyntaxTree:
         if tree and tree.has_error and sum(map(len, lines)) <= FRESH_SIZE:
             return _parsed(self.language, change.source)
         return tree
+
+    def errors_with(self, position: Position, text: str) -> int | None:
+        """Count the errors that there would be with `text` at a place; "" counts those there are.
+
+        None if that takes too long to find out. Errors inside of errors are not counted.
+        """
+        if not text:
+            return trials.errors_in(self._tree)
+        inserted = trials.insert(self._source, position, text)
+        tree = _parsed(
+            self.language, inserted.source, inserted.edited(self._tree), patience=_TRIAL_PATIENCE
+        )
+        return None if tree is None else trials.errors_in(tree._tree)
 
     def outline(self) -> Outline:
         """Return what the document defines and imports."""
@@ -176,23 +191,30 @@ class SyntaxTree:
 
 
 def _parsed(
-    language: Language, source: Source, old: tree_sitter.Tree | None = None
+    language: Language,
+    source: Source,
+    old: tree_sitter.Tree | None = None,
+    *,
+    patience: float = _PATIENCE,
 ) -> SyntaxTree | None:
     grammar = grammars.grammar(language.name)
     if grammar is None:
         return None
     pieces = Pieces(source.read, ascii_only=language.ascii_scanner)
-    tree = _tree(grammar, pieces, old)
+    tree = _tree(grammar, pieces, old, patience)
     pieces.release()
     return None if tree is None else SyntaxTree(language, source, tree)
 
 
 def _tree(
-    grammar: tree_sitter.Language, pieces: Pieces, old: tree_sitter.Tree | None
+    grammar: tree_sitter.Language,
+    pieces: Pieces,
+    old: tree_sitter.Tree | None,
+    patience: float,
 ) -> tree_sitter.Tree | None:
     """Parse; None if it takes too long."""
     parser = tree_sitter.Parser(grammar)
-    deadline = time.thread_time() + _PATIENCE
+    deadline = time.thread_time() + patience
 
     def is_hopeless(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - called by the parser
         return time.thread_time() > deadline

@@ -1,0 +1,134 @@
+"""Lines that stand beside the cursor already, and answers that go round in circles."""
+
+import re
+from collections.abc import Sequence
+
+from lsp_server.postprocess.lexing import open_brackets
+from lsp_server.postprocess.place import Ended, Place, has_words
+from lsp_server.text import split_lines, strip_ending
+from lsp_server.types import RejectionReason
+
+_IMPORT = re.compile(r"\s*(?:import|from|use|using|#include|require|require_once)\b\s*\S.*\S")
+"""A line that says what a file needs; nobody says it twice."""
+
+_NEAR = 2
+"""Lines with words below the cursor that a suggestion of one line must not be equal to, besides
+the next one; only long ones count."""
+
+_LONG = 12
+"""Letters and digits of a line that is hardly the same twice within a few lines."""
+
+_ROUNDS = 3
+"""Times in a row that a suggestion may say the same lines before it is cut."""
+
+_MOST_LINES = 4
+"""Longest group of lines that is looked for again right behind itself."""
+
+_TOKEN = re.compile(r"\w+|\s+|([^\w\s])\1*")
+
+_REPEATED_TOKENS = 12
+"""Tokens at the end of a cut answer that say the same again and again, if it goes in circles."""
+
+_CERTAIN = 30
+"""The same for an answer that came to an end by itself; tables of numbers may do that."""
+
+
+def drop_repeated_next_line(text: str, place: Place) -> str | RejectionReason:
+    """Show nothing that would make the current line equal to one just below."""
+    if place.rest_of_line.strip():
+        return text
+    line = _first_line(text, place)
+    below = [one.strip() for one in place.next_lines if one.strip()]
+    if has_words(line) and below and _is_same(line, below[0], text, place):
+        return RejectionReason.REPEATS_NEXT_LINE
+    near = [one for one in below[1:] if has_words(one)][:_NEAR]
+    if sum(map(str.isalnum, line)) >= _LONG and line in near:
+        return RejectionReason.REPEATS_NEXT_LINE
+    return text
+
+
+def _first_line(text: str, place: Place) -> str:
+    return (place.typed + strip_ending(split_lines(text)[0])).strip()
+
+
+def _is_same(line: str, other: str, text: str, place: Place) -> bool:
+    if line == other:
+        return True
+    # What is cut off in the middle of the same line would have become it.
+    cut = place.ended is not Ended.ITSELF and len(split_lines(text)) == 1
+    return cut and len(line) > len(other) // 2 and other.startswith(line)
+
+
+def cut_where_document_goes_on(text: str, place: Place) -> str | RejectionReason:
+    """End a suggestion of several lines where they begin to repeat those below the cursor."""
+    lines = split_lines(text)
+    below = [line.rstrip() for line in place.next_lines if line.strip()]
+    if len(lines) < 2 or not below or place.rest_of_line.strip():
+        return text
+    stripped = [line.rstrip() for line in lines]
+    for index in range(1, len(lines)):
+        behind = [line for line in stripped[index:] if line]
+        if behind and _goes_on(behind, below) and _is_whole("".join(lines[:index]), behind, place):
+            return strip_ending("".join(lines[:index]))
+    return text
+
+
+def _goes_on(behind: Sequence[str], below: Sequence[str]) -> bool:
+    """Tell whether `behind` begins as `below` does, or is its beginning."""
+    if has_words(below[0]):
+        return behind[0] == below[0]
+    # A lone bracket says little: all that is left has to be the same.
+    return len(behind) <= len(below) and list(behind) == list(below[: len(behind)])
+
+
+def _is_whole(kept: str, behind: Sequence[str], place: Place) -> bool:
+    """Tell whether what is kept needs none of the brackets that are taken off."""
+    if has_words(behind[0]):
+        return True
+    return not open_brackets(place.typed + kept, place.language)
+
+
+def drop_repeated_lines_above(text: str, place: Place) -> str | RejectionReason:
+    """Show nothing that says again what stands just above the cursor."""
+    line = _first_line(text, place)
+    if place.rest_of_line.strip() or not has_words(line):
+        return text
+    if place.is_code and _IMPORT.fullmatch(line) and line in map(str.strip, place.lines_above):
+        return RejectionReason.REPEATS_LINES_ABOVE
+    above = [one.strip() for one in place.lines_above if one.strip()]
+    if not above or not _is_same(line, above[-1], text, place):
+        return text
+    return RejectionReason.REPEATS_LINES_ABOVE
+
+
+def cut_repeated_lines(text: str, _place: Place) -> str | RejectionReason:
+    """End a suggestion of several lines where it says the same lines over and over."""
+    lines = split_lines(text)
+    said = [line.strip() for line in lines]
+    for start in range(len(lines)):
+        for size in range(1, min(_MOST_LINES, (len(lines) - start) // _ROUNDS) + 1):
+            group = said[start : start + size]
+            if any(map(has_words, group)) and said[start : start + size * _ROUNDS] == (
+                group * _ROUNDS
+            ):
+                return strip_ending("".join(lines[: start + size]))
+    return text
+
+
+def drop_circles(text: str, place: Place) -> str | RejectionReason:
+    """Show nothing of an answer whose end says the same words again and again."""
+    tokens = [match.group() for match in _TOKEN.finditer(text)]
+    needed = _CERTAIN if place.ended is Ended.ITSELF else _REPEATED_TOKENS
+    for period in range(1, len(tokens) // 3 + 1):
+        repeated = _repeated_at_end(tokens, period)
+        if repeated + period >= max(needed, 3 * period) and "".join(tokens[-period:]).strip():
+            return RejectionReason.REPEATS_ITSELF
+    return text
+
+
+def _repeated_at_end(tokens: Sequence[str], period: int) -> int:
+    """Return how many tokens at the end equal the one `period` places before them."""
+    count = 0
+    while count + period < len(tokens) and tokens[-1 - count] == tokens[-1 - count - period]:
+        count += 1
+    return count
