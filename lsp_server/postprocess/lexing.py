@@ -16,6 +16,7 @@ CLOSERS = frozenset(OPENER_OF)
 QUOTES = frozenset("\"'`")
 
 _STRING = re.compile(r"""(["'`])(?:\\.|(?!\1).)*\1""")
+_BRACKET = re.compile(r"[()\[\]{}]")
 _LETTER = r"'(?:\\.|[^'\\\n])'"
 
 
@@ -57,9 +58,8 @@ def without_strings(text: str) -> str:
 
 def brackets(text: str, language: Language) -> Iterator[tuple[int, str]]:
     """Yield the brackets of the code in `text`, with their places."""
-    for index, character in enumerate(code_of(text, language)):
-        if character in CLOSER_OF or character in OPENER_OF:
-            yield index, character
+    for match in _BRACKET.finditer(code_of(text, language)):
+        yield match.start(), match.group()
 
 
 def open_brackets(text: str, language: Language) -> list[str]:
