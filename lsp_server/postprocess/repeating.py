@@ -4,19 +4,15 @@ import re
 from collections.abc import Sequence
 
 from lsp_server.postprocess.lexing import open_brackets
-from lsp_server.postprocess.place import Ended, Place, has_words
+from lsp_server.postprocess.place import Ended, Place, has_words, indentation_of
 from lsp_server.text import split_lines, strip_ending
 from lsp_server.types import RejectionReason
 
 _IMPORT = re.compile(r"\s*(?:import|from|use|using|#include|require|require_once)\b\s*\S.*\S")
 """A line that says what a file needs; nobody says it twice."""
 
-_NEAR = 2
-"""Lines with words below the cursor that a suggestion of one line must not be equal to, besides
-the next one; only long ones count."""
-
 _LONG = 12
-"""Letters and digits of a line that is hardly the same twice within a few lines."""
+"""Letters and digits of a line that is hardly twice in the same block."""
 
 _ROUNDS = 3
 """Times in a row that a suggestion may say the same lines before it is cut."""
@@ -34,24 +30,40 @@ _CERTAIN = 30
 
 
 def drop_repeated_next_line(text: str, place: Place) -> str | RejectionReason:
-    """Show nothing that would make the current line equal to one just below."""
+    """Show nothing that would make the current line equal to the one below, or the one after it.
+
+    Not where the current line stands deeper: ``return False`` may end a block and, behind it, the
+    block around it.
+    """
     if place.rest_of_line.strip():
         return text
     line = _first_line(text, place)
-    below = [one.strip() for one in place.next_lines if one.strip()]
-    if has_words(line) and below and _is_same(line, below[0], text, place):
+    below = [one for one in place.next_lines if one.strip()][:2]
+    if not has_words(line) or not below:
+        return text
+    if _is_same(line, below[0], text, place) and _depth(line) <= _depth(below[0]):
         return RejectionReason.REPEATS_NEXT_LINE
-    near = [one for one in below[1:] if has_words(one)][:_NEAR]
-    if sum(map(str.isalnum, line)) >= _LONG and line in near:
+    if len(below) > 1 and _is_in_same_block(line, below):
         return RejectionReason.REPEATS_NEXT_LINE
     return text
 
 
+def _is_in_same_block(line: str, below: Sequence[str]) -> bool:
+    """Tell whether `line` is the second one below and nothing between them ends their block."""
+    is_long = sum(map(str.isalnum, line)) >= _LONG and not line.endswith(("(", "[", "{"))
+    return is_long and line == below[1].rstrip() and _depth(below[0]) >= _depth(line)
+
+
 def _first_line(text: str, place: Place) -> str:
-    return (place.typed + strip_ending(split_lines(text)[0])).strip()
+    return (place.typed + strip_ending(split_lines(text)[0])).rstrip()
+
+
+def _depth(line: str) -> int:
+    return len(indentation_of(line).expandtabs(4))
 
 
 def _is_same(line: str, other: str, text: str, place: Place) -> bool:
+    line, other = line.strip(), other.strip()
     if line == other:
         return True
     # What is cut off in the middle of the same line would have become it.
@@ -93,12 +105,12 @@ def drop_repeated_lines_above(text: str, place: Place) -> str | RejectionReason:
     line = _first_line(text, place)
     if place.rest_of_line.strip() or not has_words(line):
         return text
-    if place.is_code and _IMPORT.fullmatch(line) and line in map(str.strip, place.lines_above):
+    if place.is_code and _IMPORT.fullmatch(line) and line in place.lines_above:
         return RejectionReason.REPEATS_LINES_ABOVE
-    above = [one.strip() for one in place.lines_above if one.strip()]
-    if not above or not _is_same(line, above[-1], text, place):
-        return text
-    return RejectionReason.REPEATS_LINES_ABOVE
+    above = place.line_above()
+    if _depth(line) >= _depth(above) and _is_same(line, above, text, place):
+        return RejectionReason.REPEATS_LINES_ABOVE
+    return text
 
 
 def cut_repeated_lines(text: str, _place: Place) -> str | RejectionReason:
