@@ -14,11 +14,13 @@ from lsp_server.postprocess.marks import (
     cut_at_control_mark,
     drop_empty,
     drop_secrets,
+    drop_too_little,
     end_like_document,
 )
 from lsp_server.postprocess.parsing import drop_errors
 from lsp_server.postprocess.place import Filter, Place
 from lsp_server.postprocess.repeating import (
+    cut_next_line_at_end,
     cut_repeated_lines,
     cut_where_document_goes_on,
     drop_circles,
@@ -37,6 +39,7 @@ FILTERS: tuple[Filter, ...] = (
     end_at_whole,
     cut_overlap_with_rest,
     drop_repeated_next_line,
+    cut_next_line_at_end,
     drop_repeated_lines_above,
     cut_where_document_goes_on,
     cut_repeated_lines,
@@ -48,6 +51,7 @@ FILTERS: tuple[Filter, ...] = (
     cut_at_unopened,
     drop_errors,
     drop_empty,
+    drop_too_little,
     drop_secrets,
 )
 

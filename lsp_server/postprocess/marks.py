@@ -56,6 +56,15 @@ def drop_empty(text: str, _place: Place) -> str | RejectionReason:
     return text if text.strip() else RejectionReason.EMPTY
 
 
+def drop_too_little(text: str, place: Place) -> str | RejectionReason:
+    """Show no lone mark behind code, such as ``)``: one key types it as well, or the editor did.
+
+    At the begin of a line it may end a block, and brings the right indentation with it.
+    """
+    is_mark = len(text.strip()) == 1 and not text.strip().isalnum()
+    return RejectionReason.TOO_LITTLE if is_mark and not place.is_at_line_start else text
+
+
 def drop_secrets(text: str, place: Place) -> str | RejectionReason:
     """Show nothing that looks like a password or key."""
     return RejectionReason.CREDENTIALS if place.reveals(text) else text

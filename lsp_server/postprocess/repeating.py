@@ -14,6 +14,9 @@ _IMPORT = re.compile(r"\s*(?:import|from|use|using|#include|require|require_once
 _LONG = 12
 """Letters and digits of a line that is hardly twice in the same block."""
 
+_ENDS = frozenset({"}", "};", "},", ")", ");", "),", "]", "];", "],", "})", "});", "fi", "od"})
+"""Lines that end a block or a list."""
+
 _ROUNDS = 3
 """Times in a row that a suggestion may say the same lines before it is cut."""
 
@@ -39,13 +42,26 @@ def drop_repeated_next_line(text: str, place: Place) -> str | RejectionReason:
         return text
     line = _first_line(text, place)
     below = [one for one in place.next_lines if one.strip()][:2]
-    if not has_words(line) or not below:
+    if not below:
         return text
+    if not has_words(line):
+        # Nested blocks end at different depths.
+        twice = line.strip() in _ENDS and line == below[0].rstrip()
+        return RejectionReason.REPEATS_NEXT_LINE if twice else text
     if _is_same(line, below[0], text, place) and _depth(line) <= _depth(below[0]):
         return RejectionReason.REPEATS_NEXT_LINE
     if len(below) > 1 and _is_in_same_block(line, below):
         return RejectionReason.REPEATS_NEXT_LINE
     return text
+
+
+def cut_next_line_at_end(text: str, place: Place) -> str | RejectionReason:
+    """Take off the line below where it is said behind the end of a block, as in ``} return x``."""
+    below = place.line_below().strip()
+    if len(below) < _LONG or place.rest_of_line.strip() or not text.endswith(below):
+        return text
+    kept = text.removesuffix(below).rstrip()
+    return kept if kept.endswith(("}", ")", ";")) else text
 
 
 def _is_in_same_block(line: str, below: Sequence[str]) -> bool:

@@ -31,6 +31,8 @@ def _without_overlap(last: str, rest: str, typed: str) -> str:
         return last[:end]
     if len(rest) > 1 and rest in last:
         return last[: last.index(rest)]
+    if len(rest) == 1 and rest in "{;,:" and last.rstrip().endswith(rest):
+        return last.rstrip()[:-1]
     for length in range(min(len(rest), len(last)), 1, -1):
         if last.endswith(rest[:length]):
             return last[:-length]
