@@ -46,6 +46,7 @@ from lsp_server.types import (
     CompletionRequest,
     ContextUse,
     Document,
+    Generation,
     Outcome,
     Position,
     Prompt,
@@ -303,8 +304,8 @@ class Pipeline:
         # Where the beginning stands on the screen already, the rest of it stays there.
         over = await computation.wait(0.0 if computation.shown else max(0.0, left))
         while not over:
-            part = part_of(request, asked, computation.came(place))
-            if part is not None:
+            came = "" if computation.is_whole else computation.came(place)
+            if (part := part_of(request, asked, came)) is not None:
                 computation.shown = request
                 return part
             over = await computation.wait()
@@ -407,13 +408,18 @@ class Pipeline:
         context_ms: float = 0.0,
     ) -> Outcome:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
-        generating = self._engine.complete(
-            prompt,
-            StopRules(self.settings.completion.max_tokens),
-            line_has_text=bool(typed.strip()),
-            on_text=tell,
-        )
-        generation, check = await asyncio.gather(generating, self._checks.check(asked))
+
+        async def generate() -> Generation:
+            made = await self._engine.complete(
+                prompt,
+                StopRules(self.settings.completion.max_tokens),
+                line_has_text=bool(typed.strip()),
+                on_text=tell,
+            )
+            tell("")
+            return made
+
+        generation, check = await asyncio.gather(generate(), self._checks.check(asked))
         if generation.is_short:
             self._cold.add(asked.document.uri)
         surface = assembled.context.surface
