@@ -46,20 +46,28 @@ class Check:
     kind: PlaceKind
     language: Language
     """Of the place."""
+    before: int
+    """Parse errors that there are without a suggestion."""
     known: dict[str, int] = field(default_factory=dict)
     """Errors of the texts that were tried."""
+
+    @classmethod
+    def of(cls, tree: SyntaxTree, position: Position) -> "Check":
+        """Look at a place, which takes parts of a millisecond."""
+        kind, language = tree.place_at(position), tree.language_at(position)
+        return cls(tree, position, kind, language, tree.errors)
 
     def errors(self, text: str) -> int:
         """Return how many parse errors more there would be with `text` at the place.
 
         An unfinished end is finished in the ways that may follow; the best one counts.
         """
-        before, fewest = self._count(""), MOST_ERRORS
+        fewest = MOST_ERRORS
         for ending in self._endings(text):
             fewest = min(fewest, self._count(text + ending))
-            if fewest <= before:
+            if fewest <= self.before:
                 return 0
-        return fewest - before
+        return fewest - self.before
 
     def _endings(self, text: str) -> Iterator[str]:
         yield ""
@@ -89,9 +97,4 @@ class Checks:
         tree = await self._trees.tree(asked.document)
         if tree is None:
             return None
-        position = asked.position
-
-        def look() -> Check:
-            return Check(tree, position, tree.place_at(position), tree.language_at(position))
-
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(Check.of, tree, asked.position)

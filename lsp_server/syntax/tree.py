@@ -74,6 +74,11 @@ class SyntaxTree:
         return self._tree.root_node.has_error
 
     @property
+    def errors(self) -> int:
+        """How many places do not follow the grammar; errors inside of errors are not counted."""
+        return trials.errors_in(self._tree)
+
+    @property
     def expression(self) -> str:
         """The tree as an S-expression."""
         return str(self._tree.root_node)
@@ -98,12 +103,10 @@ class SyntaxTree:
         return tree
 
     def errors_with(self, position: Position, text: str) -> int | None:
-        """Count the errors that there would be with `text` at a place; "" counts those there are.
+        """Count the errors that there would be with `text` at a place, as `errors` does.
 
-        None if that takes too long to find out. Errors inside of errors are not counted.
+        None if that takes too long to find out.
         """
-        if not text:
-            return trials.errors_in(self._tree)
         inserted = trials.insert(self._source, position, text)
         tree = _parsed(
             self.language,
@@ -111,7 +114,7 @@ class SyntaxTree:
             inserted.edited(self._tree),
             is_hopeless=_after_steps(_TRIAL_STEPS),
         )
-        return None if tree is None else trials.errors_in(tree._tree)
+        return None if tree is None else tree.errors
 
     def outline(self) -> Outline:
         """Return what the document defines and imports."""

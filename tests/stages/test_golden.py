@@ -47,7 +47,7 @@ def run(language: str, case: dict[str, Any]) -> str:
     known = language_for(language)
     tree = parse(known, document.lines) if known else None
     assert tree is not None
-    check = Check(tree, cursor, tree.place_at(cursor), tree.language_at(cursor))
+    check = Check.of(tree, cursor)
     named = case.get("surface")
     surface = Surface(named) if named else surface_of(after.split("\n")[0])
     place = place_of(asked, surface, check, Ended(case.get("ended", "itself")))
