@@ -45,6 +45,7 @@ class Computation:
     ) -> None:
         """Begin at once; `compute` is given what to call with each piece of text that comes.
 
+        An empty piece says that the text is whole, and only has to be looked over.
         `text` is what the suggestion begins with in any case. `ahead_from` says that the user is
         on the way to `place`, and how much of the text left of it was there at the beginning.
         """
@@ -54,6 +55,8 @@ class Computation:
         """On the clock of `time.perf_counter`."""
         self.shown: CompletionRequest | None = None
         """The latest request that was answered with a beginning of the suggestion."""
+        self.is_whole = False
+        """Whether all of the text has come."""
         self._depends = depends
         self._text = text
         self._typed = ""
@@ -160,6 +163,7 @@ class Computation:
         return True
 
     def _take(self, piece: str) -> None:
+        self.is_whole = self.is_whole or not piece
         self._text += piece
         if self._news is not None and not self._news.done():
             self._news.set_result(None)

@@ -6,13 +6,20 @@ engines, caches or LSP.
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
+from lsp_server.completion.checks import Check
 from lsp_server.context.window import surface_of
-from lsp_server.postprocess.filters import Place, postprocess
+from lsp_server.postprocess.filters import postprocess
+from lsp_server.postprocess.place import PLAIN, Ended, Place, indentation_of, no_errors
+from lsp_server.syntax.languages import Language, comment_of, language_for
+from lsp_server.syntax.places import PlaceKind
 from lsp_server.types import (
     Completion,
     CompletionRequest,
+    Document,
     Generation,
     Outcome,
     Position,
@@ -22,8 +29,12 @@ from lsp_server.types import (
     Surface,
 )
 
-_PLACE_LINES = 5
-"""Lines below the cursor that the filters see."""
+_LINES_BELOW = 12
+_LINES_ABOVE = 40
+"""Lines around the cursor that the filters see."""
+
+_LIMITS = frozenset({StopReason.TOKENS, StopReason.TIME, StopReason.CONTEXT_FULL})
+"""What ends an answer in the middle of a word."""
 
 _WHOLE_WORDS = re.compile(r".*\W", re.DOTALL)
 
@@ -47,10 +58,17 @@ def outcome_of(
     surface: Surface,
     generation: Generation,
     context_ms: float,
+    check: Check | None = None,
 ) -> Outcome:
-    """Return what a generation leads to; `asked` is `request` with its selected item inserted."""
+    """Return what a generation leads to; `asked` is `request` with its selected item inserted.
+
+    `check` is what the document's tree says about the place; parsing takes part of a millisecond,
+    so this is for a thread.
+    """
     started = time.perf_counter()
-    text = _refusal(generation) or postprocess(generation.text, place_of(asked, surface))
+    ended = Ended.LIMIT if generation.stop in _LIMITS else Ended.ITSELF
+    place = place_of(asked, surface, check, ended)
+    text = _refusal(generation) or postprocess(generation.text, place)
     filters_ms = (time.perf_counter() - started) * 1000.0
     timings = replace(generation.timings, context=context_ms, filters=filters_ms, total=0.0)
     if isinstance(text, RejectionReason):
@@ -71,8 +89,8 @@ def part_of(request: CompletionRequest, asked: CompletionRequest, came: str) -> 
         return None
     row, column = asked.position.line, asked.position.column
     surface = surface_of(asked.document.line(row)[column:])
-    place = place_of(asked, surface)
-    following = next((line for line in map(str.strip, place.next_lines) if line), "")
+    place = place_of(asked, surface, ended=Ended.NOT_YET)
+    following = place.line_below().strip()
     if following.startswith((place.typed + words[0]).strip()):
         return None
     text = postprocess(words[0], place)
@@ -82,17 +100,51 @@ def part_of(request: CompletionRequest, asked: CompletionRequest, came: str) -> 
     return Completion(*inserted(request, text), surface, generation, is_part=True)
 
 
-def place_of(asked: CompletionRequest, surface: Surface) -> Place:
+def place_of(
+    asked: CompletionRequest,
+    surface: Surface,
+    check: Check | None = None,
+    ended: Ended = Ended.ITSELF,
+) -> Place:
     """Return where a suggestion would stand, for the filters."""
-    row, column = asked.position.line, asked.position.column
-    line = asked.document.line(row)
-    below = asked.document.lines[row + 1 : row + 1 + _PLACE_LINES]
+    document, row, column = asked.document, asked.position.line, asked.position.column
+    line = document.line(row)
+    above = _stripped(document.lines[max(0, row - _LINES_ABOVE) : row])
+    below = _stripped(document.lines[row + 1 : row + 1 + _LINES_BELOW])
     return Place(
         typed=line[:column],
         rest_of_line=line[column:],
-        next_lines=tuple(line.rstrip("\r\n") for line in below),
+        next_lines=below,
         surface=surface,
+        lines_above=above,
+        indent=indent_of((*above, line, *below)),
+        language=check.language if check else _language_of(document),
+        kind=check.kind if check else PlaceKind.CODE,
+        ended=ended,
+        errors=check.errors if check else no_errors,
     )
+
+
+def _stripped(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(line.rstrip("\r\n") for line in lines)
+
+
+def _language_of(document: Document) -> Language:
+    language = language_for(document.language, document.path)
+    if language is not None:
+        return language
+    begin, end = (mark.strip() for mark in comment_of(document.language, document.path))
+    return replace(PLAIN, line_comment="" if end else begin)
+
+
+def indent_of(lines: Sequence[str]) -> str:
+    """Return one level of the indentation that `lines` show; empty if none, or tabs and spaces."""
+    begins = [indentation_of(line) for line in lines if line.strip()]
+    tabs = any("\t" in begin for begin in begins)
+    if tabs or not any(begins):
+        return "\t" if tabs and all(begin == "\t" * len(begin) for begin in begins) else ""
+    steps = [len(after) - len(before) for before, after in pairwise(begins)]
+    return " " * min((step for step in steps if step > 1), default=0)
 
 
 def inserted(request: CompletionRequest, text: str) -> tuple[str, Position, Position]:

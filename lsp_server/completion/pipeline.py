@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
+from lsp_server.completion.checks import Checks
 from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.fates import Fates
@@ -30,6 +31,7 @@ from lsp_server.completion.outcomes import (
 from lsp_server.completion.pauses import Pauses
 from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
+from lsp_server.completion.trees import Trees
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Ahead, Settings
 from lsp_server.context.short import lines_to_count, shortened
@@ -37,7 +39,7 @@ from lsp_server.context.window import build_context
 from lsp_server.errors import EngineBusy, EngineError
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
-from lsp_server.postprocess.filters import postprocess
+from lsp_server.postprocess.filters import KEPT_FILTERS, postprocess
 from lsp_server.prompt.build import build_prompt as lay_out
 from lsp_server.prompt.build import is_healed
 from lsp_server.prompt.formats import FimFormat
@@ -47,6 +49,7 @@ from lsp_server.types import (
     CompletionRequest,
     ContextUse,
     Document,
+    Generation,
     Outcome,
     Position,
     Prompt,
@@ -140,6 +143,8 @@ class Pipeline:
         self._cold: set[str] = set()
         self._foreseen: dict[str, CachePlace] = {}
         self._contexts = contexts or Workspace()
+        trees = self._contexts.trees if isinstance(self._contexts, Workspace) else Trees()
+        self._checks = Checks(trees)
         self.counter = TokenCounter(engine)
         """Counts tokens as the model does."""
         self._last: OrderedDict[str, Outcome] = OrderedDict()
@@ -338,8 +343,8 @@ class Pipeline:
         # Where the beginning stands on the screen already, the rest of it stays there.
         over = await computation.wait(0.0 if computation.shown else max(0.0, left))
         while not over:
-            part = part_of(request, asked, computation.came(place))
-            if part is not None:
+            came = "" if computation.is_whole else computation.came(place)
+            if (part := part_of(request, asked, came)) is not None:
                 computation.shown = request
                 return part
             over = await computation.wait()
@@ -360,7 +365,7 @@ class Pipeline:
         earlier, text = found.value, found.rest
         if found.closed:
             # The bracket that the editor has put there is not suggested again.
-            filtered = postprocess(text, place_of(asked, earlier.surface))
+            filtered = postprocess(text, place_of(asked, earlier.surface), KEPT_FILTERS)
             if isinstance(filtered, RejectionReason):
                 return None
             text = filtered
@@ -443,16 +448,24 @@ class Pipeline:
         context_ms: float = 0.0,
     ) -> Outcome:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
-        generation = await self._engine.complete(
-            prompt,
-            StopRules(self.settings.completion.max_tokens),
-            line_has_text=bool(typed.strip()),
-            on_text=tell,
-        )
+
+        async def generate() -> Generation:
+            made = await self._engine.complete(
+                prompt,
+                StopRules(self.settings.completion.max_tokens),
+                line_has_text=bool(typed.strip()),
+                on_text=tell,
+            )
+            tell("")
+            return made
+
+        generation, check = await asyncio.gather(generate(), self._checks.check(asked))
         if generation.is_short:
             self._cold.add(asked.document.uri)
         surface = assembled.context.surface
-        outcome = outcome_of(request, asked, surface, generation, context_ms)
+        outcome = await asyncio.to_thread(
+            outcome_of, request, asked, surface, generation, context_ms, check
+        )
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
 
     async def _prompt(self, assembled: Assembled) -> Prompt:

@@ -104,7 +104,8 @@ class Workspace:
 
     def __init__(self, repositories: Repositories | None = None) -> None:
         self._repositories = repositories
-        self._trees = Trees()
+        self.trees = Trees()
+        """The trees of open documents."""
         self._history = History()
         self._open: OrderedDict[str, Document] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
@@ -132,7 +133,7 @@ class Workspace:
         self._windows.pop(uri, None)
         self._choices.pop(uri, None)
         self._nothing_known.pop(uri, None)
-        self._trees.forget(uri)
+        self.trees.forget(uri)
         self._history.closed(uri)
 
     def state(self, document: Document) -> object:
@@ -231,7 +232,7 @@ class Workspace:
         window = place_window(request, options, counts.__getitem__, previous, skeleton_tokens=room)
         if not window.wants_skeleton:
             return window
-        outline = await self._trees.outline(document)
+        outline = await self.trees.outline(document)
         comment = comment_of(document.language, document.path)
         counts = await count(skeleton_texts(window, outline, comment))
         skeleton, tokens = skeleton_of(window, outline, comment, room, counts.__getitem__)
@@ -246,7 +247,7 @@ class Workspace:
             self._choices.pop(gone, None)
 
     async def _place(self, document: Document, position: Position) -> tuple[Place, str]:
-        tree = await self._trees.tree(document)
+        tree = await self.trees.tree(document)
         if tree is None:
             return Place(document, position), "code"
 
@@ -330,7 +331,7 @@ class Workspace:
             if other.folder == document.folder and other.path and other.uri != document.uri
         ]
         files = {
-            other.path: OpenFile(other.lines, await self._trees.outline(other)) for other in others
+            other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
         overlay = Overlay(base, files, document.path)
         state = (base.generation, tuple(sorted(files)), document.path)

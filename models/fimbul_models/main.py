@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from tqdm import tqdm
 
 from fimbul_models.corpus.pinning import repin
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import ablation, coverage, report, tables
+from fimbul_models.evaluation import ablation, coverage, filtering, report, tables
+from fimbul_models.evaluation.caching import caching_worker_command
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
 from fimbul_models.evaluation.items import (
@@ -72,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands.add_parser("evaluate", help="complete items and judge the answers"))
     _add_coverage(
         commands.add_parser("coverage", help="see whether what items need is shown; asks no model")
+    )
+    _add_filters(
+        commands.add_parser("filters", help="see what the filters make of the model's answers")
     )
     return parser
 
@@ -150,6 +155,17 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_places(parser)
     _add_reach(parser)
     parser.set_defaults(run_command=_evaluate)
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
+    source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
+    _add_choice(parser)
+    parser.add_argument(
+        "--prompts", type=Path, metavar="FILE", help="keep the engine's answers by prompt"
+    )
+    parser.set_defaults(run_command=_filters)
 
 
 def _add_coverage(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +282,21 @@ def _coverage(options: argparse.Namespace) -> int:
     rows = asyncio.run(look())
     print(coverage.as_table(rows))
     print(msgspec.json.encode(coverage.as_values(rows)).decode())
+    return 0
+
+
+def _filters(options: argparse.Namespace) -> int:
+    items = _chosen(options)
+    for run in _named_runs(options):
+        kept = options.prompts
+        command = caching_worker_command(kept) if kept is not None else None
+        filtered = filtering.Filtered(run.settings(), command=command)
+        found = asyncio.run(
+            filtering.filter_items(filtered, tqdm(items, desc=run.name, file=sys.stderr))
+        )
+        for line in filtering.as_lines(found):
+            print(line)
+        print(msgspec.json.encode({"run": run.name, **filtering.as_values(found)}).decode())
     return 0
 
 

@@ -8,7 +8,8 @@ import pytest
 import tomlkit
 
 from lsp_server.context.window import surface_of
-from lsp_server.postprocess.filters import FILTERS, Place, postprocess
+from lsp_server.postprocess.filters import FILTERS, postprocess
+from lsp_server.postprocess.place import Place
 from lsp_server.types import RejectionReason, Surface
 
 GOLDEN = Path(__file__).with_name("filters.toml")
