@@ -207,6 +207,7 @@ class Context:
     path: str = ""
     """File name relative to its workspace folder; empty if it has none."""
     surface: Surface = Surface.LINE
+    """What kind of place it is, whatever may be suggested there."""
     repository: str = ""
     """Name of the workspace folder; empty if there is none."""
     snippets: tuple[Snippet, ...] = ()
@@ -380,6 +381,8 @@ class Completion:
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False
     """Whether it is the beginning of a suggestion whose rest is still being computed."""
+    is_lowered: bool = False
+    """Whether it is but a line where a body could be had by asking for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ import re
 import time
 from dataclasses import replace
 
-from lsp_server.context.window import surface_of
+from lsp_server.completion.surfaces import BODIES, before_closer
 from lsp_server.postprocess.filters import Place, postprocess
 from lsp_server.types import (
+    BodyStop,
     Completion,
     CompletionRequest,
     Generation,
@@ -47,10 +48,13 @@ def outcome_of(
     surface: Surface,
     generation: Generation,
     context_ms: float,
+    body: BodyStop | None = None,
 ) -> Outcome:
     """Return what a generation leads to; `asked` is `request` with its selected item inserted."""
     started = time.perf_counter()
     text = _refusal(generation) or postprocess(generation.text, place_of(asked, surface))
+    if isinstance(text, str):
+        text = before_closer(text, asked.document, asked.position, body)
     filters_ms = (time.perf_counter() - started) * 1000.0
     timings = replace(generation.timings, context=context_ms, filters=filters_ms, total=0.0)
     if isinstance(text, RejectionReason):
@@ -60,26 +64,35 @@ def outcome_of(
     return Completion(*inserted(request, text), surface, generation, timings)
 
 
-def part_of(request: CompletionRequest, asked: CompletionRequest, came: str) -> Completion | None:
+def part_of(
+    request: CompletionRequest, asked: CompletionRequest, came: str, surface: Surface
+) -> Completion | None:
     """Return what can be shown of a suggestion that is still on its way; None if nothing can.
 
     That is whole words, since half a name is mostly none, and nothing that may turn out to repeat
-    the line below.
+    the line below; of a body it is whole lines once there is one.
     """
-    words = _WHOLE_WORDS.match(came)
-    if words is None or not any(map(str.isalnum, words[0])):
+    words = _whole(came, surface)
+    if not any(map(str.isalnum, words)):
         return None
-    row, column = asked.position.line, asked.position.column
-    surface = surface_of(asked.document.line(row)[column:])
     place = place_of(asked, surface)
     following = next((line for line in map(str.strip, place.next_lines) if line), "")
-    if following.startswith((place.typed + words[0]).strip()):
+    if following.startswith((place.typed + words).strip()):
         return None
-    text = postprocess(words[0], place)
+    text = postprocess(words, place)
     if isinstance(text, RejectionReason):
         return None
-    generation = Generation(words[0], StopReason.TIME)
+    generation = Generation(words, StopReason.TIME)
     return Completion(*inserted(request, text), surface, generation, is_part=True)
+
+
+def _whole(came: str, surface: Surface) -> str:
+    """Return as much of what came as can stand there by itself."""
+    lines, newline, _ = came.rpartition("\n")
+    if surface in BODIES and newline and lines.strip():
+        return lines
+    words = _WHOLE_WORDS.match(came)
+    return words[0] if words else ""
 
 
 def place_of(asked: CompletionRequest, surface: Surface) -> Place:
@@ -96,7 +109,11 @@ def place_of(asked: CompletionRequest, surface: Surface) -> Place:
 
 
 def inserted(request: CompletionRequest, text: str) -> tuple[str, Position, Position]:
-    """Return what to insert, and the place that it takes: a selected menu item goes with it."""
+    r"""Return what to insert, and the place that it takes: a selected menu item goes with it.
+
+    Its lines end in ``\n`` whatever those of the document end in: editors keep that apart from the
+    text, and Neovim's client would put a carriage return into it.
+    """
     if (selected := request.selected) is None:
         return text, request.position, request.position
     return selected.text + text, selected.start, selected.end

@@ -51,7 +51,8 @@ def cut_overlap_with_rest(text: str, place: Place) -> str | RejectionReason:
     they often run on through what follows.
     """
     rest = place.rest_of_line.rstrip()
-    if not rest:
+    # A body ended before what closes it.
+    if not rest or place.surface in (Surface.BLOCK, Surface.FUNCTION):
         return text
     lines = split_lines(text)
     head, last = "".join(lines[:-1]), lines[-1]

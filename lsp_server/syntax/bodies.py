@@ -15,7 +15,7 @@ import tree_sitter
 
 from lsp_server.syntax import enclosing
 from lsp_server.syntax.body_rules import RULES, UNKNOWN, BodyRules, matches
-from lsp_server.syntax.languages import Language
+from lsp_server.syntax.languages import LANGUAGES, Language
 from lsp_server.types import Position
 
 Parse = Callable[[Sequence[str]], "tree_sitter.Node | None"]
@@ -30,6 +30,8 @@ HEADER_LINES = 20
 TAB = 4
 """Columns of a tab; only lines of one file are compared, which mostly have either."""
 
+_HOSTS = frozenset({"html", "markdown"})
+"""Languages without bodies that hold code of others."""
 _CLOSING = ")]}"
 _GOES_ON = (":", ",", "->", ".", "&&", "||", "throws ", "extends ", "implements ")
 """What a line begins with that goes on with a header begun above."""
@@ -69,6 +71,8 @@ def width(blanks: str) -> int:
 
 def may_be_body(lines: Sequence[str], position: Position, language: Language | None) -> bool:
     """Tell at a glance whether a place may be an empty body; rather too often than too seldom."""
+    if language is not None and language.name in _HOSTS:
+        return any(_opening(lines, position, one) for one in (None, LANGUAGES["python"]))
     return _opening(lines, position, language) is not None
 
 

@@ -78,7 +78,7 @@ def braces(indentation: int = 0, typed: str = "    ", **more: object) -> BodySto
         ("x\nend)\ny", BodyStop(0, "  ", "end"), "x\nend)", StopReason.CLOSED),
         ("x\nending = 1\n", BodyStop(0, "  ", "end"), "x", StopReason.DEDENTED),
         ("x\nelse\n", BodyStop(0, "  ", "end"), "x", StopReason.DEDENTED),
-        ("if x\n y\n end\nend", BodyStop(0, " ", "end", is_closed=True), None, StopReason.CLOSED),
+        ("if x\n y\n end\nend\n", BodyStop(0, " ", "end", is_closed=True), None, StopReason.CLOSED),
         # What is there below
         (
             "f(a,\n  return done(1)\nx",
