@@ -212,6 +212,7 @@ class Context:
     path: str = ""
     """File name relative to its workspace folder; empty if it has none."""
     surface: Surface = Surface.LINE
+    """What kind of place it is, whatever may be suggested there."""
     repository: str = ""
     """Name of the workspace folder; empty if there is none."""
     snippets: tuple[Snippet, ...] = ()
@@ -248,6 +249,34 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class BodyStop:
+    """Where the answer ends that writes the body of a header."""
+
+    indentation: int
+    """Width of the blanks in front of the header's line, in columns of `tab`."""
+    typed: str = ""
+    """Text left of the cursor in its line: blanks, or the header itself."""
+    closer: str = ""
+    """What closes the body, a bracket or a word; empty where indentation does."""
+    is_closed: bool = False
+    """Whether that is there already."""
+    following: str = ""
+    """The first line below that is not blank, without its ending; empty is none."""
+    top_level: str = ""
+    """Regular expression of what begins a line that belongs to no body; empty is none."""
+    line_comment: str = "#"
+    """Mark that makes the rest of a line a comment; empty if there is none."""
+    block_comment: tuple[str, str] = ("", "")
+    """Marks around a comment that may span lines; empty if there are none."""
+    quotes: str = "\"'"
+    """Characters that open and close a string within one line."""
+    long_quotes: tuple[str, ...] = ()
+    """Marks that open and close a string over several lines."""
+    tab: int = 4
+    """Columns of a tab."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopRules:
     """Where a generation ends, whatever the model would add."""
 
@@ -257,6 +286,10 @@ class StopRules:
     """Lines with something in them, after which generation ends."""
     strings: tuple[str, ...] = ()
     """Texts that end the generation and are not part of it."""
+    milliseconds: float = 0.0
+    """Longest time to generate, the prompt's evaluation not counted; 0 is any."""
+    body: BodyStop | None = None
+    """The body that is to be written; None is the rest of a line."""
 
 
 class StopReason(enum.Enum):
@@ -273,6 +306,21 @@ class StopReason(enum.Enum):
     """Its time was up."""
     NOT_HEALED = "not-healed"
     """No token fits the healed text."""
+    CLOSED = "closed"
+    """The body that was to be written was closed, or something that it had not opened."""
+    DEDENTED = "dedented"
+    """The next line does not belong to the body any more."""
+    TOP_LEVEL = "top-level"
+    """The next line began something that stands at the outermost level only."""
+    FOLLOWING = "following"
+    """The next line was the one that is there already below."""
+    REPETITION = "repetition"
+    """It said the same again and again."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a limit ended it, so that the model would have gone on."""
+        return self in (StopReason.TOKENS, StopReason.LINES, StopReason.TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +390,8 @@ class Completion:
     """Whether it is the beginning of a suggestion whose rest is still being computed."""
     is_ahead: bool = False
     """Whether it was computed before anybody asked for it."""
+    is_lowered: bool = False
+    """Whether it is but a line where a body could be had by asking for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lsp_server.cache.suggestions import Place, unified
-from lsp_server.types import CompletionRequest, Document, Outcome
+from lsp_server.types import CompletionRequest, Document, Outcome, Surface
 
 PATIENCE = 0.2
 """Seconds in which an editor that cancelled a request may ask again. VS Code cancels at a key and
@@ -57,6 +57,10 @@ class Computation:
         """The latest request that was answered with a beginning of the suggestion."""
         self.is_whole = False
         """Whether all of the text has come."""
+        self.surface = Surface.LINE
+        """What is suggested, once that is known."""
+        self.is_limited = False
+        """Whether more could be had by asking for it, as far as is known."""
         self._depends = depends
         self._text = text
         self._typed = ""
@@ -65,7 +69,7 @@ class Computation:
         self._ended: type[Outdated | Strayed] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._news: asyncio.Future[None] | None = None
-        self._task = asyncio.create_task(compute(self._take), name="suggestion")
+        self._task = asyncio.create_task(compute(self.take), name="suggestion")
         # Where nobody waits for it any more, nobody would look at its error.
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
@@ -162,7 +166,8 @@ class Computation:
         self._typed = typed
         return True
 
-    def _take(self, piece: str) -> None:
+    def take(self, piece: str) -> None:
+        """Take in a piece of the text that comes; an empty one says that it is whole."""
         self.is_whole = self.is_whole or not piece
         self._text += piece
         if self._news is not None and not self._news.done():

@@ -11,12 +11,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 from lsp_server.completion.checks import Check
-from lsp_server.context.window import surface_of
+from lsp_server.completion.surfaces import BODIES, before_closer
 from lsp_server.postprocess.filters import postprocess
 from lsp_server.postprocess.place import PLAIN, Ended, Place, indentation_of, no_errors
 from lsp_server.syntax.languages import Language, comment_of, language_for
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.types import (
+    BodyStop,
     Completion,
     CompletionRequest,
     Document,
@@ -59,6 +60,7 @@ def outcome_of(
     generation: Generation,
     context_ms: float,
     check: Check | None = None,
+    body: BodyStop | None = None,
 ) -> Outcome:
     """Return what a generation leads to; `asked` is `request` with its selected item inserted.
 
@@ -69,6 +71,8 @@ def outcome_of(
     ended = Ended.LIMIT if generation.stop in _LIMITS else Ended.ITSELF
     place = place_of(asked, surface, check, ended)
     text = _refusal(generation) or postprocess(generation.text, place)
+    if isinstance(text, str):
+        text = before_closer(text, asked.document, asked.position, body)
     filters_ms = (time.perf_counter() - started) * 1000.0
     timings = replace(generation.timings, context=context_ms, filters=filters_ms, total=0.0)
     if isinstance(text, RejectionReason):
@@ -78,26 +82,35 @@ def outcome_of(
     return Completion(*inserted(request, text), surface, generation, timings)
 
 
-def part_of(request: CompletionRequest, asked: CompletionRequest, came: str) -> Completion | None:
+def part_of(
+    request: CompletionRequest, asked: CompletionRequest, came: str, surface: Surface
+) -> Completion | None:
     """Return what can be shown of a suggestion that is still on its way; None if nothing can.
 
     That is whole words, since half a name is mostly none, and nothing that may turn out to repeat
-    the line below.
+    the line below; of a body it is whole lines once there is one.
     """
-    words = _WHOLE_WORDS.match(came)
-    if words is None or not any(map(str.isalnum, words[0])):
+    words = _whole(came, surface)
+    if not any(map(str.isalnum, words)):
         return None
-    row, column = asked.position.line, asked.position.column
-    surface = surface_of(asked.document.line(row)[column:])
     place = place_of(asked, surface, ended=Ended.NOT_YET)
     following = place.line_below().strip()
-    if following.startswith((place.typed + words[0]).strip()):
+    if following.startswith((place.typed + words).strip()):
         return None
-    text = postprocess(words[0], place)
+    text = postprocess(words, place)
     if isinstance(text, RejectionReason):
         return None
-    generation = Generation(words[0], StopReason.TIME)
+    generation = Generation(words, StopReason.TIME)
     return Completion(*inserted(request, text), surface, generation, is_part=True)
+
+
+def _whole(came: str, surface: Surface) -> str:
+    """Return as much of what came as can stand there by itself."""
+    lines, newline, _ = came.rpartition("\n")
+    if surface in BODIES and newline and lines.strip():
+        return lines
+    words = _WHOLE_WORDS.match(came)
+    return words[0] if words else ""
 
 
 def place_of(
@@ -148,7 +161,11 @@ def indent_of(lines: Sequence[str]) -> str:
 
 
 def inserted(request: CompletionRequest, text: str) -> tuple[str, Position, Position]:
-    """Return what to insert, and the place that it takes: a selected menu item goes with it."""
+    r"""Return what to insert, and the place that it takes: a selected menu item goes with it.
+
+    Its lines end in ``\n`` whatever those of the document end in: editors keep that apart from the
+    text, and Neovim's client would put a carriage return into it.
+    """
     if (selected := request.selected) is None:
         return text, request.position, request.position
     return selected.text + text, selected.start, selected.end

@@ -31,6 +31,7 @@ from lsp_server.completion.outcomes import (
 from lsp_server.completion.pauses import Pauses
 from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
+from lsp_server.completion.surfaces import BODIES, is_limited, permitted, stop_rules
 from lsp_server.completion.trees import Trees
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Ahead, Settings
@@ -56,7 +57,7 @@ from lsp_server.types import (
     Rejection,
     RejectionReason,
     StopReason,
-    StopRules,
+    Surface,
     Timings,
     TriggerKind,
 )
@@ -298,7 +299,7 @@ class Pipeline:
         depends = (self.model.name, self.settings)
         while (kept := self._kept(request, asked, place, depends)) is None:
             running = self._computing.get(request.document.uri)
-            if running is None or not running.follow(place, depends):
+            if running is None or not self._may_join(running, request, place, depends):
                 if self._cannot_heal(request):
                     return Rejection(RejectionReason.INSIDE_WORD)
                 await self._wait_for_burst(request)
@@ -344,7 +345,8 @@ class Pipeline:
         over = await computation.wait(0.0 if computation.shown else max(0.0, left))
         while not over:
             came = "" if computation.is_whole else computation.came(place)
-            if (part := part_of(request, asked, came)) is not None:
+            part = part_of(request, asked, came, computation.surface)
+            if part is not None:
                 computation.shown = request
                 return part
             over = await computation.wait()
@@ -360,7 +362,7 @@ class Pipeline:
         """Return (the rest of) an earlier suggestion, for which nothing has to be evaluated."""
         uri, state = asked.document.uri, self._contexts.state(asked.document)
         found = self.suggestions.find(uri, place, depends=depends, state=state)
-        if found is None:
+        if found is None or is_limited(request, found.value):
             return None
         earlier, text = found.value, found.rest
         if found.closed:
@@ -378,7 +380,15 @@ class Pipeline:
             used=earlier.used,
             is_kept=True,
             is_ahead=earlier.is_ahead,
+            is_lowered=earlier.is_lowered,
         )
+
+    def _may_join(
+        self, running: Computation, request: CompletionRequest, place: CachePlace, depends: object
+    ) -> bool:
+        """Whether a request is answered by what is being computed already."""
+        asks_for_more = running.is_limited and request.trigger_kind is TriggerKind.INVOKED
+        return not asks_for_more and running.follow(place, depends)
 
     def _computation(
         self,
@@ -391,13 +401,13 @@ class Pipeline:
         uri = asked.document.uri
         running = self._computing.get(uri)
         if running is not None:
-            if running.follow(place, depends):
+            if self._may_join(running, request, place, depends):
                 return running
             running.end()
         self._pauses.end()
 
-        async def compute(tell: Callable[[str], None]) -> Outcome:
-            return await self._read(request, asked, tell)
+        async def compute(computation: Computation) -> Outcome:
+            return await self._read(request, asked, computation)
 
         return self._begin(request, place, depends, compute)
 
@@ -406,7 +416,7 @@ class Pipeline:
         request: CompletionRequest,
         place: CachePlace,
         depends: object,
-        compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
+        compute: Callable[[Computation], Coroutine[Any, Any, Outcome]],
         *,
         text: str = "",
         ahead_from: int | None = None,
@@ -414,9 +424,9 @@ class Pipeline:
         """Begin to compute a suggestion, which is kept once it is there."""
         uri = request.document.uri
 
-        async def compute_and_keep(tell: Callable[[str], None]) -> Outcome:
+        async def compute_and_keep(_tell: Callable[[str], None]) -> Outcome:
             state = self._contexts.state(request.document)
-            outcome = await compute(tell)
+            outcome = await compute(begun)
             if isinstance(outcome, Completion):
                 new = outcome.text[len(request.selected.text) if request.selected else 0 :]
                 self.suggestions.keep(uri, place, text + new, outcome, depends=depends, state=state)
@@ -430,13 +440,20 @@ class Pipeline:
         return begun
 
     async def _read(
-        self, request: CompletionRequest, asked: CompletionRequest, tell: Callable[[str], None]
+        self, request: CompletionRequest, asked: CompletionRequest, computation: Computation
     ) -> Outcome:
         started = time.perf_counter()
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
+        surface = self._surface(assembled, asked)
+        if isinstance(surface, RejectionReason):
+            return Rejection(surface, assembled.context.surface.value)
         prompt = await self._prompt(assembled)
         context_ms = _milliseconds(started)
-        return await self._answer(request, asked, assembled, prompt, tell, context_ms)
+        computation.surface = surface
+        return await self._answer(request, asked, assembled, prompt, computation, context_ms)
+
+    def _surface(self, assembled: Assembled, asked: CompletionRequest) -> Surface | RejectionReason:
+        return permitted(assembled.context.surface, asked.trigger_kind, self.settings.completion)
 
     async def _answer(
         self,
@@ -444,29 +461,50 @@ class Pipeline:
         asked: CompletionRequest,
         assembled: Assembled,
         prompt: Prompt,
-        tell: Callable[[str], None],
+        computation: Computation,
         context_ms: float = 0.0,
     ) -> Outcome:
+        surface, kind = computation.surface, asked.trigger_kind
+        is_lowered = surface is not assembled.context.surface
+        automatic = kind is TriggerKind.AUTOMATIC
+        computation.is_limited = automatic and (is_lowered or surface in BODIES)
+        body = assembled.body if surface in BODIES else None
         typed = asked.document.line(asked.position.line)[: asked.position.column]
+        options = self.settings.completion
+        rules = stop_rules(surface, kind, options, body, timed=self._looks_ahead)
 
         async def generate() -> Generation:
             made = await self._engine.complete(
                 prompt,
-                StopRules(self.settings.completion.max_tokens),
-                line_has_text=bool(typed.strip()),
-                on_text=tell,
+                rules,
+                # The rest of a header's line is no line of its body.
+                line_has_text=body is None and bool(typed.strip()),
+                on_text=lambda piece: self._tell(computation, piece),
             )
-            tell("")
+            computation.take("")
             return made
 
         generation, check = await asyncio.gather(generate(), self._checks.check(asked))
         if generation.is_short:
             self._cold.add(asked.document.uri)
-        surface = assembled.context.surface
         outcome = await asyncio.to_thread(
-            outcome_of, request, asked, surface, generation, context_ms, check
+            outcome_of, request, asked, surface, generation, context_ms, check, body
         )
+        if isinstance(outcome, Completion):
+            outcome = replace(outcome, is_lowered=is_lowered)
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
+
+    def _tell(self, computation: Computation, piece: str) -> None:
+        """Take in what comes; of a body that is shown in part, show each line as it comes."""
+        computation.take(piece)
+        shown = computation.shown
+        if shown is None or computation.surface not in BODIES or "\n" not in piece:
+            return
+        asked = with_selection(shown)
+        place = CachePlace.of(asked.document, asked.position)
+        part = part_of(shown, asked, computation.came(place), computation.surface)
+        if part is not None and not computation.is_over:
+            self._longer(shown, part)
 
     async def _prompt(self, assembled: Assembled) -> Prompt:
         assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
@@ -552,10 +590,14 @@ class Pipeline:
         if assembled is None or self._is_computing():
             return
         self._foreseen[uri] = place
+        surface = self._surface(assembled, target)
+        if isinstance(surface, RejectionReason):
+            return
         prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
 
-        async def compute(tell: Callable[[str], None]) -> Outcome:
-            outcome = await self._answer(target, target, assembled, prompt, tell)
+        async def compute(computation: Computation) -> Outcome:
+            computation.surface = surface
+            outcome = await self._answer(target, target, assembled, prompt, computation)
             return replace(outcome, is_ahead=True) if isinstance(outcome, Completion) else outcome
 
         here = CachePlace.of(request.document, request.position)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from lsp_server.completion.surfaces import surface_at
 from lsp_server.completion.trees import Trees
 from lsp_server.config.options import SOURCES as SOURCE_NAMES
 from lsp_server.config.options import ContextOptions, Settings
@@ -31,7 +32,7 @@ from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_te
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
 from lsp_server.syntax.languages import comment_of, language_for
-from lsp_server.types import CompletionRequest, Context, Document, Position
+from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
 _STATES = 64
 """Documents whose windows and choices are kept."""
@@ -60,6 +61,8 @@ class Assembled:
     """What was chosen from other files, at this request or an earlier one."""
     hint: str = ""
     """The comment above the current line; empty if there is none."""
+    body: BodyStop | None = None
+    """Where the body ends that is to be written; None if the place is none for a body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,8 @@ class Workspace:
         selection = await self._selection(request, window, previous, settings, count)
         window, hint = await self._hinted(request, window, options, count)
         self._remember(window)
-        return self._assembled(document, window, selection, hint)
+        assembled = self._assembled(document, window, selection, hint)
+        return await self._on_surface(assembled, request)
 
     async def foresee(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
@@ -173,7 +177,8 @@ class Workspace:
         window = place_window(request, options, counts.__getitem__, previous, skeleton_tokens=room)
         if window.wants_skeleton or window.first != previous.first:
             return None
-        return self._assembled(document, window, chosen.selection, "")
+        assembled = self._assembled(document, window, chosen.selection, "")
+        return await self._on_surface(assembled, request)
 
     async def explain(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
@@ -196,8 +201,9 @@ class Workspace:
             if row.candidate not in known and not set(row.sources) & set(options.sources)
         ]
         selection = replace(selection, judged=(*selection.judged, *off))
+        assembled = self._assembled(document, window, selection, hint)
         return Explanation(
-            self._assembled(document, window, selection, hint),
+            await self._on_surface(assembled, request),
             language=place.language,
             kind=kind,
             enclosing=tuple(definition.name for definition in place.enclosing),
@@ -245,6 +251,13 @@ class Workspace:
         while len(self._windows) > _STATES:
             gone, _ = self._windows.popitem(last=False)
             self._choices.pop(gone, None)
+
+    async def _on_surface(self, assembled: Assembled, request: CompletionRequest) -> Assembled:
+        """Say which kind of place it is, which the tree knows."""
+        if assembled.context.surface is not Surface.LINE:
+            return assembled
+        surface, body = await surface_at(self.trees, request.document, request.position)
+        return replace(assembled, context=replace(assembled.context, surface=surface), body=body)
 
     async def _place(self, document: Document, position: Position) -> tuple[Place, str]:
         tree = await self.trees.tree(document)

@@ -143,6 +143,8 @@ class WorkerClient:
             stop_strings=list(stop.strings),
             short=_wire(prompt.short),
             cold_tokens=prompt.cold_tokens,
+            milliseconds=stop.milliseconds,
+            body=stop.body,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text

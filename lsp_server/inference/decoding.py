@@ -40,6 +40,8 @@ class Decoding:
         self._drafter = drafter
         self._emit = emit
         self._answer = AnswerText(request)
+        self._milliseconds = request.milliseconds
+        self._begun = 0.0
         self._healing = request.healed.encode()
         self._tokens: list[int] = []
         """Prompt and answer so far."""
@@ -74,6 +76,7 @@ class Decoding:
 
     def run(self) -> StopReason:
         """Choose token after token until the answer ends; return why it does."""
+        self._begun = time.perf_counter()
         try:
             while (stop := self._step()) is None:
                 pass
@@ -94,11 +97,17 @@ class Decoding:
         self._healing = self._healing[len(piece) :]
         self.logprobs.append(logprob)
         stop = self._answer.add(piece)
+        if stop is None and self._is_late():
+            stop = self._answer.end(StopReason.TIME)
         if fresh := self._answer.fresh():
             self._emit(fresh)
         if stop is None:
             self._advance(token)
         return stop
+
+    def _is_late(self) -> bool:
+        spent = (time.perf_counter() - self._begun) * 1000.0
+        return bool(self._milliseconds) and spent >= self._milliseconds
 
     def _advance(self, token: int) -> None:
         """Make the logits behind `token` the next ones to choose from."""

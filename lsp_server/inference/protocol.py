@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from lsp_server.types import BodyStop
+
 LENGTH = struct.Struct(">I")
 
 MAX_FRAME = 64 * 1024 * 1024
@@ -83,6 +85,10 @@ class Complete(Request, frozen=True):
     """A smaller prompt for the same place; empty means there is none."""
     cold_tokens: int = 0
     """Tokens still to be evaluated above which `short` is answered; 0 means never."""
+    milliseconds: float = 0.0
+    """Longest time to generate, the prompt's evaluation not counted; 0 is any."""
+    body: BodyStop | None = None
+    """The body that is to be written; None is the rest of a line."""
 
 
 class Learn(Request, frozen=True):

@@ -357,6 +357,8 @@ def _request(healed: str, stop: StopRules, *, line_has_text: bool) -> Complete:
         max_lines=stop.max_lines,
         line_has_text=line_has_text,
         stop_strings=list(stop.strings),
+        milliseconds=stop.milliseconds,
+        body=stop.body,
     )
 
 

@@ -164,12 +164,16 @@ class ScriptedBackend:
         answer = AnswerText(request)
         stop: StopReason | None = None
         tokens = 0
+        spent = 0.0
         for token in [request.healed, *_TOKEN.findall(rule.answer)]:
             if not token:
                 continue
             self._wait(rule.token_ms)
             tokens += 1
+            spent += rule.token_ms
             stop = answer.add(token.encode())
+            if stop is None and 0 < request.milliseconds <= spent:
+                stop = answer.end(StopReason.TIME)
             if fresh := answer.fresh():
                 emit(fresh)
             if stop is not None:

@@ -4,12 +4,21 @@ Knows nothing about engines: bytes in, text and a stop reason out.
 """
 
 import codecs
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
+from lsp_server.inference.bodies import judge, whole_until
 from lsp_server.inference.protocol import Complete
 from lsp_server.types import StopReason
 
 _LINE_ENDS = ("\n", "\r")
+
+_CYCLE = re.compile(r"(?=.{0,24}\w)(.{2,24}?)\1{7,}\Z")
+"""The same few characters at least eight times in a row, at the end of a text."""
+
+CYCLES_LENGTH = 64
+"""Least length of what is said over and over in one line, in code points. Tables of numbers that
+programs really hold are as long at most, as a rule."""
 
 
 class AnswerText:
@@ -21,6 +30,8 @@ class AnswerText:
         self._text = ""
         self._tokens = 0
         self._end: int | None = None
+        self._safe: int | None = None
+        """How much may be handed out; None is all of it."""
         self._handed_out = len(request.healed)
 
     def add(self, piece: bytes) -> StopReason | None:
@@ -29,8 +40,22 @@ class AnswerText:
         self._text += self._decoder.decode(piece)
         stop = self._stop()
         if stop is None and self._tokens >= self._request.max_tokens:
-            return StopReason.TOKENS
-        return stop
+            stop = StopReason.TOKENS
+        return None if stop is None else self.end(stop)
+
+    def end(self, reason: StopReason) -> StopReason:
+        """End the answer for a reason that may lie outside of its text; return that reason.
+
+        A body that was cut off ends behind its last whole statement.
+        """
+        body, begin = self._request.body, len(self._request.healed)
+        if body is not None and reason.is_cut:
+            text = self._text[begin : self._end]
+            # The line that was the last one allowed is a whole one.
+            ending = "\n" if reason is StopReason.LINES else ""
+            self._end = begin + min(len(text), whole_until(text + ending, body))
+        self._safe = None
+        return reason
 
     def room_for(self, pieces: Sequence[bytes]) -> int:
         """Return how many of `pieces` could be added before the answer ends."""
@@ -43,18 +68,23 @@ class AnswerText:
         return len(pieces)
 
     def _stop(self) -> StopReason | None:
-        ends = [
-            (end, reason)
-            for end, reason in (
-                (self._end_of_lines(), StopReason.LINES),
-                (self._begin_of_string(), StopReason.STRING),
-            )
-            if end is not None
-        ]
+        # Where several end it at once, the first one named here is the reason.
+        ends = [(end, reason) for end, reason in self._ends() if end is not None]
         if not ends:
             return None
         self._end, reason = min(ends, key=lambda found: found[0])
         return reason
+
+    def _ends(self) -> Iterator[tuple[int | None, StopReason]]:
+        begin = len(self._request.healed)
+        if self._request.body is not None:
+            found = judge(self._text[begin:], self._request.body)
+            self._safe = begin + found.safe
+            if found.end is not None and found.reason is not None:
+                yield begin + found.end, found.reason
+        yield self._end_of_lines(), StopReason.LINES
+        yield self._begin_of_string(), StopReason.STRING
+        yield self._end_of_cycles(), StopReason.REPETITION
 
     def _end_of_lines(self) -> int | None:
         """Return where the last permitted line ends; lines without text do not count."""
@@ -79,9 +109,16 @@ class AnswerText:
         ]
         return min(found, default=None)
 
+    def _end_of_cycles(self) -> int | None:
+        """Return the end of a text that goes round in circles; nothing is taken off it."""
+        found = _CYCLE.search(self._text, len(self._request.healed))
+        return None if found is None or len(found[0]) < CYCLES_LENGTH else len(self._text)
+
     def fresh(self) -> str:
         """Return the text that was not handed out yet."""
         end = len(self._text) if self._end is None else self._end
+        if self._safe is not None:
+            end = min(end, self._safe)
         text = self._text[self._handed_out : end]
         self._handed_out = max(self._handed_out, end)
         return text

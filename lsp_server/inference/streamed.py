@@ -17,6 +17,7 @@ class StreamedAnswer:
 
     def __init__(self, request: Complete, on_text: OnText | None) -> None:
         self._healed = request.healed
+        self._milliseconds = request.milliseconds
         self._text = AnswerText(request)
         self._on_text = on_text
         self._raw = ""
@@ -44,12 +45,18 @@ class StreamedAnswer:
                 self._stop = StopReason.NOT_HEALED
                 return True
             self._stop = self._text.add(chunk.text.encode())
+            if self._stop is None and self._is_late():
+                self._stop = self._text.end(StopReason.TIME)
             if (fresh := self._text.fresh()) and self._on_text is not None:
                 self._on_text(fresh)
         if self._stop is None and chunk.end is not None:
             whole = self._raw.startswith(self._healed)
-            self._stop = chunk.end if whole else StopReason.NOT_HEALED
+            self._stop = self._text.end(chunk.end) if whole else StopReason.NOT_HEALED
         return self._stop is not None
+
+    def _is_late(self) -> bool:
+        spent = (time.perf_counter() - self._first) * 1000.0
+        return bool(self._milliseconds) and spent >= self._milliseconds
 
     def _is_healed(self) -> bool:
         return self._raw.startswith(self._healed[: len(self._raw)])

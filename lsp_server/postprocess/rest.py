@@ -5,7 +5,7 @@ import re
 from lsp_server.postprocess.lexing import CLOSERS, OPENER_OF, QUOTES, open_quote, without_strings
 from lsp_server.postprocess.place import Place
 from lsp_server.text import split_lines
-from lsp_server.types import RejectionReason
+from lsp_server.types import RejectionReason, Surface
 
 
 def cut_overlap_with_rest(text: str, place: Place) -> str | RejectionReason:
@@ -15,7 +15,8 @@ def cut_overlap_with_rest(text: str, place: Place) -> str | RejectionReason:
     a line they often run on through what follows.
     """
     rest = place.rest_of_line.rstrip()
-    if not rest:
+    # A body ended before what closes it.
+    if not rest or place.surface in (Surface.BLOCK, Surface.FUNCTION):
         return text
     lines = split_lines(text)
     head, last = "".join(lines[:-1]), lines[-1]

@@ -55,7 +55,7 @@ without a name, have none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class BodySpan:
     """Whole lines of a document that are the body of something."""
 
     kind: BodyKind
@@ -68,7 +68,7 @@ class Body:
     has_docstring: bool = False
 
 
-def bodies_in(lines: Sequence[str], found: Sequence[tree_sitter.Node]) -> Iterator[Body]:
+def body_spans_in(lines: Sequence[str], found: Sequence[tree_sitter.Node]) -> Iterator[BodySpan]:
     """Yield the bodies among the nodes that the query has found, if their lines are their own."""
     for node in found:
         owner = node.parent
@@ -83,7 +83,9 @@ def bodies_in(lines: Sequence[str], found: Sequence[tree_sitter.Node]) -> Iterat
         start = span[0] if docstring is None else docstring.end_point[0] + 1
         first, end = _trimmed(lines, start, span[1])
         if first < end:
-            yield Body(kind, first, end, owner.start_point[0], has_docstring=docstring is not None)
+            yield BodySpan(
+                kind, first, end, owner.start_point[0], has_docstring=docstring is not None
+            )
 
 
 def _between_braces(lines: Sequence[str], node: tree_sitter.Node) -> tuple[int, int] | None:

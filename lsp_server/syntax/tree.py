@@ -8,12 +8,13 @@ loop. Knows nothing about LSP or files.
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 
 import tree_sitter
 
-from lsp_server.syntax import definitions, enclosing, grammars, places, trials
-from lsp_server.syntax.bodyspans import Body, bodies_in
+from lsp_server.syntax import bodies, bodyspans, definitions, enclosing, grammars, places, trials
+from lsp_server.syntax.bodies import Body
 from lsp_server.syntax.embedded import Embedded, embedded_in
 from lsp_server.syntax.languages import Language
 from lsp_server.syntax.matches import Match
@@ -79,14 +80,14 @@ class SyntaxTree:
         """How many places do not follow the grammar; errors inside of errors are not counted."""
         return trials.errors_in(self._tree)
 
-    def bodies(self) -> tuple[Body, ...]:
+    def body_spans(self) -> tuple[bodyspans.BodySpan, ...]:
         """Return the bodies of blocks and named functions, from the top."""
         query = grammars.query(self.language.name, "bodies")
         if query is None:
             return ()
         found = tree_sitter.QueryCursor(query).captures(self._tree.root_node).get("body", [])
         ordered = sorted(found, key=lambda node: node.start_byte)
-        return tuple(bodies_in(self._source.lines, ordered))
+        return tuple(bodyspans.body_spans_in(self._source.lines, ordered))
 
     @property
     def expression(self) -> str:
@@ -167,6 +168,23 @@ class SyntaxTree:
             errors = self._near("errors", (max(0, row - places.REACH), 0), (row + 1, 0))
             return places.unfinished_at(self._source, self.language, errors.get("error", ()), point)
         return kind
+
+    def body_at(self, position: Position) -> Body | None:
+        """Return the empty body that a place is in; None if it is in none."""
+        if inner := self._embedded_at(position):
+            stretch, tree = inner
+            body = tree.body_at(stretch.inner(position))
+            return body and replace(body, indentation=body.indentation + stretch.indent)
+        body = bodies.body_at(self.lines, position, self.language, self._root_of)
+        if body is None or self.place_at(position) is not PlaceKind.CODE:
+            return None
+        # How much of a string that is not closed yet a parser takes for one, nobody knows.
+        is_text = self.has_error and bodies.in_long_string(self.lines, position, self.language)
+        return None if is_text else body
+
+    def _root_of(self, lines: Sequence[str]) -> tree_sitter.Node | None:
+        tree = self.updated(lines)
+        return tree._tree.root_node if tree else None
 
     def language_at(self, position: Position) -> Language:
         """Return the language of a place: another one than the document's in embedded code."""

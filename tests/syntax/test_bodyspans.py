@@ -20,7 +20,7 @@ def bodies(language: str, text: str) -> list[tuple[str, str]]:
             body.kind.value,
             " / ".join(line.strip() for line in lines[body.first_line : body.end_line]),
         )
-        for body in tree.bodies()
+        for body in tree.body_spans()
     ]
 
 
@@ -114,13 +114,13 @@ def test_a_block_that_is_not_closed_is_none() -> None:
 def test_every_query_fits_its_grammar(language: str) -> None:
     tree = parse(LANGUAGES[language], ["\n"])
     assert tree is not None
-    assert tree.bodies() == ()
+    assert tree.body_spans() == ()
 
 
 def test_other_languages_have_no_bodies() -> None:
     tree = parse(LANGUAGES["lua"], ["if x then\n", "  y()\n", "end\n"])
     assert tree is not None
-    assert tree.bodies() == ()
+    assert tree.body_spans() == ()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.choosing import counts, in_turn
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.tokens import LANGUAGES
-from lsp_server.syntax.bodyspans import Body, BodyKind
+from lsp_server.syntax.bodyspans import BodyKind, BodySpan
 from lsp_server.syntax.languages import language_for
 from lsp_server.syntax.tree import parse
 from lsp_server.text import split_lines
@@ -65,7 +65,7 @@ class Candidate:
 
     project: str
     file: ProjectFile
-    body: Body
+    body: BodySpan
     text: str
     """Its lines, without the indentation of the first and the ending of the last one."""
     kind: str
@@ -104,7 +104,7 @@ def find_bodies(project: Project) -> Iterator[Candidate]:
         # Where a file does not follow the grammar, so may its bodies not.
         if tree is None or tree.has_error:
             continue
-        for body in tree.bodies():
+        for body in tree.body_spans():
             place = _candidate(project.name, file, body, tree.lines)
             if place is not None and place.text not in seen:
                 seen.add(place.text)
@@ -112,7 +112,7 @@ def find_bodies(project: Project) -> Iterator[Candidate]:
 
 
 def _candidate(
-    project: str, file: ProjectFile, body: Body, lines: Sequence[str]
+    project: str, file: ProjectFile, body: BodySpan, lines: Sequence[str]
 ) -> Candidate | None:
     own = lines[body.first_line : body.end_line]
     text = "".join(own).strip()

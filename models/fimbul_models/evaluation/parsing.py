@@ -62,7 +62,7 @@ def _ended(item: Item, text: str, tree: SyntaxTree) -> bool:
         return False
     first = len(split_lines(item.prefix)) - 1
     end = first + len(split_lines(text.rstrip()))
-    return any(body.first_line == first and body.end_line == end for body in tree.bodies())
+    return any(body.first_line == first and body.end_line == end for body in tree.body_spans())
 
 
 def _tree(item: Item, text: str) -> SyntaxTree | None:
