@@ -252,6 +252,12 @@ class StopRules:
     """Lines with something in them, after which generation ends."""
     strings: tuple[str, ...] = ()
     """Texts that end the generation and are not part of it."""
+    typed: str = ""
+    """What stands left of the cursor in its line, the healed text included."""
+    forbidden: tuple[str, ...] = ()
+    """Lines, stripped, that `typed` and the answer's first line together may not be."""
+    candidates: int = 1
+    """How many different answers are wanted."""
 
 
 class StopReason(enum.Enum):
@@ -301,6 +307,8 @@ class Generation:
     timings: Timings = field(default_factory=Timings)
     is_short: bool = False
     """Whether it answers the smaller prompt (see `Prompt.short`)."""
+    alternatives: tuple["Generation", ...] = ()
+    """Other answers to the same prompt, likeliest first; their timings and counts are empty."""
 
 
 @dataclass(frozen=True, slots=True)

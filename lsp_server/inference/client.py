@@ -143,6 +143,9 @@ class WorkerClient:
             stop_strings=list(stop.strings),
             short=_wire(prompt.short),
             cold_tokens=prompt.cold_tokens,
+            typed=stop.typed,
+            forbidden=list(stop.forbidden),
+            candidates=stop.candidates,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text
@@ -276,4 +279,8 @@ def _generation(answer: Finished) -> Generation:
         reused_tokens=answer.reused_tokens,
         timings=Timings(prefill=answer.prefill_ms, decode=answer.decode_ms),
         is_short=answer.is_short,
+        alternatives=tuple(
+            Generation(one.text, StopReason(one.stop), tuple(one.logprobs))
+            for one in answer.alternatives
+        ),
     )

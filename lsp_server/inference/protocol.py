@@ -83,6 +83,12 @@ class Complete(Request, frozen=True):
     """A smaller prompt for the same place; empty means there is none."""
     cold_tokens: int = 0
     """Tokens still to be evaluated above which `short` is answered; 0 means never."""
+    typed: str = ""
+    """What stands left of the cursor in its line, the healed text included."""
+    forbidden: list[str] = []
+    """Lines, stripped, that `typed` and the answer's first line together may not be."""
+    candidates: int = 1
+    """How many different answers are wanted."""
 
 
 class Learn(Request, frozen=True):
@@ -137,6 +143,15 @@ class Piece(Answer, frozen=True):
     text: str
 
 
+class Alternative(msgspec.Struct, frozen=True, array_like=True):
+    """Another answer to the same prompt."""
+
+    text: str
+    stop: str
+    """A value of `lsp_server.types.StopReason`."""
+    logprobs: list[float]
+
+
 class Finished(Answer, frozen=True):
     """The end of a generation or prefill."""
 
@@ -150,6 +165,8 @@ class Finished(Answer, frozen=True):
     decode_ms: float
     is_short: bool = False
     """Whether the smaller prompt was answered; the token counts are then that prompt's."""
+    alternatives: list[Alternative] = []
+    """Other answers, likeliest first."""
 
 
 class Learned(Answer, frozen=True):
