@@ -258,6 +258,9 @@ class StopRules:
     """Lines, stripped, that `typed` and the answer's first line together may not be."""
     candidates: int = 1
     """How many different answers are wanted."""
+    following: str = ""
+    """The line below the answer; of unsure answers of one line that one is given which it follows
+    most naturally. Empty leaves that out."""
 
 
 class StopReason(enum.Enum):
@@ -341,6 +344,8 @@ class Completion:
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False
     """Whether it is the beginning of a suggestion whose rest is still being computed."""
+    others: tuple["Completion", ...] = ()
+    """Other suggestions for the same place, best first, where several were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from typing import Any, Protocol
 from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
+from lsp_server.completion.choices import choice_of, with_choice
 from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import (
     inserted,
-    outcome_of,
     part_of,
     place_of,
     with_selection,
@@ -318,6 +318,8 @@ class Pipeline:
         found = self.suggestions.find(uri, place, depends=depends, state=state)
         if found is None:
             return None
+        if self._wanted(request) > 1 and (found.typed or not found.value.others):
+            return None
         earlier, text = found.value, found.rest
         if found.closed:
             # The bracket that the editor has put there is not suggested again.
@@ -333,7 +335,16 @@ class Pipeline:
             nothing_new,
             used=earlier.used,
             is_kept=True,
+            others=() if found.typed else earlier.others,
         )
+
+    def _wanted(self, request: CompletionRequest) -> int:
+        """Return how many suggestions are asked for: several only where a user in an editor asks.
+
+        What is known already is then not enough, be it one suggestion or the rest of one.
+        """
+        invoked = request.trigger_kind is TriggerKind.INVOKED
+        return self.settings.completion.candidates if self._looks_ahead and invoked else 1
 
     def _computation(
         self,
@@ -346,7 +357,9 @@ class Pipeline:
         uri = asked.document.uri
         running = self._computing.get(uri)
         if running is not None:
-            if running.follow(place, depends):
+            if self._wanted(request) <= self._wanted(running.request) and running.follow(
+                place, depends
+            ):
                 return running
             running.end()
         self._pauses.end()
@@ -403,16 +416,18 @@ class Pipeline:
         context_ms: float = 0.0,
     ) -> Outcome:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
+        options = self.settings.completion
+        rules = StopRules(options.max_tokens, candidates=self._wanted(request))
         generation = await self._engine.complete(
             prompt,
-            StopRules(self.settings.completion.max_tokens),
+            with_choice(rules, asked, options),
             line_has_text=bool(typed.strip()),
             on_text=tell,
         )
         if generation.is_short:
             self._cold.add(asked.document.uri)
         surface = assembled.context.surface
-        outcome = outcome_of(request, asked, surface, generation, context_ms)
+        outcome = choice_of(request, asked, surface, generation, context_ms)
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
 
     async def _prompt(self, assembled: Assembled) -> Prompt:

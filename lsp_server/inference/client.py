@@ -146,6 +146,7 @@ class WorkerClient:
             typed=stop.typed,
             forbidden=list(stop.forbidden),
             candidates=stop.candidates,
+            following=stop.following,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text

@@ -6,6 +6,7 @@ so a choice may differ where two tokens are as good as equal: their logits less 
 Knows nothing about prompts' orders.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from lsp_server.inference.backend import common_length
 from lsp_server.inference.drafts import Drafter
-from lsp_server.inference.kvcache import BATCH, KvCache, Row
+from lsp_server.inference.kvcache import BATCH, OUTPUTS, KvCache, Row
 from lsp_server.inference.lines import first_line_end
 from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
@@ -28,6 +29,8 @@ difference that was seen: 0.23 in 270 tokens, `LOG.md`)."""
 
 FORK_MARGIN = 5.0
 """Difference of two logits beyond which the lesser token is no other way to go."""
+
+_BREAK = re.compile(rb"[\r\n]")
 
 RUNNERS_UP = 4
 """Other tokens at one place of an answer that are remembered, where any are."""
@@ -128,6 +131,30 @@ class Decoding:
         tokens = [*self.chosen[: fork.index], fork.token]
         content = b"".join(self._vocabulary.pieces[token] for token in tokens)
         return content.decode("utf-8", "replace")[len(self._request.healed) :]
+
+    def followed_by(self, line: str) -> float:
+        """Return the log probability of the answer's line with `line` below it.
+
+        Of that only the first few tokens count, as far as one small evaluation goes; they tell
+        best what the model thinks of an answer that it was free to choose. The answer has ended
+        with its line.
+        """
+        pieces, last = self._vocabulary.pieces, self.chosen[-1]
+        ends = self._stop is StopReason.LINES
+        head = _BREAK.split(pieces[last], maxsplit=1)[0].decode("utf-8", "replace") if ends else ""
+        kept = self.chosen[:-1] if ends else self.chosen
+        whole = [*self._tokens[: self._prompt_length], *kept]
+        room = min(OUTPUTS, self._cache.length - len(whole))
+        below = self._vocabulary.split(f"{head}\n{line}")[:room]
+        known = min(common_length(self._cache.cells, whole), len(whole) - 1)
+        self._cache.trim(known)
+        self._cache.evaluate([*whole[known:], *below[:-1]], outputs=len(below))
+        total = sum(self.logprobs[: len(kept)])
+        return total + sum(
+            float(row[token]) - _log_sum(row)
+            for index, token in enumerate(below)
+            for row in (self._cache.row(index),)
+        )
 
     def learn(self) -> None:
         """Take the answer in, for the guesses to come."""
@@ -231,8 +258,7 @@ class Decoding:
         else:
             candidates = None
             token = int(np.argmax(logits))
-        highest = float(logits.max())
-        normaliser = highest + float(np.log(np.exp(logits - highest).sum()))
+        normaliser = _log_sum(logits)
         if self.watches and not self._line_is_whole:
             self._watch(logits - normaliser, candidates, token)
         return token, float(logits[token]) - normaliser
@@ -247,3 +273,9 @@ class Decoding:
                 logprob = float(logprobs[other])
                 fork = Fork(len(self.chosen), other, logprob, self.line_logprob + logprob)
                 self.forks.append(fork)
+
+
+def _log_sum(logits: Row) -> float:
+    """Return the logarithm of the sum of all exponentials: what makes logits log probabilities."""
+    highest = float(logits.max())
+    return highest + float(np.log(np.exp(logits - highest).sum()))

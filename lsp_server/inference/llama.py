@@ -19,7 +19,6 @@ from lsp_server.errors import EngineRefused, ModelUnusable
 from lsp_server.inference.decoding import Decoding
 from lsp_server.inference.drafts import Drafter
 from lsp_server.inference.kvcache import KvCache
-from lsp_server.inference.lines import ForbiddenLines
 from lsp_server.inference.protocol import (
     Complete,
     Counters,
@@ -33,7 +32,7 @@ from lsp_server.inference.protocol import (
     WireSegment,
 )
 from lsp_server.inference.vocabulary import Vocabulary
-from lsp_server.inference.ways import Held, answer
+from lsp_server.inference.ways import Ways
 from lsp_server.types import StopReason
 
 
@@ -149,14 +148,14 @@ class LlamaBackend:
         """See `Backend.generate`."""
         started = time.perf_counter()
         prompt, is_short = self._choose_prompt(request)
-        held = Held(ForbiddenLines(request.typed, request.forbidden), emit)
+        ways = Ways(request, emit)
         decoding = Decoding(
-            self._require_vocabulary(), self._require_cache(), self._drafter, request, held.take
+            self._require_vocabulary(), self._require_cache(), self._drafter, request, ways.take
         )
         reused = decoding.begin(prompt)
         prefill_ms = _milliseconds(started)
         started = time.perf_counter()
-        answers = answer(decoding, request, held)
+        answers = ways.answer(decoding)
         given, *others = answers
         self._decode_ms += (decode_ms := _milliseconds(started))
         self._totals["generated_tokens"] += sum(len(way.decoding.logprobs) for way in answers)

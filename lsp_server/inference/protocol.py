@@ -89,6 +89,8 @@ class Complete(Request, frozen=True):
     """Lines, stripped, that `typed` and the answer's first line together may not be."""
     candidates: int = 1
     """How many different answers are wanted."""
+    following: str = ""
+    """The line below the answer, which it is held against where it is unsure; empty is none."""
 
 
 class Learn(Request, frozen=True):

@@ -130,7 +130,9 @@ async def _inline_completion(
     if isinstance(outcome, Rejection):
         _LOG.debug("nothing shown: %s %s", outcome.reason.value, outcome.detail)
         return lsp.InlineCompletionList(items=[])
-    return lsp.InlineCompletionList(items=[server.item_from(request.document, outcome)])
+    return lsp.InlineCompletionList(
+        items=[server.item_from(request.document, one) for one in (outcome, *outcome.others)]
+    )
 
 
 def _accepted(server: FimbulServer, *_arguments: Any) -> None:
