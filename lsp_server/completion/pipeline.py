@@ -335,7 +335,7 @@ class Pipeline:
             nothing_new,
             used=earlier.used,
             is_kept=True,
-            others=() if found.typed else earlier.others,
+            others=() if found.typed or request.selected else earlier.others,
         )
 
     def _wanted(self, request: CompletionRequest) -> int:
@@ -357,9 +357,8 @@ class Pipeline:
         uri = asked.document.uri
         running = self._computing.get(uri)
         if running is not None:
-            if self._wanted(request) <= self._wanted(running.request) and running.follow(
-                place, depends
-            ):
+            enough = self._wanted(request) <= self._wanted(running.request)
+            if enough and running.follow(place, depends):
                 return running
             running.end()
         self._pauses.end()

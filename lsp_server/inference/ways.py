@@ -35,6 +35,9 @@ OTHERS_TOKENS = 96
 TRIES = 3
 """Answers that are decoded for each further one that is wanted, as some turn out to be the same."""
 
+CUT = -1000.0
+"""Added to the log probability of an answer that was cut off, which nothing can follow."""
+
 _WHOLE = (StopReason.LINES, StopReason.END)
 
 
@@ -101,9 +104,11 @@ class Ways:
 
     def _run(self, decoding: Decoding, most: int | None = None, *, judged: bool = True) -> Way:
         stop = decoding.run(most)
-        if judged and self._following and stop in _WHOLE and decoding.text.strip():
+        if not (judged and self._following):
+            return Way(decoding, stop, decoding.line_logprob)
+        if stop in _WHOLE and decoding.text.strip():
             return Way(decoding, stop, decoding.followed_by(self._following))
-        return Way(decoding, stop, decoding.line_logprob)
+        return Way(decoding, stop, decoding.line_logprob + CUT)
 
     def _unsure(self) -> bool:
         """Return whether another answer may yet be given, as far as the first has come."""
