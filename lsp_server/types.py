@@ -290,6 +290,15 @@ class StopRules:
     """Longest time to generate, the prompt's evaluation not counted; 0 is any."""
     body: BodyStop | None = None
     """The body that is to be written; None is the rest of a line."""
+    typed: str = ""
+    """What stands left of the cursor in its line, the healed text included."""
+    forbidden: tuple[str, ...] = ()
+    """Lines, stripped, that `typed` and the answer's first line together may not be."""
+    candidates: int = 1
+    """How many different answers are wanted."""
+    following: str = ""
+    """The line below the answer; of unsure answers of one line that one is given which it follows
+    most naturally. Empty leaves that out."""
 
 
 class StopReason(enum.Enum):
@@ -354,6 +363,8 @@ class Generation:
     timings: Timings = field(default_factory=Timings)
     is_short: bool = False
     """Whether it answers the smaller prompt (see `Prompt.short`)."""
+    alternatives: tuple["Generation", ...] = ()
+    """Other answers to the same prompt, likeliest first; their timings and counts are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +403,8 @@ class Completion:
     """Whether it was computed before anybody asked for it."""
     is_lowered: bool = False
     """Whether it is but a line where a body could be had by asking for it."""
+    others: tuple["Completion", ...] = ()
+    """Other suggestions for the same place, best first, where several were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
 from lsp_server.completion.checks import Checks
+from lsp_server.completion.choices import choice_of, with_choice
 from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.fates import Fates
 from lsp_server.completion.outcomes import (
     inserted,
-    outcome_of,
     part_of,
     place_of,
     with_selection,
@@ -364,6 +364,8 @@ class Pipeline:
         found = self.suggestions.find(uri, place, depends=depends, state=state)
         if found is None or is_limited(request, found.value):
             return None
+        if self._wanted(request) > 1 and (found.typed or not found.value.others):
+            return None
         earlier, text = found.value, found.rest
         if found.closed:
             # The bracket that the editor has put there is not suggested again.
@@ -381,6 +383,7 @@ class Pipeline:
             is_kept=True,
             is_ahead=earlier.is_ahead,
             is_lowered=earlier.is_lowered,
+            others=() if found.typed or request.selected else earlier.others,
         )
 
     def _may_join(
@@ -388,7 +391,16 @@ class Pipeline:
     ) -> bool:
         """Whether a request is answered by what is being computed already."""
         asks_for_more = running.is_limited and request.trigger_kind is TriggerKind.INVOKED
-        return not asks_for_more and running.follow(place, depends)
+        enough = self._wanted(request) <= self._wanted(running.request)
+        return enough and not asks_for_more and running.follow(place, depends)
+
+    def _wanted(self, request: CompletionRequest) -> int:
+        """Return how many suggestions are asked for: several only where a user in an editor asks.
+
+        What is known already is then not enough, be it one suggestion or the rest of one.
+        """
+        invoked = request.trigger_kind is TriggerKind.INVOKED
+        return self.settings.completion.candidates if self._looks_ahead and invoked else 1
 
     def _computation(
         self,
@@ -472,6 +484,7 @@ class Pipeline:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         options = self.settings.completion
         rules = stop_rules(surface, kind, options, body, timed=self._looks_ahead)
+        rules = with_choice(replace(rules, candidates=self._wanted(request)), asked, options)
 
         async def generate() -> Generation:
             made = await self._engine.complete(
@@ -488,7 +501,7 @@ class Pipeline:
         if generation.is_short:
             self._cold.add(asked.document.uri)
         outcome = await asyncio.to_thread(
-            outcome_of, request, asked, surface, generation, context_ms, check, body
+            choice_of, request, asked, surface, generation, context_ms, check, body
         )
         if isinstance(outcome, Completion):
             outcome = replace(outcome, is_lowered=is_lowered)

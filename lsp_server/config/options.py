@@ -206,6 +206,10 @@ class CompletionOptions:
         minimum=1,
         maximum=8,
     )
+    rethink: bool = _option(
+        default=True,
+        doc="Hold an unsure line against the line below, and give another that fits it better.",
+    )
     time_budget: int = _option(
         150,
         "Time after which the beginning of a suggestion is shown that is still being computed; the"

@@ -145,6 +145,10 @@ class WorkerClient:
             cold_tokens=prompt.cold_tokens,
             milliseconds=stop.milliseconds,
             body=stop.body,
+            typed=stop.typed,
+            forbidden=list(stop.forbidden),
+            candidates=stop.candidates,
+            following=stop.following,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text
@@ -278,4 +282,8 @@ def _generation(answer: Finished) -> Generation:
         reused_tokens=answer.reused_tokens,
         timings=Timings(prefill=answer.prefill_ms, decode=answer.decode_ms),
         is_short=answer.is_short,
+        alternatives=tuple(
+            Generation(one.text, StopReason(one.stop), tuple(one.logprobs))
+            for one in answer.alternatives
+        ),
     )

@@ -28,6 +28,9 @@ PIECE_AHEAD = 16
 """Tokens in one piece of work ahead: slower by a quarter, as fast as 32, and what an abort
 interrupts is lost."""
 
+OUTPUTS = 8
+"""Tokens at the end of one piece whose logits can be asked for in any case."""
+
 ENDS = 4
 """Prompts whose last logits are kept, 0.6 MB each with the default model."""
 
@@ -57,7 +60,7 @@ class KvCache:
         parameters.n_ctx = options.context_length
         parameters.n_batch = parameters.n_ubatch = BATCH
         # Room for the logits of a whole piece would be 20 MB that nobody reads.
-        outputs = min(BATCH, options.draft_tokens + 1)
+        outputs = min(BATCH, max(options.draft_tokens + 1, OUTPUTS))
         parameters.n_outputs_max = parameters.n_outputs_max_per_seq = outputs
         parameters.n_threads = parameters.n_threads_batch = options.threads
         parameters.no_perf = True

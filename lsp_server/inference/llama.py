@@ -32,6 +32,7 @@ from lsp_server.inference.protocol import (
     WireSegment,
 )
 from lsp_server.inference.vocabulary import Vocabulary
+from lsp_server.inference.ways import Ways
 from lsp_server.types import StopReason
 
 
@@ -147,22 +148,25 @@ class LlamaBackend:
         """See `Backend.generate`."""
         started = time.perf_counter()
         prompt, is_short = self._choose_prompt(request)
+        ways = Ways(request, emit)
         decoding = Decoding(
-            self._require_vocabulary(), self._require_cache(), self._drafter, request, emit
+            self._require_vocabulary(), self._require_cache(), self._drafter, request, ways.take
         )
         reused = decoding.begin(prompt)
         prefill_ms = _milliseconds(started)
         started = time.perf_counter()
-        stop = decoding.run()
+        answers = ways.answer(decoding)
+        given, *others = answers
         self._decode_ms += (decode_ms := _milliseconds(started))
-        self._totals["generated_tokens"] += len(decoding.logprobs)
+        self._totals["generated_tokens"] += sum(len(way.decoding.logprobs) for way in answers)
         return structs.replace(
             self._finished(request.id, prompt, reused, prefill_ms),
-            text=decoding.text,
-            stop=stop.value,
-            logprobs=decoding.logprobs,
+            text=given.text,
+            stop=given.stop.value,
+            logprobs=given.decoding.logprobs,
             decode_ms=decode_ms,
             is_short=is_short,
+            alternatives=[way.as_alternative() for way in others],
         )
 
     def _choose_prompt(self, request: Complete) -> tuple[list[int], bool]:

@@ -89,6 +89,14 @@ class Complete(Request, frozen=True):
     """Longest time to generate, the prompt's evaluation not counted; 0 is any."""
     body: BodyStop | None = None
     """The body that is to be written; None is the rest of a line."""
+    typed: str = ""
+    """What stands left of the cursor in its line, the healed text included."""
+    forbidden: list[str] = []
+    """Lines, stripped, that `typed` and the answer's first line together may not be."""
+    candidates: int = 1
+    """How many different answers are wanted."""
+    following: str = ""
+    """The line below the answer, which it is held against where it is unsure; empty is none."""
 
 
 class Learn(Request, frozen=True):
@@ -143,6 +151,15 @@ class Piece(Answer, frozen=True):
     text: str
 
 
+class Alternative(msgspec.Struct, frozen=True, array_like=True):
+    """Another answer to the same prompt."""
+
+    text: str
+    stop: str
+    """A value of `lsp_server.types.StopReason`."""
+    logprobs: list[float]
+
+
 class Finished(Answer, frozen=True):
     """The end of a generation or prefill."""
 
@@ -156,6 +173,8 @@ class Finished(Answer, frozen=True):
     decode_ms: float
     is_short: bool = False
     """Whether the smaller prompt was answered; the token counts are then that prompt's."""
+    alternatives: list[Alternative] = []
+    """Other answers, likeliest first."""
 
 
 class Learned(Answer, frozen=True):

@@ -18,7 +18,9 @@ import msgspec
 
 from lsp_server.errors import EngineRefused
 from lsp_server.inference.backend import Cancelled, common_length
+from lsp_server.inference.lines import ForbiddenLines
 from lsp_server.inference.protocol import (
+    Alternative,
     Complete,
     Counters,
     Finished,
@@ -53,6 +55,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time that each token takes, in milliseconds."""
     fault: str = ""
     """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling) or ``fail`` (an error)."""
+    others: tuple[str, ...] = ()
+    """Less likely answers, for where `answer` may not come or several are wanted."""
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,11 +165,12 @@ class ScriptedBackend:
         )
         rule = next(fitting, Rule())
         self._strike(rule.fault)
+        given, *others = _choose(rule, request)
         answer = AnswerText(request)
         stop: StopReason | None = None
         tokens = 0
         spent = 0.0
-        for token in [request.healed, *_TOKEN.findall(rule.answer)]:
+        for token in [request.healed, *_TOKEN.findall(given)]:
             if not token:
                 continue
             self._wait(rule.token_ms)
@@ -189,6 +194,7 @@ class ScriptedBackend:
             prefill_ms=0.0,
             decode_ms=rule.token_ms * tokens,
             is_short=is_short,
+            alternatives=[_alternative(other, request) for other in others],
         )
 
     def _wait(self, milliseconds: float) -> None:
@@ -220,6 +226,23 @@ class ScriptedBackend:
             decode_ms=0.0,
             cached_tokens=len(self._cached),
         )
+
+
+def _choose(rule: Rule, request: Complete) -> list[str]:
+    """Return as many answers as are wanted, without those whose line may not come."""
+    lines = ForbiddenLines(request.typed, request.forbidden)
+    answers = [rule.answer, *rule.others]
+    allowed = [one for one in answers if not lines.hold(_alternative(one, request).text)]
+    return (allowed or answers)[: max(1, request.candidates)]
+
+
+def _alternative(text: str, request: Complete) -> Alternative:
+    answer = AnswerText(request)
+    tokens = [token for token in (request.healed, *_TOKEN.findall(text)) if token]
+    for count, token in enumerate(tokens, start=1):
+        if (stop := answer.add(token.encode())) is not None:
+            return Alternative(answer.text(), stop.value, [-0.1] * count)
+    return Alternative(answer.text(), StopReason.END.value, [-0.1] * len(tokens))
 
 
 def _split(segments: list[WireSegment]) -> list[str]:

@@ -144,7 +144,7 @@ async def _inline_completion(
         _LOG.debug("nothing shown: %s %s", outcome.reason.value, outcome.detail)
         server.answered(request, outcome)
         return lsp.InlineCompletionList(items=[])
-    items = [server.item_from(request.document, outcome)]
+    items = [server.item_from(request.document, one) for one in (outcome, *outcome.others)]
     server.answered(request, outcome)
     return lsp.InlineCompletionList(items=items)
 

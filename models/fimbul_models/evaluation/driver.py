@@ -456,6 +456,7 @@ def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
     found = {section: dict(values) for section, values in options.items()}
     for section, name, value in (
         ("completion", "time_budget", 0),
+        ("completion", "candidates", 1),
         ("context", "cold_tokens", 0),
         ("engine", "ahead", "off"),
     ):
