@@ -31,9 +31,12 @@ _BELOW = 20
 
 
 def with_choice(
-    rules: StopRules, asked: CompletionRequest, options: CompletionOptions
+    rules: StopRules, asked: CompletionRequest, options: CompletionOptions, *, is_hurried: bool
 ) -> StopRules:
     """Return `rules` with what is typed, what may not come and what stands below.
+
+    Who types on (`is_hurried`) is shown what comes as it comes: nothing is held against the line
+    below then, since that can only be done once the answer is whole.
 
     Where code stands right of the cursor nothing is forbidden and nothing follows: the line is
     not the answer's alone. Nor is it where a body is asked for, which knows itself where it ends.
@@ -45,7 +48,8 @@ def with_choice(
         return rules
     below = _below(asked.document, asked.position)
     forbidden = (below.strip(),) if sum(map(str.isalnum, below)) > _LETTERS else ()
-    return replace(rules, forbidden=forbidden, following=below if options.rethink else "")
+    thinks = options.rethink and not is_hurried
+    return replace(rules, forbidden=forbidden, following=below if thinks else "")
 
 
 def _below(document: Document, position: Position) -> str:

@@ -74,6 +74,11 @@ class Computation:
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether it is for a place that the user is on the way to."""
+        return self._ahead_from is not None
+
+    @property
     def is_over(self) -> bool:
         """Whether it has ended, in whichever way."""
         return self._ended is not None or self._task.done()

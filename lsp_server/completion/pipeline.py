@@ -484,7 +484,12 @@ class Pipeline:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         options = self.settings.completion
         rules = stop_rules(surface, kind, options, body, timed=self._looks_ahead)
-        rules = with_choice(replace(rules, candidates=self._wanted(request)), asked, options)
+        rules = with_choice(
+            replace(rules, candidates=self._wanted(request)),
+            asked,
+            options,
+            is_hurried=self._looks_ahead and automatic and not computation.is_ahead,
+        )
 
         async def generate() -> Generation:
             made = await self._engine.complete(

@@ -208,7 +208,8 @@ class CompletionOptions:
     )
     rethink: bool = _option(
         default=True,
-        doc="Hold an unsure line against the line below, and give another that fits it better.",
+        doc="Hold an unsure line against the line below, and give another that fits it better,"
+        " where nobody is typing on meanwhile.",
     )
     time_budget: int = _option(
         150,

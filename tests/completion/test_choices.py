@@ -50,9 +50,11 @@ def answers(*texts: str) -> Generation:
 def test_the_next_line_may_not_come_and_is_what_follows(
     text: str, typed: str, forbidden: tuple[str, ...], following: str
 ) -> None:
-    rules = with_choice(RULES, request(text), CompletionOptions())
+    rules = with_choice(RULES, request(text), CompletionOptions(), is_hurried=False)
     assert (rules.typed, rules.forbidden, rules.following) == (typed, forbidden, following)
-    plain = with_choice(RULES, request(text), CompletionOptions(rethink=False))
+    plain = with_choice(RULES, request(text), CompletionOptions(rethink=False), is_hurried=False)
+    hurried = with_choice(RULES, request(text), CompletionOptions(), is_hurried=True)
+    assert hurried == plain
     assert (plain.forbidden, plain.following) == (forbidden, "")
 
 
