@@ -69,13 +69,9 @@ class SyntaxTree:
         return self._tree.root_node.has_error
 
     @property
-    def error_count(self) -> int:
-        """How many stretches do not follow the grammar, missing tokens included."""
-        query = grammars.query(self.language.name, "errors") if self.has_error else None
-        if query is None:
-            return 0
-        found = tree_sitter.QueryCursor(query).captures(self._tree.root_node)
-        return len(found.get("error", ()))
+    def errors(self) -> int:
+        """How many places do not follow the grammar; errors inside of errors are not counted."""
+        return _errors_in(self._tree.root_node)
 
     def bodies(self) -> tuple[Body, ...]:
         """Return the bodies of blocks and named functions, from the top."""
@@ -222,6 +218,18 @@ def _tree(
         return parser.parse(pieces, old, progress_callback=is_hopeless)
     except ValueError:  # Given up.
         return None
+
+
+def _errors_in(root: tree_sitter.Node) -> int:
+    count = 0
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.is_error or node.is_missing:
+            count += 1
+        elif node.has_error:
+            waiting.extend(node.children)
+    return count
 
 
 def parse(language: Language, lines: Sequence[str]) -> SyntaxTree | None:

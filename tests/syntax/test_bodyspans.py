@@ -129,4 +129,4 @@ def test_other_languages_have_no_bodies() -> None:
 def test_errors_are_counted(text: str, errors: int) -> None:
     tree = parse(LANGUAGES["python"], split_lines(text))
     assert tree is not None
-    assert tree.error_count == errors
+    assert tree.errors == errors

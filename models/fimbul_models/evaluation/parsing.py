@@ -49,9 +49,9 @@ def parse_with(item: Item, text: str, replaced: int = 0) -> Parse | None:
     if not text or before is None or after is None or original is None:
         return None
     return Parse(
-        errors_before=before.error_count,
-        errors_after=after.error_count,
-        errors_of_original=original.error_count,
+        errors_before=before.errors,
+        errors_after=after.errors,
+        errors_of_original=original.errors,
         ended=_ended(item, text, after),
     )
 
