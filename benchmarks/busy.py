@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.deadline import Deadline
 from benchmarks.keys import makers, request_of
 from benchmarks.scores import Work, quantile
 from benchmarks.sessions import Session, sessions
@@ -118,7 +119,9 @@ def figures(measured: Measured) -> dict[str, float | None]:
 
 
 async def run(names: Sequence[str], rounds: int, keys: int) -> dict[str, Any]:
-    """Measure all ways under both loads."""
+    """Measure all ways under both loads; told to end, sum up what there is."""
+    deadline = Deadline()
+    deadline.watch_signals()
     ways = makers(names, unlimited(Settings()))
     chosen = sessions(Paths.of_user().cache)
     cores = len(os.sched_getaffinity(0))
@@ -128,6 +131,8 @@ async def run(names: Sequence[str], rounds: int, keys: int) -> dict[str, Any]:
         for load in LOADS if number % 2 else LOADS[::-1]:
             with busy(cores) if load == "busy" else contextlib.nullcontext():
                 for name in names:
+                    if deadline.is_over:
+                        break
                     one = await measure(ways[name](), session, number, keys)
                     found[name][load].samples += one.samples
                     found[name][load].unanswered += one.unanswered

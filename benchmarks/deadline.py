@@ -76,15 +76,17 @@ def comparable(
     """Return what may be compared of rounds of a session each, so that a cut favours no way.
 
     These are the rounds that all ways have typed to the same end. If there is none, it is the first
-    one, as far as all have come in it; its processor times are then of more than its presses.
+    one, as far as all have come in it; its processor times are then of more than its presses. A way
+    that never typed anything has no figures and is not waited for.
     """
-    lengths = [{len(one[way].presses) if way in one else 0 for way in ways} for one in rounds]
+    typing = [way for way in ways if any(way in one and one[way].presses for one in rounds)]
+    lengths = [{len(one[way].presses) if way in one else 0 for way in typing} for one in rounds]
     whole = [
         dict(one)
         for one, found in zip(rounds, lengths, strict=True)
         if len(found) == 1 and found != {0}
     ]
-    if whole or not rounds:
+    if whole or not rounds or not typing:
         return whole
     shortest = min(lengths[0])
     return [

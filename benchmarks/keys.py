@@ -23,8 +23,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ from benchmarks.ways import (
 from lsp_server.completion.serving import chooser, load_options
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
+from lsp_server.errors import FimbulError
 from lsp_server.syntax.languages import language_of_path
 from lsp_server.trigger import check_trigger
 from lsp_server.types import CompletionRequest, Document
@@ -183,6 +185,17 @@ class Plan:
     sample: int
     """Steps to a place that is asked without a limit of time; 0 is none."""
     deadline: Deadline
+    failures: list[str] = field(default_factory=list)
+    """Why sessions are left out."""
+
+    @contextmanager
+    def leaving_out(self, what: str) -> Iterator[None]:
+        """Go on where something fails; a session that not all ways have typed counts for none."""
+        try:
+            yield
+        except (RuntimeError, FimbulError, OSError) as error:
+            self.failures.append(f"{what}: {error}")
+            sys.stderr.write(f"{self.failures[-1]}\n")
 
 
 async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
@@ -190,7 +203,6 @@ async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
     plan.deadline.watch_signals()
     rounds: list[dict[str, Record]] = []
     places: list[Place] = []
-    model = chooser(Paths.of_user())(settings)
     chosen, seconds = fitting(plan.deadline.left, plan.sessions, len(ways), sample=plan.sample > 0)
     for number, session in enumerate(chosen):
         steps = _as_long_as(list(islice(session.steps(), plan.keys or None)), number, seconds)
@@ -198,16 +210,20 @@ async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
         names = [*ways][number % len(ways) :] + [*ways][: number % len(ways)]
         rounds.append({})
         for name in names:
-            if plan.deadline.is_over:
-                break
-            record = await type_session(
-                ways[name](), number, session, steps, settings, plan.deadline
-            )
-            rounds[-1][name] = record
-            _say(f"{number + 1}/{len(chosen)} {session.name} {name}", record)
-        if plan.sample and not plan.deadline.is_over:
-            way = Ours(model, unlimited(settings))
-            places += await ask_unlimited(way, number, session, steps, plan.sample, plan.deadline)
+            what = f"{number + 1}/{len(chosen)} {session.name} {name}"
+            with plan.leaving_out(what):
+                if not plan.deadline.is_over:
+                    typed = type_session(
+                        ways[name](), number, session, steps, settings, plan.deadline
+                    )
+                    rounds[-1][name] = await typed
+                    _say(what, rounds[-1][name])
+        with plan.leaving_out(f"{number + 1}/{len(chosen)} {session.name} sample"):
+            if plan.sample and not plan.deadline.is_over:
+                way = Ours(chooser(Paths.of_user())(settings), unlimited(settings))
+                places += await ask_unlimited(
+                    way, number, session, steps, plan.sample, plan.deadline
+                )
         if plan.deadline.is_over:
             break
     free = {(place.press.session, place.press.number): place.gated for place in places}
@@ -345,6 +361,7 @@ def main() -> None:
         "sessions": [session.name for session in chosen],
         "keys": arguments.keys,
         "seconds": arguments.seconds,
+        "left_out": [failure for plan in plans for failure in plan.failures],
         "cut": any(plan.deadline.is_over for plan in plans[: len(runs)]),
     }
     sys.stdout.write(json.dumps({**facts, "runs": len(runs), **result}) + "\n")

@@ -84,6 +84,14 @@ def is_right(text: str, rest: str) -> bool:
     return bool(rest.strip()) and text.partition("\n")[0].rstrip() == rest.rstrip()
 
 
+def is_right_whole(text: str, press: Press) -> bool:
+    """Tell whether all lines of a suggestion are what the typist is going to type."""
+    given = [line.rstrip() for line in text.rstrip().split("\n")]
+    real = [line.rstrip() for line in press.following.split("\n")]
+    real[0] = press.rest.rstrip()
+    return bool(text.strip()) and given == real[: len(given)]
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What one answer of the model cost."""
@@ -174,26 +182,45 @@ def floors(record: Record) -> dict[str, float | None]:
 
 
 def accepting(presses: Sequence[Press]) -> tuple[int, int]:
-    """Return key presses saved, and characters got, by who accepts lines that are right.
+    """Return key presses saved, and characters got, by who accepts what is right.
 
-    That is, whenever the suggestion shown before the next key is the whole rest of the line, and
-    at the price of one key press; what follows is what was recorded without accepting.
+    That is, whenever the suggestion shown before the next key is, with all its lines, what would be
+    typed next, or its first line is the whole rest of the line; and at the price of one key press.
+    What follows is what was recorded without accepting.
     """
     saved = characters = at = 0
     while at < len(presses):
         press = presses[at]
         at += 1
-        if press.event not in KEYS or not is_right(press.last_text, press.rest):
+        accepted = _accepted(press)
+        if not accepted:
             continue
-        characters += len(press.rest.rstrip())
-        skipped = 0
-        while at < len(presses) and presses[at].event in KEYS - {"enter"}:
-            if presses[at].session != press.session:
-                break
-            skipped += 1
-            at += 1
+        characters += len(accepted)
+        skipped = _skipped(presses, at, press, accepted.count("\n"))
+        at += skipped
         saved += max(0, skipped - 1)
     return saved, characters
+
+
+def _accepted(press: Press) -> str:
+    """Return what of the suggestion is accepted: all lines, the first one, or nothing."""
+    text = press.last_text.rstrip()
+    if press.event not in KEYS:
+        return ""
+    if "\n" in text and is_right_whole(text, press):
+        return text
+    return press.rest.rstrip() if is_right(text, press.rest) else ""
+
+
+def _skipped(presses: Sequence[Press], at: int, accepted: Press, breaks: int) -> int:
+    """Return how many key presses, from `at` on, are needless after accepting `breaks` breaks."""
+    count = 0
+    for press in presses[at:]:
+        breaks -= press.event == "enter"
+        if press.session != accepted.session or press.event not in KEYS or breaks < 0:
+            break
+        count += 1
+    return count
 
 
 def events(record: Record) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from benchmarks.scores import KEYS, Press, is_right, quantile, share
+from benchmarks.scores import KEYS, Press, is_right, is_right_whole, quantile, share
 
 READ = 0.5
 """Seconds that a suggestion stands until the typist who accepts has read it."""
@@ -67,14 +67,6 @@ def begins_right(text: str, press: Press) -> bool:
     if word is None:
         return is_right(text, press.rest)
     return text.startswith(word[0]) and not re.match(r"\w", text[word.end() : word.end() + 1])
-
-
-def is_right_whole(text: str, press: Press) -> bool:
-    """Tell whether all lines of a suggestion are what the typist is going to type."""
-    given = [line.rstrip() for line in text.rstrip().split("\n")]
-    real = [line.rstrip() for line in press.following.split("\n")]
-    real[0] = press.rest.rstrip()
-    return bool(text.strip()) and given == real[: len(given)]
 
 
 def _first_word(text: str) -> str:

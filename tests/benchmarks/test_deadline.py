@@ -59,6 +59,13 @@ def test_rounds_that_some_way_did_not_finish_are_left_out() -> None:
 def test_of_a_first_round_that_was_cut_the_common_part_is_left() -> None:
     (kept,) = comparable([{"ours": record(0, 5), "peer": record(0, 2)}], WAYS)
     assert {way: len(one.presses) for way, one in kept.items()} == {"ours": 2, "peer": 2}
-    (none,) = comparable([{"ours": record(0, 5)}], WAYS)
+    later = [{"ours": record(0, 5)}, {"ours": record(1, 5), "peer": record(1, 2)}]
+    (none,) = comparable(later, WAYS)
     assert none["ours"].presses == []
+
+
+def test_a_way_that_never_typed_anything_is_not_waited_for() -> None:
+    rounds = [{"ours": record(0, 5)}, {"ours": record(1, 4), "peer": record(1, 0)}]
+    assert [len(one["ours"].presses) for one in comparable(rounds, WAYS)] == [5, 4]
     assert comparable([], WAYS) == []
+    assert comparable([{}], WAYS) == []

@@ -70,6 +70,24 @@ def test_accepting_a_right_line_saves_the_keys_of_its_rest_but_one() -> None:
     assert accepting([*line, enter, press(5)]) == (2, 3)
 
 
+def test_accepting_a_right_body_saves_the_keys_of_all_its_lines_but_one() -> None:
+    following = "ab\n  cd\n  ef"
+    first = Press(0, 0, "key", 0.5, "ab", following=following, shown=[(0.1, "ab\n  cd")])
+    keys = [press(number) for number in (1, 2)]
+    enters = [Press(0, number, "enter", 0.5) for number in (3, 6)]
+    more = [press(number) for number in (4, 5)]
+
+    # The rest of the line, Enter and the next line are not typed; the line after it is.
+    assert accepting([first, *keys, enters[0], *more, enters[1], press(7)]) == (5 - 1, 7)
+
+
+def test_of_a_body_that_is_half_right_the_first_line_is_accepted() -> None:
+    first = Press(0, 0, "key", 0.5, "ab", following="ab\n  cd", shown=[(0.1, "ab\n  xy")])
+    keys = [press(number) for number in (1, 2)]
+
+    assert accepting([first, *keys, Press(0, 3, "enter", 0.5)]) == (1, 2)
+
+
 def test_the_floor_is_tokens_times_the_time_of_one() -> None:
     record = Record(work=[Work("key", 1, 10, 130.0), Work("key", 1, 0, 5.0)], token_ms=[10.0])
 

@@ -2,13 +2,12 @@
 
 import pytest
 
-from benchmarks.scores import Press
+from benchmarks.scores import Press, is_right_whole
 from benchmarks.showing import (
     Place,
     Suggestion,
     begins_right,
     gating,
-    is_right_whole,
     of_places,
     showing,
     suggestions,

@@ -5,7 +5,8 @@ that stands in it behind ``answer:``, or behind ``answer-SOURCE:`` for the first
 that is switched on and there. It writes one line per request into LOG, and everything it is told
 about documents into LOG.events. Its third request kills it in the mode ``crash``, and while a file
 ``crash`` lies beside LOG. It says twice that it still reads the workspace folders, in the mode
-``no-index`` that it knows none, in the mode ``index-failed`` that it could not.
+``no-index`` that it knows none, in the mode ``index-failed`` that it could not. In the mode
+``replaces`` its suggestions take the place of the next character.
 """
 
 import json
@@ -93,6 +94,9 @@ def complete(params: lsp.InlineCompletionParams) -> lsp.InlineCompletionList:
     if not found:
         return lsp.InlineCompletionList(items=[])
     here = lsp.Range(params.position, params.position)
+    if MODE == "replaces":
+        there = lsp.Position(params.position.line, params.position.character + 1)
+        here = lsp.Range(params.position, there)
     item = lsp.InlineCompletionItem(insert_text=rest.split("\n")[0], range=here)
     return lsp.InlineCompletionList(items=[item])
 

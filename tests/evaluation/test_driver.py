@@ -43,6 +43,17 @@ async def test_columns_are_counted_in_the_encoding_that_was_agreed(
     assert answer.text == "𝄞"
 
 
+async def test_an_answer_says_what_it_replaces(
+    server_command: Command, make_item: MakeItem
+) -> None:
+    async with Server(server_command("replaces")) as server:
+        inside = await server.complete(make_item(prefix="f(", suffix="𝄞)\n# answer:x"))
+        at_the_end = await server.complete(make_item(prefix="f", suffix="\n# answer:x"))
+    async with Server(server_command()) as server:
+        nothing = await server.complete(make_item(prefix="f(", suffix=")\n# answer:x"))
+    assert (inside.replaced, at_the_end.replaced, nothing.replaced) == (1, 0, 0)
+
+
 async def test_silence_comes_with_its_reason(server_command: Command, make_item: MakeItem) -> None:
     async with Server(server_command()) as server:
         answer = await server.complete(make_item(suffix="\n"))
