@@ -21,7 +21,7 @@ from tests.completion.test_reasons import IN_THE_SERVER
 from tests.server.editor import URI, Editor, editor, write_script
 
 HERE = lsp.Position
-SECRET = "words_of_the_document"
+CODE = "words_of_the_document"
 
 
 async def until(what: Callable[[], object]) -> None:
@@ -134,16 +134,16 @@ async def test_the_file_holds_reasons_and_no_code(tmp_path: Path, paths: Paths) 
     script = write_script(
         tmp_path,
         {"after": "slow", "answer": "a", "token_ms": 100_000},
-        {"answer": f"{SECRET}_2 = 1"},
+        {"answer": f"{CODE}_2 = 1"},
     )
     async with editor(script=script) as session:
         (server,) = sessions(paths.requests)
         assert server.is_running
         assert not server.fates
-        position = session.open(f"{SECRET} = █\nslow\n", f"file:///workspace/{'x' * 9}.py")
+        position = session.open(f"{CODE} = █\nslow\n", f"file:///workspace/{'x' * 9}.py")
         uri = f"file:///workspace/{'x' * 9}.py"
         (item,) = await session.ask(position, uri)
-        assert SECRET in str(item.insert_text)
+        assert CODE in str(item.insert_text)
         pending = session.ask_later(HERE(1, 4), uri, message_id="slow-one")
         await asyncio.sleep(0.2)
         session.client.cancel_request(lsp.CancelParams("slow-one"))
@@ -155,7 +155,7 @@ async def test_the_file_holds_reasons_and_no_code(tmp_path: Path, paths: Paths) 
     assert (shown.file, shown.origin, shown.model) == ("xxxxxxxxx.py", "model", "scripted")
     assert (cancelled.reason, cancelled.line) == ("cancelled", 2)
     assert cancelled.timings.total > 0
-    assert SECRET not in server.file.read_text()
+    assert CODE not in server.file.read_text()
     assert "workspace" not in server.file.read_text()
 
 
@@ -218,13 +218,13 @@ def test_the_log_file_rotates_and_is_its_owners(log: LogFile) -> None:
 
 def test_the_log_file_holds_no_arguments_of_others(log: LogFile) -> None:
     log.configure(LogOptions())
-    logging.getLogger("pygls.protocol").error("message: %s", SECRET)
+    logging.getLogger("pygls.protocol").error("message: %s", CODE)
     try:
-        int(SECRET)
+        int(CODE)
     except ValueError:
-        logging.getLogger("pygls.server").exception("failed: %s", SECRET)
+        logging.getLogger("pygls.server").exception("failed: %s", CODE)
     text = log.file.read_text()
-    assert SECRET not in text
+    assert CODE not in text
     assert "[arguments left out]" in text
     assert "ValueError" in text
 
@@ -234,10 +234,10 @@ def test_a_record_that_cannot_be_written_is_not_printed_instead(
 ) -> None:
     start_logging()
     log.configure(LogOptions())
-    logging.getLogger("lsp_server.test").error("%d", SECRET)
-    logging.getLogger("pygls.protocol").error("%d", SECRET)
+    logging.getLogger("lsp_server.test").error("%d", CODE)
+    logging.getLogger("pygls.protocol").error("%d", CODE)
     shown = capsys.readouterr()
-    assert SECRET not in shown.err + shown.out
+    assert CODE not in shown.err + shown.out
 
 
 def test_the_log_file_follows_the_settings(log: LogFile) -> None:
@@ -265,18 +265,18 @@ def test_a_log_file_that_cannot_be_made_is_said(
 
 
 async def test_a_server_writes_its_log_without_code(tmp_path: Path, paths: Paths) -> None:
-    crash = {"contains": SECRET, "answer": SECRET, "fault": "crash"}
+    crash = {"contains": CODE, "answer": CODE, "fault": "crash"}
     script = write_script(tmp_path, crash, {"answer": "b"})
     async with editor(script=script, options={"log": {"level": "debug"}}) as session:
-        position = session.open(f"{SECRET} = █\n")
+        position = session.open(f"{CODE} = █\n")
         await session.ask(position)
         await session.ask(position)
         protocol: Any = session.client.protocol
-        protocol.notify("fimbul/cursor", {"textDocument": SECRET})
+        protocol.notify("fimbul/cursor", {"textDocument": CODE})
         await until(lambda: list(paths.logs.iterdir()))
         await session.request("fimbul/statistics")
     (file,) = paths.logs.iterdir()
     text = file.read_text()
     assert "fimbul/cursor" in text
-    assert SECRET not in text
+    assert CODE not in text
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
