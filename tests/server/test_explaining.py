@@ -21,6 +21,8 @@ from tests.completion.test_reasons import IN_THE_SERVER
 from tests.server.editor import URI, Editor, editor, write_script
 
 HERE = lsp.Position
+WHOLE = {"completion": {"time_budget": 0}}
+"""Options under which no suggestion comes in parts."""
 CODE = "words_of_the_document"
 
 
@@ -41,7 +43,7 @@ async def command(session: Editor, *arguments: Any) -> Any:
 
 async def test_the_command_tells_and_shows_a_message(tmp_path: Path) -> None:
     script = write_script(tmp_path, {"after": "x = ", "answer": ""}, {"answer": "b"})
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         assert session.result.capabilities.execute_command_provider is not None
         commands = session.result.capabilities.execute_command_provider.commands
         assert "fimbul.explain" in commands
@@ -61,7 +63,7 @@ async def test_the_command_tells_and_shows_a_message(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("asked", [{"uri": URI, "message": False, "count": 1}, [], 7, None])
 async def test_the_command_takes_what_editors_send(asked: Any) -> None:
-    async with editor() as session:
+    async with editor(options=WHOLE) as session:
         position = session.open("x = █\n")
         for _ in range(2):
             await session.ask(position)
@@ -74,13 +76,13 @@ async def test_the_command_takes_what_editors_send(asked: Any) -> None:
 
 async def test_only_the_server_knows_documents_that_are_not_open() -> None:
     (reason,) = IN_THE_SERVER
-    async with editor() as session:
+    async with editor(options=WHOLE) as session:
         assert await session.ask(HERE(0, 0), "file:///workspace/unknown.py") == []
         assert await session.reason("file:///workspace/unknown.py") == reason.value
 
 
 async def test_what_was_sent_away_is_not_shown_again() -> None:
-    async with editor() as session:
+    async with editor(options=WHOLE) as session:
         position = session.open("x = █\n")
         assert await session.ask(position)
         protocol: Any = session.client.protocol
@@ -95,7 +97,7 @@ async def test_what_was_sent_away_is_not_shown_again() -> None:
 
 async def test_the_status_holds_the_last_reason(tmp_path: Path) -> None:
     script = write_script(tmp_path, {"after": "x = ", "answer": ""}, {"answer": "b"})
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         position = session.open("x = █\n")
         count = len(session.statuses)
         for _ in range(5):
@@ -136,7 +138,7 @@ async def test_the_file_holds_reasons_and_no_code(tmp_path: Path, paths: Paths) 
         {"after": "slow", "answer": "a", "token_ms": 100_000},
         {"answer": f"{CODE}_2 = 1"},
     )
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         (server,) = sessions(paths.requests)
         assert server.is_running
         assert not server.fates
@@ -160,7 +162,7 @@ async def test_the_file_holds_reasons_and_no_code(tmp_path: Path, paths: Paths) 
 
 
 async def test_switched_off_nothing_is_written(paths: Paths) -> None:
-    off = {"log": {"requests": False, "file": False}}
+    off = {**WHOLE, "log": {"requests": False, "file": False}}
     async with editor(options=off) as session:
         await session.ask(session.open("x = █\n"))
         assert (await command(session))["requests"]
@@ -169,7 +171,7 @@ async def test_switched_off_nothing_is_written(paths: Paths) -> None:
 
 
 async def test_switching_off_deletes_the_file(paths: Paths) -> None:
-    async with editor(configuration={}) as session:
+    async with editor(options=WHOLE, configuration={}) as session:
         await session.ask(session.open("x = █\n"))
         await until(lambda: sessions(paths.requests)[0].fates)
         session.client.workspace_did_change_configuration(
@@ -181,7 +183,7 @@ async def test_switching_off_deletes_the_file(paths: Paths) -> None:
 
 
 async def test_two_servers_do_not_meet(paths: Paths) -> None:
-    async with editor() as one, editor() as other:
+    async with editor(options=WHOLE) as one, editor(options=WHOLE) as other:
         await one.ask(one.open("x = █\n"))
         for _ in range(2):
             await other.ask(other.open("x = █\n"))
@@ -267,7 +269,7 @@ def test_a_log_file_that_cannot_be_made_is_said(
 async def test_a_server_writes_its_log_without_code(tmp_path: Path, paths: Paths) -> None:
     crash = {"contains": CODE, "answer": CODE, "fault": "crash"}
     script = write_script(tmp_path, crash, {"answer": "b"})
-    async with editor(script=script, options={"log": {"level": "debug"}}) as session:
+    async with editor(script=script, options={**WHOLE, "log": {"level": "debug"}}) as session:
         position = session.open(f"{CODE} = █\n")
         await session.ask(position)
         await session.ask(position)

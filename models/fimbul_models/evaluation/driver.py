@@ -428,6 +428,8 @@ def _units(text: str, encoding: lsp.PositionEncodingKind | str) -> int:
 def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return `options` such that each answer is whole and made from the whole prompt.
 
+    Nor is anything written between what the user's own servers have written.
+
     An evaluation asks what is answered, not what is shown first; whoever wants to know that says
     so in the options of a run.
     """
@@ -436,6 +438,8 @@ def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
         ("completion", "time_budget", 0),
         ("context", "cold_tokens", 0),
         ("engine", "ahead", "off"),
+        ("log", "requests", False),
+        ("log", "file", False),
     ):
         found.setdefault(section, {}).setdefault(name, value)
     return found
