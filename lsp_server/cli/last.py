@@ -70,7 +70,7 @@ def state_of(session: Session) -> str:
 
 
 def newest(folder: Path) -> str:
-    """Return what became of the requests of the newest server, in a line."""
+    """Return what became of the requests of the server that answered last, in a line."""
     found = sessions(folder)
     if not found:
         return "no server has left word"

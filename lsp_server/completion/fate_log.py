@@ -49,6 +49,11 @@ class Session:
     fates: tuple[Fate, ...]
     """Oldest first."""
 
+    @property
+    def last_active(self) -> float:
+        """When it last answered, or else began, in seconds since 1970."""
+        return self.fates[-1].at if self.fates else self.head.started
+
 
 class FateLog:
     """The file of one server."""
@@ -99,13 +104,16 @@ def _append(file: Path, lines: list[bytes]) -> None:
 
 
 def sessions(folder: Path) -> list[Session]:
-    """Return what the servers have written, oldest first; what cannot be read is left out."""
+    """Return what the servers have written, the one that answered last at the end.
+
+    What cannot be read is left out.
+    """
     try:
         files = [file for file in folder.iterdir() if file.suffix == SUFFIX]
     except OSError:
         return []
     found = (_read(file) for file in files)
-    return sorted((one for one in found if one is not None), key=lambda one: one.head.started)
+    return sorted((one for one in found if one is not None), key=lambda one: one.last_active)
 
 
 def _read(file: Path) -> Session | None:

@@ -16,6 +16,7 @@ from lsp_server.postprocess.filters import postprocess
 from lsp_server.postprocess.place import PLAIN, Ended, Place, indentation_of, no_errors
 from lsp_server.syntax.languages import Language, comment_of, language_for
 from lsp_server.syntax.places import PlaceKind
+from lsp_server.text import split_lines
 from lsp_server.types import (
     BodyStop,
     Completion,
@@ -47,9 +48,15 @@ def with_selection(request: CompletionRequest) -> CompletionRequest:
         return request
     document, row = request.document, request.position.line
     line = document.lines[row]
-    changed = line[: selected.start.column] + selected.text + line[selected.end.column :]
-    lines = (*document.lines[:row], changed, *document.lines[row + 1 :])
-    cursor = Position(row, selected.start.column + len(selected.text))
+    left = line[: selected.start.column] + selected.text
+    changed = split_lines(left + line[selected.end.column :])
+    if row + 1 < len(document.lines):
+        # It ends with its line's ending, behind which `split_lines` sees a new line.
+        changed.pop()
+    lines = (*document.lines[:row], *changed, *document.lines[row + 1 :])
+    # An item that is a snippet may have several lines.
+    above = split_lines(left)
+    cursor = Position(row + len(above) - 1, len(above[-1]))
     return replace(request, document=replace(document, lines=lines), position=cursor)
 
 

@@ -182,7 +182,10 @@ class Restraint:
 
 
 def deletion(old: tuple[str, ...], new: tuple[str, ...]) -> Deletion | None:
-    """Return where a change took text out; None if it put some in, too, or changed nothing."""
+    """Return where a change took text out; None if it put some in, too, or changed nothing.
+
+    Taking back indentation is no deletion: who does it goes on at the outer level.
+    """
     head = common_head(old, new)
     tail = common_head(old[head:][::-1], new[head:][::-1])
     gone = "".join(old[head : len(old) - tail])
@@ -192,6 +195,9 @@ def deletion(old: tuple[str, ...], new: tuple[str, ...]) -> Deletion | None:
     if len(gone) <= len(left) or begins + ends < len(left):
         return None
     first, last = sorted((len(left) - ends, begins))
+    taken = gone[first : first + len(gone) - len(left)]
+    if not taken.strip(" \t") and not split_lines(left[:first])[-1].strip():
+        return None
     return Deletion(_position(head, left, first), _position(head, left, last))
 
 

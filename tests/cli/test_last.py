@@ -1,6 +1,7 @@
 """`fimbul explain --last`, and what `fimbul doctor` says of it."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from lsp_server.config.paths import Paths
 from lsp_server.config.private import session_name
 from lsp_server.types import RejectionReason
 
+NOW = time.time()
 FATES = [
-    Fate(at=10.0, file="a.py", language="python", line=1, column=5, origin="model"),
-    Fate(at=11.0, file="a.py", language="python", line=2, column=1, reason="cancelled", count=3),
-    Fate(at=12.0, file="a.py", language="python", line=2, column=4, reason="empty"),
+    Fate(at=NOW + 1.0, file="a.py", language="python", line=1, column=5, origin="model"),
+    Fate(
+        at=NOW + 2.0, file="a.py", language="python", line=2, column=1, reason="cancelled", count=3
+    ),
+    Fate(at=NOW + 3.0, file="a.py", language="python", line=2, column=4, reason="empty"),
 ]
 
 

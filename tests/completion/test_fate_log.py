@@ -72,14 +72,16 @@ def write_session(folder: Path, started: float, pid: int, *lines: str) -> Path:
 
 
 def test_several_servers_have_a_file_each(tmp_path: Path) -> None:
-    write_session(tmp_path, 2000.0, 7, '{"at": 2, "reason": "unsure"}')
-    write_session(tmp_path, 1000.0, 8, '{"at": 1, "reason": ""}', '{"at": 3, "rea')
+    write_session(tmp_path, 2000.0, 7, '{"at": 2000.5, "reason": "unsure"}')
+    write_session(tmp_path, 1000.0, 8, '{"at": 2001, "reason": ""}', '{"at": 3, "rea')
+    write_session(tmp_path, 2002.0, 9)
     (tmp_path / "other.jsonl").write_text("nonsense\n")
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "newer.jsonl").write_text('{"started":1,"pid":1,"version":"9","schema":99}\n')
     found = sessions(tmp_path)
-    assert [session.head.started for session in found] == [1000.0, 2000.0]
-    assert [[one.reason for one in session.fates] for session in found] == [[""], ["unsure"]]
+    # The one that answered or began last comes last.
+    assert [session.head.started for session in found] == [2000.0, 1000.0, 2002.0]
+    assert [[one.reason for one in session.fates] for session in found] == [["unsure"], [""], []]
     # These numbers belong to processes that began much later, or to none.
     assert not any(session.is_running for session in found)
 

@@ -77,6 +77,8 @@ def again(restraint: Restraint, marked: str, text: str, now: float) -> Rejection
         ("a\nb\nc\n", "a\nc\n", (1, 0), (1, 0)),
         ("ab\r\ncd\r\n", "ab\r\nd\r\n", (1, 0), (1, 0)),
         ("a\rbc\r", "a\rb\r", (1, 1), (1, 1)),
+        ("x = \n", "x =\n", (0, 3), (0, 3)),
+        ("a\n    \n", "a\n", (1, 0), (1, 0)),
         ("😀😀x", "😀x", (0, 0), (0, 1)),
     ],
 )
@@ -99,6 +101,9 @@ def test_where_text_was_taken_out(
         # Lines that went while something else came.
         ("a\nb\nc\nd\n", "a\nX\nd\n"),
         ("", ""),
+        # The indentation of the next line is taken back.
+        ("  a\n        \n", "  a\n    \n"),
+        ("\t\tb\n", "\tb\n"),
     ],
 )
 def test_what_is_no_deletion(old: str, new: str) -> None:

@@ -21,7 +21,9 @@ from tests.completion.test_reasons import IN_THE_SERVER
 from tests.server.editor import URI, Editor, editor, write_script
 
 HERE = lsp.Position
-WORDS = "words_of_the_document"
+WHOLE = {"completion": {"time_budget": 0}}
+"""Options under which no suggestion comes in parts."""
+CODE = "words_of_the_document"
 
 
 async def until(what: Callable[[], object]) -> None:
@@ -41,7 +43,7 @@ async def command(session: Editor, *arguments: Any) -> Any:
 
 async def test_the_command_tells_and_shows_a_message(tmp_path: Path) -> None:
     script = write_script(tmp_path, {"after": "x = ", "answer": ""}, {"answer": "b"})
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         assert session.result.capabilities.execute_command_provider is not None
         commands = session.result.capabilities.execute_command_provider.commands
         assert "fimbul.explain" in commands
@@ -61,7 +63,7 @@ async def test_the_command_tells_and_shows_a_message(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("asked", [{"uri": URI, "message": False, "count": 1}, [], 7, None])
 async def test_the_command_takes_what_editors_send(asked: Any) -> None:
-    async with editor() as session:
+    async with editor(options=WHOLE) as session:
         position = session.open("x = █\n")
         for _ in range(2):
             await session.ask(position)
@@ -74,13 +76,13 @@ async def test_the_command_takes_what_editors_send(asked: Any) -> None:
 
 async def test_only_the_server_knows_documents_that_are_not_open() -> None:
     (reason,) = IN_THE_SERVER
-    async with editor() as session:
+    async with editor(options=WHOLE) as session:
         assert await session.ask(HERE(0, 0), "file:///workspace/unknown.py") == []
         assert await session.reason("file:///workspace/unknown.py") == reason.value
 
 
 async def test_what_was_sent_away_is_not_shown_again() -> None:
-    async with editor() as session:
+    async with editor(options=WHOLE) as session:
         position = session.open("x = █\n")
         assert await session.ask(position)
         protocol: Any = session.client.protocol
@@ -95,7 +97,7 @@ async def test_what_was_sent_away_is_not_shown_again() -> None:
 
 async def test_the_status_holds_the_last_reason(tmp_path: Path) -> None:
     script = write_script(tmp_path, {"after": "x = ", "answer": ""}, {"answer": "b"})
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         position = session.open("x = █\n")
         count = len(session.statuses)
         for _ in range(5):
@@ -134,16 +136,16 @@ async def test_the_file_holds_reasons_and_no_code(tmp_path: Path, paths: Paths) 
     script = write_script(
         tmp_path,
         {"after": "slow", "answer": "a", "token_ms": 100_000},
-        {"answer": f"{WORDS}_2 = 1"},
+        {"answer": f"{CODE}_2 = 1"},
     )
-    async with editor(script=script) as session:
+    async with editor(script=script, options=WHOLE) as session:
         (server,) = sessions(paths.requests)
         assert server.is_running
         assert not server.fates
-        position = session.open(f"{WORDS} = █\nslow\n", f"file:///workspace/{'x' * 9}.py")
+        position = session.open(f"{CODE} = █\nslow\n", f"file:///workspace/{'x' * 9}.py")
         uri = f"file:///workspace/{'x' * 9}.py"
         (item,) = await session.ask(position, uri)
-        assert WORDS in str(item.insert_text)
+        assert CODE in str(item.insert_text)
         pending = session.ask_later(HERE(1, 4), uri, message_id="slow-one")
         await asyncio.sleep(0.2)
         session.client.cancel_request(lsp.CancelParams("slow-one"))
@@ -155,12 +157,12 @@ async def test_the_file_holds_reasons_and_no_code(tmp_path: Path, paths: Paths) 
     assert (shown.file, shown.origin, shown.model) == ("xxxxxxxxx.py", "model", "scripted")
     assert (cancelled.reason, cancelled.line) == ("cancelled", 2)
     assert cancelled.timings.total > 0
-    assert WORDS not in server.file.read_text()
+    assert CODE not in server.file.read_text()
     assert "workspace" not in server.file.read_text()
 
 
 async def test_switched_off_nothing_is_written(paths: Paths) -> None:
-    off = {"log": {"requests": False, "file": False}}
+    off = {**WHOLE, "log": {"requests": False, "file": False}}
     async with editor(options=off) as session:
         await session.ask(session.open("x = █\n"))
         assert (await command(session))["requests"]
@@ -169,7 +171,7 @@ async def test_switched_off_nothing_is_written(paths: Paths) -> None:
 
 
 async def test_switching_off_deletes_the_file(paths: Paths) -> None:
-    async with editor(configuration={}) as session:
+    async with editor(options=WHOLE, configuration={}) as session:
         await session.ask(session.open("x = █\n"))
         await until(lambda: sessions(paths.requests)[0].fates)
         session.client.workspace_did_change_configuration(
@@ -181,7 +183,7 @@ async def test_switching_off_deletes_the_file(paths: Paths) -> None:
 
 
 async def test_two_servers_do_not_meet(paths: Paths) -> None:
-    async with editor() as one, editor() as other:
+    async with editor(options=WHOLE) as one, editor(options=WHOLE) as other:
         await one.ask(one.open("x = █\n"))
         for _ in range(2):
             await other.ask(other.open("x = █\n"))
@@ -218,13 +220,13 @@ def test_the_log_file_rotates_and_is_its_owners(log: LogFile) -> None:
 
 def test_the_log_file_holds_no_arguments_of_others(log: LogFile) -> None:
     log.configure(LogOptions())
-    logging.getLogger("pygls.protocol").error("message: %s", WORDS)
+    logging.getLogger("pygls.protocol").error("message: %s", CODE)
     try:
-        int(WORDS)
+        int(CODE)
     except ValueError:
-        logging.getLogger("pygls.server").exception("failed: %s", WORDS)
+        logging.getLogger("pygls.server").exception("failed: %s", CODE)
     text = log.file.read_text()
-    assert WORDS not in text
+    assert CODE not in text
     assert "[arguments left out]" in text
     assert "ValueError" in text
 
@@ -234,10 +236,10 @@ def test_a_record_that_cannot_be_written_is_not_printed_instead(
 ) -> None:
     start_logging()
     log.configure(LogOptions())
-    logging.getLogger("lsp_server.test").error("%d", WORDS)
-    logging.getLogger("pygls.protocol").error("%d", WORDS)
+    logging.getLogger("lsp_server.test").error("%d", CODE)
+    logging.getLogger("pygls.protocol").error("%d", CODE)
     shown = capsys.readouterr()
-    assert WORDS not in shown.err + shown.out
+    assert CODE not in shown.err + shown.out
 
 
 def test_the_log_file_follows_the_settings(log: LogFile) -> None:
@@ -265,18 +267,18 @@ def test_a_log_file_that_cannot_be_made_is_said(
 
 
 async def test_a_server_writes_its_log_without_code(tmp_path: Path, paths: Paths) -> None:
-    crash = {"contains": WORDS, "answer": WORDS, "fault": "crash"}
+    crash = {"contains": CODE, "answer": CODE, "fault": "crash"}
     script = write_script(tmp_path, crash, {"answer": "b"})
-    async with editor(script=script, options={"log": {"level": "debug"}}) as session:
-        position = session.open(f"{WORDS} = █\n")
+    async with editor(script=script, options={**WHOLE, "log": {"level": "debug"}}) as session:
+        position = session.open(f"{CODE} = █\n")
         await session.ask(position)
         await session.ask(position)
         protocol: Any = session.client.protocol
-        protocol.notify("fimbul/cursor", {"textDocument": WORDS})
+        protocol.notify("fimbul/cursor", {"textDocument": CODE})
         await until(lambda: list(paths.logs.iterdir()))
         await session.request("fimbul/statistics")
     (file,) = paths.logs.iterdir()
     text = file.read_text()
     assert "fimbul/cursor" in text
-    assert WORDS not in text
+    assert CODE not in text
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -4,7 +4,7 @@ import pytest
 
 from lsp_server.config.options import CompletionOptions, Trigger
 from lsp_server.text import split_lines
-from lsp_server.trigger import check_trigger
+from lsp_server.trigger import check_trigger, is_inside_word
 from lsp_server.types import (
     CompletionRequest,
     Document,
@@ -81,6 +81,38 @@ def test_the_selected_item_has_to_fit(
     found = check_trigger(replace(request("one.ap█\n"), selected=selected), CompletionOptions())
     assert (found is None) is fits
     assert fits or (found and found.reason is RejectionReason.SELECTION_DIFFERS)
+
+
+@pytest.mark.parametrize(
+    ("end", "fits"), [(Position(0, 8), True), (Position(0, 5), False), (Position(1, 0), False)]
+)
+def test_the_selected_item_may_replace_a_whole_word(end: Position, fits: bool) -> None:
+    selected = SelectedCompletion(Position(0, 4), end, "append")
+    asked = replace(request("one.ap█pl\n\n"), selected=selected)
+    assert (check_trigger(asked, CompletionOptions()) is None) is fits
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ("na█", True),
+        ("x_█", True),
+        ("é█", True),
+        ("x1█()", True),
+        ("x.█", False),
+        ("x = █", False),
+        ("█na", False),
+        ("na\n█", False),
+    ],
+)
+def test_where_a_word_is_being_typed(text: str, inside: bool) -> None:
+    assert is_inside_word(request(text)) is inside
+
+
+@pytest.mark.parametrize(("text", "inside"), [("append", True), ("append(", False), ("", False)])
+def test_with_a_selected_item_its_end_counts(text: str, inside: bool) -> None:
+    selected = SelectedCompletion(Position(0, 4), Position(0, 6), text)
+    assert is_inside_word(replace(request("one.ap█\n"), selected=selected)) is inside
 
 
 def test_every_reason_is_explained() -> None:

@@ -450,6 +450,8 @@ def _units(text: str, encoding: lsp.PositionEncodingKind | str) -> int:
 def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return `options` such that each answer is whole and made from the whole prompt.
 
+    Nor is anything written between what the user's own servers have written.
+
     An evaluation asks what is answered, not what is shown first; whoever wants to know that says
     so in the options of a run.
     """
@@ -459,6 +461,8 @@ def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
         ("completion", "candidates", 1),
         ("context", "cold_tokens", 0),
         ("engine", "ahead", "off"),
+        ("log", "requests", False),
+        ("log", "file", False),
     ):
         found.setdefault(section, {}).setdefault(name, value)
     return found
