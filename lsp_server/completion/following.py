@@ -88,8 +88,9 @@ class _Followed:
     """Code points of the text that stand there."""
     replaced: str = ""
     """The lines before anything happened, where the text replaces what a menu had inserted."""
-    numbers: dict[int, tuple[int, str]] = field(default_factory=dict)
-    """What the editor calls it by; each with where in the text that item began, and its text."""
+    items: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """What the editor calls it by; each with where in the text that item began, and its text.
+    Other suggestions for the same place are among them."""
     accepted: int = 0
     taken_from: int = 0
     taken_to: int = 0
@@ -172,9 +173,17 @@ class Following:
     # What fimbul says
 
     def shown(
-        self, request: CompletionRequest, completion: Completion, number: int, model: str
+        self,
+        request: CompletionRequest,
+        completions: Sequence[Completion],
+        number: int,
+        model: str,
     ) -> None:
-        """Take in that the editor was given a suggestion; `number` is what it calls it by."""
+        """Take in that the editor was given suggestions to choose from; it shows the first.
+
+        `number` is what it calls that one by; the others are counted on from there.
+        """
+        completion = completions[0]
         fresh = self._followed(request, completion, model)
         if fresh is None or not self._catch_up(fresh):
             return
@@ -185,7 +194,9 @@ class Following:
         else:
             self._leave(fresh.uri, fresh.place)
             current = self._current = fresh
-        current.numbers[number] = (current.done, completion.text)
+        begin = current.done - fresh.done
+        for offset, one in enumerate(completions):
+            current.items[number + offset] = (begin, unified(one.text))
         current.is_open = completion.is_part
         current.was_part |= completion.is_part
 
@@ -236,13 +247,14 @@ class Following:
     def seen(self, number: int) -> None:
         """Take in that the editor has drawn a suggestion."""
         current = self._current
-        if current is not None and number in current.numbers:
+        if current is not None and number in current.items:
             current.shown_known = Known.REPORTED
 
     def accepted(self, number: int) -> None:
         """Take in that a whole suggestion was accepted, or all that was left of it."""
         current = self._current
-        if current is not None and number in current.numbers:
+        if current is not None and number in current.items:
+            self._choose(current, number)
             begin, whole = max(current.done, current.taken_to), len(current.text)
             self._accept(current, Fate.WHOLE, (begin, whole), Known.REPORTED)
             self._end(current, Fate.WHOLE)
@@ -252,13 +264,13 @@ class Following:
     def took(self, number: int, kind: Fate, length: int) -> None:
         """Take in that an item was accepted as far as `length` code points of its text.
 
-        The change itself may come later, or have come already.
+        Line endings count as one. The change itself may come later, or have come already.
         """
         current = self._current
-        if current is None or number not in current.numbers:
+        if current is None or number not in current.items:
             return
-        begin, text = current.numbers[number]
-        up_to = min(len(current.text), begin + len(unified(text[:length])))
+        begin = self._choose(current, number)
+        up_to = min(len(current.text), begin + length)
         if up_to <= current.taken_to:
             # It was inferred from the change.
             current.kind, current.kind_known = kind, Known.REPORTED
@@ -273,14 +285,17 @@ class Following:
         self._accept(current, kind, (begin, up_to), Known.REPORTED)
 
     def text_of(self, number: int) -> str | None:
-        """Return the text of an item on the screen; None if it is there no more."""
+        """Return the text of an item on the screen, line endings made one character.
+
+        None if it is there no more.
+        """
         current = self._current
-        return None if current is None else current.numbers.get(number, (0, None))[1]
+        return None if current is None else current.items.get(number, (0, None))[1]
 
     def dismissed(self, number: int) -> None:
         """Take in that the user has sent a suggestion away."""
         current = self._current
-        if current is not None and number in current.numbers:
+        if current is not None and number in current.items:
             self._end(current, Fate.REJECTED, Known.REPORTED)
 
     def close(self) -> None:
@@ -340,10 +355,19 @@ class Following:
             self._end(current, Fate.REJECTED if is_shorter else Fate.IGNORED)
             return
         standing = _standing(current, document)
+        if standing is None and (other := _other(current, document)) is not None:
+            current.text, standing = other
         if standing is not None:
             self._grow(current, standing)
         elif not current.replaced or _lines(current, document) != current.replaced:
             self._end(current, _ending(current, document))
+
+    def _choose(self, current: _Followed, number: int) -> int:
+        """Follow the one of several suggestions that the user chose; return where it begins."""
+        begin, text = current.items[number]
+        if not current.text.startswith(text, begin):
+            current.text = current.text[:begin] + text
+        return begin
 
     def _grow(self, current: _Followed, standing: int) -> None:
         """Take in how much of a suggestion stands there now."""
@@ -410,10 +434,8 @@ class Following:
         for sample in ended.samples:
             self._record(sample)
         self.recent.note(ended.id, surface, language, fate)
-        if fate is Fate.REJECTED:
-            self._turn_down(ended)
         self._keep_text(ended, fate)
-        for number in ended.numbers:
+        for number in ended.items:
             self._ended[number] = ended
         while len(self._ended) > _ENDED:
             self._ended.popitem(last=False)
@@ -427,20 +449,6 @@ class Following:
         self.recent.note(ended.id, surface, ended.request.document.language, Fate.WHOLE)
         if ended.id not in self._watches:
             self._watch(ended, ended.text[len(ended.text) - ended.accepted :])
-
-    def _turn_down(self, ended: _Followed) -> None:
-        now, gap, text = self._clock(), ended.gap, ended.text
-        self.recent.turn_down(ended.uri, gap.left, gap.right, text, now)
-        if ended.done:
-            left = gap.left + text[: ended.done]
-            self.recent.turn_down(ended.uri, left, gap.right, ended.rest, now)
-
-    def was_turned_down(self, request: CompletionRequest, text: str) -> bool:
-        """Whether the user has just turned down `text` at the place of a request."""
-        line, column = request.document.line(request.position.line), request.position.column
-        left, right = line[:column], line[column:]
-        uri = request.document.uri
-        return self.recent.was_turned_down(uri, left, right, unified(text), self._clock())
 
     # What is looked for again
 
@@ -523,6 +531,17 @@ def _lines(followed: _Followed, document: Document) -> str | None:
 def _standing(followed: _Followed, document: Document) -> int | None:
     found = _lines(followed, document)
     return None if found is None else followed.gap.standing(followed.text, found)
+
+
+def _other(followed: _Followed, document: Document) -> tuple[str, int] | None:
+    """Return the other suggestion that stands there, and how much of it; None if none does."""
+    found = _lines(followed, document)
+    others = {followed.text[:begin] + text for begin, text in followed.items.values()}
+    for other in sorted(others, key=len, reverse=True):
+        standing = None if found is None else followed.gap.standing(other, found)
+        if standing:
+            return other, standing
+    return None
 
 
 def _is_same(current: _Followed, fresh: _Followed) -> bool:

@@ -133,17 +133,6 @@ def test_dismissing_is_reported() -> None:
     assert typist.fate == "rejected, reported"
 
 
-def test_the_same_is_remembered_as_turned_down_at_the_same_place() -> None:
-    typist = Typist("x = █\n")
-    typist.sees("total(items)")
-    typist.types("z")
-    typist.deletes()
-    assert typist.following.was_turned_down(typist.request(), "total(items)")
-    assert not typist.following.was_turned_down(typist.request(), "total(names)")
-    typist.clock.passes(200)
-    assert not typist.following.was_turned_down(typist.request(), "total(items)")
-
-
 @pytest.mark.parametrize(
     ("begin", "end", "text"), [(0, 0, "# up here\n"), (8, 8, "below\n"), (9, 10, "")]
 )
@@ -466,3 +455,29 @@ def test_what_the_editor_draws_is_known_by_report() -> None:
     typist.following.seen(number)
     typist.types("z")
     assert typist.row.shown_known is Known.REPORTED
+
+
+# Several to choose from
+
+
+def test_another_one_of_several_is_accepted() -> None:
+    inferred = Typist("x = █\n")
+    inferred.sees("total(items)", "count(items)")
+    inferred.inserts("count(items)")
+    assert inferred.fate == "whole, inferred"
+    for change_first in (True, False):
+        reported = Typist("x = █\n")
+        number = reported.sees("total(items)", "counted")
+        if change_first:
+            reported.inserts("counted")
+        reported.following.accepted(number + 1)
+        assert reported.row.accepted == reported.row.length == 7
+
+
+def test_typing_another_one_of_several() -> None:
+    typist = Typist("x = █\n")
+    typist.sees("total(items)", "count(items)")
+    typist.types("count(")
+    typist.sees("items)", kept=True)
+    typist.types("items)")
+    assert typist.fate == "typed, inferred"
