@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,11 @@ class Feedback:
     def recent(self, surface: str | None = None, language: str | None = None) -> Reception | None:
         """Return how the latest suggestions were received; None if nothing is remembered."""
         return self._following.recent.recent(surface, language) if self._following else None
+
+    def as_json(self) -> dict[str, int] | None:
+        """Return how the latest suggestions were received; None if nothing is remembered."""
+        reception = self.recent()
+        return None if reception is None else asdict(reception)
 
     def answered(
         self, request: CompletionRequest, outcomes: Sequence[Outcome], number: int, model: str
