@@ -436,6 +436,8 @@ def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
         ("completion", "time_budget", 0),
         ("context", "cold_tokens", 0),
         ("engine", "ahead", "off"),
+        # What an evaluation asks is nothing that a user was shown.
+        ("feedback", "enable", False),
     ):
         found.setdefault(section, {}).setdefault(name, value)
     return found
