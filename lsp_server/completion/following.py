@@ -261,24 +261,32 @@ class Following:
         elif (ended := self._ended.get(number)) is not None and ended.kind_known is Known.INFERRED:
             self._correct(ended)
 
-    def took(self, number: int, kind: Fate, length: int) -> None:
+    def took(self, number: int, kind: Fate, length: int, start: int | None = None) -> None:
         """Take in that an item was accepted as far as `length` code points of its text.
 
-        Line endings count as one. The change itself may come later, or have come already.
+        What stands before `start` was there already, typed or accepted; None means that all of it
+        has come as changes. Line endings count as one. The change itself may come later, or have
+        come already.
         """
         current = self._current
         if current is None or number not in current.items:
             return
-        begin = self._choose(current, number)
-        up_to = min(len(current.text), begin + length)
+        item = self._choose(current, number)
+        up_to = min(len(current.text), item + length)
         if up_to <= current.taken_to:
-            # It was inferred from the change.
+            # It was inferred from the change, which may have brought typed characters, too.
+            typed = 0 if start is None else max(0, item + start - current.grown_from)
+            current.accepted -= typed
+            current.typed += typed
             current.kind, current.kind_known = kind, Known.REPORTED
             return
-        begin = max(current.done, current.promised)
         if current.done >= up_to:
-            begin = current.grown_from
+            begin = current.grown_from if start is None else item + start
             current.typed = max(0, current.typed - (current.done - begin))
+        else:
+            known = max(current.done, current.promised)
+            begin = known if start is None else max(known, item + start)
+            current.typed += begin - known
         current.promised = max(current.promised, up_to)
         if current.kind is None and up_to == len(current.text) and not current.is_open:
             kind = Fate.WHOLE

@@ -156,7 +156,13 @@ class Feedback:
         elif kind is None or not isinstance(length, int) or length <= 0:
             _LOG.warning("%s without a kind or a length was ignored", TOOK)
         elif (text := following.text_of(number)) is not None:
-            following.took(number, kind, column_from_units(text, length, encoding))
+            start = values.get("start")
+            following.took(
+                number,
+                kind,
+                column_from_units(text, length, encoding),
+                column_from_units(text, start, encoding) if isinstance(start, int) else None,
+            )
 
 
 def _number(values: Any) -> int | None:

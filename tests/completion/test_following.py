@@ -294,6 +294,23 @@ def test_reported_words_are_counted_once_whichever_comes_first(change_first: boo
     assert (typist.row.accepted, typist.row.typed) == (8, 0)
 
 
+@pytest.mark.parametrize("change_first", [True, False])
+def test_typed_characters_may_come_with_an_accepted_word(change_first: bool) -> None:
+    typist = Typist("x = █\n")
+    number = typist.sees("total_(items)")
+    typist.types("t")
+    steps: list[Callable[[], None]]
+    steps = [
+        lambda: typist.inserts("otal_"),
+        lambda: typist.following.took(number, Fate.WORD, 6, 3),
+    ]
+    for step in steps if change_first else reversed(steps):
+        step()
+    typist.types("!")
+    assert typist.fate == "word, reported"
+    assert (typist.row.accepted, typist.row.typed) == (3, 3)
+
+
 def test_words_up_to_the_end_leave_nothing_open() -> None:
     typist = Typist("x = █\n")
     number = typist.sees("ab cd")

@@ -1,12 +1,14 @@
 """Our plugin in a real Neovim; skipped, and counted, where there is none of 0.12 or newer."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lsp_server.config.paths import Paths
 from lsp_server.feedback.store import read_rows
-from tests.editors.neovim import Neovim, neovim, running
+from tests.editors.neovim import PATIENCE, Neovim, neovim, running
 from tests.server.editor import write_script
 
 PROGRAM = neovim()
@@ -18,6 +20,16 @@ SUGGESTION = "total(items, names)"
 def begin(editor: Neovim, text: str = "x = ") -> None:
     editor.types(f"i{text}")
     editor.sees(SUGGESTION)
+
+
+def remembered(paths: Paths) -> dict[str, Any]:
+    """The only row of feedback, once the server has ended, which Neovim does not wait for."""
+    end = time.monotonic() + PATIENCE
+    while not (rows := read_rows(paths.feedback_file)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    (row,) = rows
+    return row
 
 
 def test_accepting_by_the_word_and_the_line(paths: Paths, tmp_path: Path) -> None:
@@ -34,7 +46,7 @@ def test_accepting_by_the_word_and_the_line(paths: Paths, tmp_path: Path) -> Non
         editor.sees("items, names)")
         editor.types("<M-C-Right>")
         editor.has("x = total(items, names)")
-    (row,) = read_rows(paths.feedback_file)
+    row = remembered(paths)
     assert (row["fate"], row["fate_known"]) == ("whole", "reported")
     assert (row["accepted"], row["typed"]) == (len(SUGGESTION), 0)
 
@@ -74,8 +86,8 @@ def test_sending_away_and_keys_that_mean_what_they_meant(paths: Paths, tmp_path:
         editor.sees("")
         editor.has("x = ")
         editor.types("<Tab>y<M-Right>z")
-        editor.has("x = \tyz")
-    (row,) = read_rows(paths.feedback_file)
+        editor.until(lambda: editor.lines[0].split() == ["x", "=", "yz"])
+    row = remembered(paths)
     assert (row["fate"], row["fate_known"]) == ("rejected", "reported")
 
 
@@ -92,6 +104,6 @@ def test_a_word_after_typing_on_and_wide_characters(paths: Paths, tmp_path: Path
         editor.has("x = größe😀")
         editor.sees("(items, names)")
         editor.types("<Esc>")
-    (row,) = read_rows(paths.feedback_file)
+    row = remembered(paths)
     assert (row["fate"], row["fate_known"]) == ("word", "reported")
     assert (row["accepted"], row["typed"]) == (4, 2)

@@ -76,6 +76,8 @@ local function accept_some(kind, first)
       local encoding = client and client.offset_encoding or 'utf-16'
       tell(item, 'fimbul/accepted', {
         kind = kind,
+        -- What was typed before may be on its way to the server yet.
+        start = vim.str_utfindex(typed, encoding),
         length = vim.str_utfindex(typed .. taken, encoding),
       })
       return nil
