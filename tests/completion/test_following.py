@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lsp_server.completion.following import LONGEST
+from lsp_server.completion.followed import LONGEST
 from lsp_server.feedback.records import Fate, Known
 from lsp_server.feedback.similarity import share_left
 from lsp_server.types import Position, RejectionReason
