@@ -119,7 +119,14 @@ async def editor(folder: Path, command: Sequence[str] = COMMAND) -> AsyncIterato
     try:
         root = {"uri": folder.as_uri(), "name": folder.name}
         await here.ask(
-            "initialize", {"processId": None, "capabilities": {}, "workspaceFolders": [root]}
+            "initialize",
+            {
+                "processId": None,
+                "capabilities": {},
+                "workspaceFolders": [root],
+                # What a benchmark asks is nothing that a user was shown.
+                "initializationOptions": {"feedback": {"enable": False}},
+            },
         )
         here.tell("initialized", {})
         yield here

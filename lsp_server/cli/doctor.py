@@ -180,6 +180,7 @@ def _places(paths: Paths) -> Iterable[Finding]:
         ("Policy", paths.policy_file),
         ("Models", paths.models),
         ("Model registry", paths.registry_file),
+        ("Feedback", paths.feedback_file),
         ("Self-tests", paths.selftest_file),
         ("Built engines", paths.engine),
     ):

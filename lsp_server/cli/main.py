@@ -5,7 +5,7 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from lsp_server.cli import complete, doctor, explain, models, serve, setup, stats
+from lsp_server.cli import complete, doctor, erase, explain, models, serve, setup, stats
 from lsp_server.errors import FimbulError
 
 _INTERRUPTED = 130
@@ -26,7 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fimbul {version()}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (setup, serve, complete, explain, models, stats, doctor):
+    for command in (setup, serve, complete, explain, models, stats, erase, doctor):
         command.add_parser(subparsers)
     return parser
 

@@ -1,22 +1,15 @@
 """How the latest suggestions were received; in memory only.
 
-For whoever decides whether another one is worth showing. Knows no text, only digests.
+For whoever decides whether another one is worth showing. Knows no text.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import xxhash
-
 from lsp_server.feedback.records import Fate
 
 LATEST = 200
 """Suggestions that are remembered."""
-
-TURNED_DOWN = 120.0
-"""Seconds for which is remembered that a suggestion was turned down at a place."""
-
-_MOST_TURNED_DOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +31,6 @@ class Recent:
 
     def __init__(self) -> None:
         self._latest: OrderedDict[int, tuple[str, str, Fate]] = OrderedDict()
-        self._turned_down: OrderedDict[bytes, float] = OrderedDict()
 
     def note(self, number: int, surface: str, language: str, fate: Fate) -> None:
         """Remember what became of suggestion `number`; a later word about it corrects it."""
@@ -59,21 +51,3 @@ class Recent:
             typed=fates.count(Fate.TYPED),
             rejected=fates.count(Fate.REJECTED),
         )
-
-    def turn_down(self, uri: str, left: str, right: str, text: str, now: float) -> None:
-        """Remember that `text` was turned down between `left` and `right` in a line."""
-        key = _place(uri, left, right, text)
-        self._turned_down[key] = now
-        self._turned_down.move_to_end(key)
-        while len(self._turned_down) > _MOST_TURNED_DOWN:
-            self._turned_down.popitem(last=False)
-
-    def was_turned_down(self, uri: str, left: str, right: str, text: str, now: float) -> bool:
-        """Whether the very same was just turned down at the very same place."""
-        then = self._turned_down.get(_place(uri, left, right, text))
-        return then is not None and now - then <= TURNED_DOWN
-
-
-def _place(uri: str, left: str, right: str, text: str) -> bytes:
-    parts = "\0".join((uri, left, right, text))
-    return xxhash.xxh3_128_digest(parts.encode("utf-8", "surrogatepass"))

@@ -435,9 +435,10 @@ class FimbulServer(LanguageServer):
             command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
         )
 
-    def answered(self, request: CompletionRequest, outcome: Outcome | None) -> None:
-        """Follow what becomes of the item that was made last."""
-        self.feedback.answered(request, outcome, self._next_item, self._model_name)
+    def answered(self, request: CompletionRequest, *outcomes: Outcome) -> None:
+        """Follow what becomes of the items that were made last, one for each suggestion."""
+        first = self._next_item - len(outcomes) + 1
+        self.feedback.answered(request, outcomes, first, self._model_name)
 
     def opened(self, uri: str) -> None:
         """Let the engine learn from a document."""
@@ -477,7 +478,7 @@ class FimbulServer(LanguageServer):
             # The next request gets it, if it is still of use there.
             return
         items = [] if completion is None else [self.item_from(request.document, completion)]
-        self.answered(request, completion)
+        self.answered(request, *([completion] if completion else []))
         position = self.documents.range_of(request.document, request.position, request.position)
         self.protocol.notify(
             LONGER,

@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,23 +87,26 @@ class Feedback:
         """Return how the latest suggestions were received; None if nothing is remembered."""
         return self._following.recent.recent(surface, language) if self._following else None
 
-    def was_turned_down(self, request: CompletionRequest, text: str) -> bool:
-        """Whether the user has just turned down `text` at the place of a request."""
-        return self._following is not None and self._following.was_turned_down(request, text)
+    def as_json(self) -> dict[str, int] | None:
+        """Return how the latest suggestions were received; None if nothing is remembered."""
+        reception = self.recent()
+        return None if reception is None else asdict(reception)
 
     def answered(
-        self, request: CompletionRequest, outcome: Outcome | None, number: int, model: str
+        self, request: CompletionRequest, outcomes: Sequence[Outcome], number: int, model: str
     ) -> None:
-        """Take in what the editor was given; None takes back the beginning of a suggestion.
+        """Take in what the editor was given: suggestions to choose from, or the reason for none.
 
-        `number` is what the editor calls the item by.
+        Nothing takes back the beginning of one. `number` is what the editor calls the first by;
+        the others are counted on from there.
         """
         if self._following is None:
             return
-        if isinstance(outcome, Completion):
-            self._following.shown(request, outcome, number, model)
-        elif isinstance(outcome, Rejection):
-            self._following.silent(request, outcome)
+        completions = [one for one in outcomes if isinstance(one, Completion)]
+        if completions:
+            self._following.shown(request, completions, number, model)
+        elif outcomes and isinstance(outcomes[0], Rejection):
+            self._following.silent(request, outcomes[0])
         else:
             self._following.withdrawn(request)
 
@@ -152,7 +156,13 @@ class Feedback:
         elif kind is None or not isinstance(length, int) or length <= 0:
             _LOG.warning("%s without a kind or a length was ignored", TOOK)
         elif (text := following.text_of(number)) is not None:
-            following.took(number, kind, column_from_units(text, length, encoding))
+            start = values.get("start")
+            following.took(
+                number,
+                kind,
+                column_from_units(text, length, encoding),
+                column_from_units(text, start, encoding) if isinstance(start, int) else None,
+            )
 
 
 def _number(values: Any) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lsp_server.completion.following import LONGEST
+from lsp_server.completion.followed import LONGEST
 from lsp_server.feedback.records import Fate, Known
 from lsp_server.feedback.similarity import share_left
 from lsp_server.types import Position, RejectionReason
@@ -131,17 +131,6 @@ def test_dismissing_is_reported() -> None:
     number = typist.sees("total(items)", seconds=0.1)
     typist.following.dismissed(number)
     assert typist.fate == "rejected, reported"
-
-
-def test_the_same_is_remembered_as_turned_down_at_the_same_place() -> None:
-    typist = Typist("x = █\n")
-    typist.sees("total(items)")
-    typist.types("z")
-    typist.deletes()
-    assert typist.following.was_turned_down(typist.request(), "total(items)")
-    assert not typist.following.was_turned_down(typist.request(), "total(names)")
-    typist.clock.passes(200)
-    assert not typist.following.was_turned_down(typist.request(), "total(items)")
 
 
 @pytest.mark.parametrize(
@@ -305,6 +294,23 @@ def test_reported_words_are_counted_once_whichever_comes_first(change_first: boo
     assert (typist.row.accepted, typist.row.typed) == (8, 0)
 
 
+@pytest.mark.parametrize("change_first", [True, False])
+def test_typed_characters_may_come_with_an_accepted_word(change_first: bool) -> None:
+    typist = Typist("x = █\n")
+    number = typist.sees("total_(items)")
+    typist.types("t")
+    steps: list[Callable[[], None]]
+    steps = [
+        lambda: typist.inserts("otal_"),
+        lambda: typist.following.took(number, Fate.WORD, 6, 3),
+    ]
+    for step in steps if change_first else reversed(steps):
+        step()
+    typist.types("!")
+    assert typist.fate == "word, reported"
+    assert (typist.row.accepted, typist.row.typed) == (3, 3)
+
+
 def test_words_up_to_the_end_leave_nothing_open() -> None:
     typist = Typist("x = █\n")
     number = typist.sees("ab cd")
@@ -466,3 +472,29 @@ def test_what_the_editor_draws_is_known_by_report() -> None:
     typist.following.seen(number)
     typist.types("z")
     assert typist.row.shown_known is Known.REPORTED
+
+
+# Several to choose from
+
+
+def test_another_one_of_several_is_accepted() -> None:
+    inferred = Typist("x = █\n")
+    inferred.sees("total(items)", "count(items)")
+    inferred.inserts("count(items)")
+    assert inferred.fate == "whole, inferred"
+    for change_first in (True, False):
+        reported = Typist("x = █\n")
+        number = reported.sees("total(items)", "counted")
+        if change_first:
+            reported.inserts("counted")
+        reported.following.accepted(number + 1)
+        assert reported.row.accepted == reported.row.length == 7
+
+
+def test_typing_another_one_of_several() -> None:
+    typist = Typist("x = █\n")
+    typist.sees("total(items)", "count(items)")
+    typist.types("count(")
+    typist.sees("items)", kept=True)
+    typist.types("items)")
+    assert typist.fate == "typed, inferred"

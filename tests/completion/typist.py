@@ -71,32 +71,38 @@ class Typist:
 
     def sees(
         self,
-        text: str,
-        *,
+        *texts: str,
         part: bool = False,
         kept: bool = False,
         seconds: float = 1.0,
         over: int = 0,
         request: CompletionRequest | None = None,
     ) -> int:
-        """Be shown a suggestion for some seconds; `over` code points before it are replaced."""
+        """Be shown a suggestion for some seconds; `over` code points before it are replaced.
+
+        More texts are others to choose from. Returns the number of the first.
+        """
         request = request or self.request()
         start = Position(request.position.line, request.position.column - over)
-        completion = Completion(
-            text,
-            start,
-            request.position,
-            Surface.LINE,
-            Generation(text, StopReason.END),
-            Timings(total=12.5),
-            chance=0.5,
-            is_kept=kept,
-            is_part=part,
-        )
-        self.number += 1
-        self.following.shown(request, completion, self.number, "tiny")
+        completions = [
+            Completion(
+                text,
+                start,
+                request.position,
+                Surface.LINE,
+                Generation(text, StopReason.END),
+                Timings(total=12.5),
+                chance=0.5,
+                is_kept=kept,
+                is_part=part,
+            )
+            for text in texts
+        ]
+        first = self.number + 1
+        self.number += len(texts)
+        self.following.shown(request, completions, first, "tiny")
         self.clock.passes(seconds)
-        return self.number
+        return first
 
     def gets_nothing(self, reason: RejectionReason = RejectionReason.EMPTY) -> None:
         self.following.silent(self.request(), Rejection(reason))

@@ -6,33 +6,7 @@ if not vim.lsp.inline_completion then
   return
 end
 
--- Neovim 0.12.4 inserts a suggestion where it was asked for even if the cursor has moved on
--- (neovim#36529). What was typed meanwhile is taken into the range if the suggestion begins with
--- it; otherwise the suggestion no longer fits and is dropped.
-local function still_fits(item)
-  if type(item.insert_text) ~= 'string' or not item.range then
-    return item
-  end
-  local buffer = vim.api.nvim_get_current_buf()
-  local start_row, start_column, end_row, end_column = item.range:to_extmark()
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  row = row - 1
-  if row ~= end_row or column < end_column then
-    return nil
-  end
-  if column > end_column then
-    local typed = vim.api.nvim_buf_get_text(buffer, start_row, start_column, row, column, {})
-    if not vim.startswith(item.insert_text, table.concat(typed, '\n')) then
-      return nil
-    end
-    item.range = vim.range(buffer, start_row, start_column, row, column)
-  end
-  return item
-end
-
-local function accept()
-  return vim.lsp.inline_completion.get({ on_accept = still_fits })
-end
+local fimbul = require('fimbul')
 
 -- Neovim's client keeps what it shows to itself, so it is made to ask again where there is more to
 -- show; the answer is there already and comes at once.
@@ -117,9 +91,16 @@ vim.api.nvim_create_autocmd('LspAttach', {
     })
     tell_cursor(event.buf, client.id)
     if vim.g.fimbul_keymaps ~= false then
-      vim.keymap.set('i', '<Tab>', function()
-        return accept() and '' or '<Tab>'
-      end, { buffer = event.buf, expr = true, desc = 'Accept the suggestion of fimbul' })
+      for key, action in pairs({
+        ['<Tab>'] = { fimbul.accept, 'Accept the suggestion of fimbul' },
+        ['<M-Right>'] = { fimbul.accept_word, 'Accept a word of the suggestion of fimbul' },
+        ['<M-C-Right>'] = { fimbul.accept_line, 'Accept a line of the suggestion of fimbul' },
+        ['<C-]>'] = { fimbul.dismiss, 'Send the suggestion of fimbul away' },
+      }) do
+        vim.keymap.set('i', key, function()
+          return action[1]() and '' or key
+        end, { buffer = event.buf, expr = true, desc = action[2] })
+      end
     end
   end,
 })

@@ -461,8 +461,10 @@ def _whole(options: Mapping[str, Any]) -> dict[str, Any]:
         ("completion", "candidates", 1),
         ("context", "cold_tokens", 0),
         ("engine", "ahead", "off"),
+        # What an evaluation asks is nothing that a user was shown.
         ("log", "requests", False),
         ("log", "file", False),
+        ("feedback", "enable", False),
     ):
         found.setdefault(section, {}).setdefault(name, value)
     return found
