@@ -15,6 +15,7 @@ from lsp_server.syntax.languages import Language
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.syntax.tree import SyntaxTree
 from lsp_server.syntax.trials import MOST_ERRORS
+from lsp_server.text import split_lines
 from lsp_server.types import CompletionRequest, Position
 
 _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -84,7 +85,8 @@ class Check:
 
     def _endings(self, text: str) -> Iterator[str]:
         yield ""
-        closers = "".join(CLOSER_OF[one] for one in reversed(open_brackets(text, self.language)))
+        typed = _typed(self.tree, self.position)
+        closers = _closers(typed + text, self.language)
         if closers:
             yield closers
             yield f"x{closers}"
@@ -103,15 +105,23 @@ class Check:
 
 def _names(tree: SyntaxTree, position: Position, language: Language) -> Iterator[str]:
     """Yield the shortest texts that may finish the line at a place."""
-    typed = tree.lines[position.line][: position.column]
     yield "x"
-    closers = open_quote(typed) + "".join(
-        CLOSER_OF[one] for one in reversed(open_brackets(typed, language))
-    )
+    closers = _closers(_typed(tree, position), language)
     if closers:
         yield f"x{closers}"
     if language.name not in _WITHOUT_SEMICOLON:
         yield f"x{closers};"
+
+
+def _typed(tree: SyntaxTree, position: Position) -> str:
+    return tree.lines[position.line][: position.column]
+
+
+def _closers(text: str, language: Language) -> str:
+    """Return what closes the string and the brackets that are open at the end of `text`."""
+    last = split_lines(text)[-1]
+    brackets = reversed(open_brackets(text, language))
+    return open_quote(last) + "".join(CLOSER_OF[one] for one in brackets)
 
 
 class Checks:
