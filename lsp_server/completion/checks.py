@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from lsp_server.completion.trees import Trees
-from lsp_server.postprocess.lexing import CLOSER_OF, open_brackets
+from lsp_server.postprocess.lexing import CLOSER_OF, open_brackets, open_quote
 from lsp_server.syntax.languages import Language
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.syntax.tree import SyntaxTree
 from lsp_server.syntax.trials import MOST_ERRORS
+from lsp_server.text import split_lines
 from lsp_server.types import CompletionRequest, Position
 
 _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -37,6 +38,12 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What may follow a line that cannot be the last one, beside the brackets that it leaves open."""
 
 
+_GOES_ON = (",", "&&", "||", "+", "|")
+"""Ends of lines that the next one goes on with."""
+
+_WITHOUT_SEMICOLON = frozenset({"python", "ruby", "lua", "bash", "yaml", "toml", "json", "html"})
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """What a tree says about one place."""
@@ -47,7 +54,7 @@ class Check:
     language: Language
     """Of the place."""
     before: int
-    """Parse errors that there are without a suggestion."""
+    """Parse errors that there are without a suggestion, and would be with any name."""
     known: dict[str, int] = field(default_factory=dict)
     """Errors of the texts that were tried."""
 
@@ -55,7 +62,14 @@ class Check:
     def of(cls, tree: SyntaxTree, position: Position) -> "Check":
         """Look at a place, which takes parts of a millisecond."""
         kind, language = tree.place_at(position), tree.language_at(position)
-        return cls(tree, position, kind, language, tree.errors)
+        before = tree.errors
+        if before:
+            # A line that is being typed is an error that any name may mend; what is suggested
+            # must not make use of it.
+            trials = (tree.errors_with(position, text) for text in _names(tree, position, language))
+            before = min((found for found in trials if found is not None), default=before)
+            before = min(before, tree.errors)
+        return cls(tree, position, kind, language, before)
 
     def errors(self, text: str) -> int:
         """Return how many parse errors more there would be with `text` at the place.
@@ -71,10 +85,13 @@ class Check:
 
     def _endings(self, text: str) -> Iterator[str]:
         yield ""
-        closers = "".join(CLOSER_OF[one] for one in reversed(open_brackets(text, self.language)))
+        typed = _typed(self.tree, self.position)
+        closers = _closers(typed + text, self.language)
         if closers:
             yield closers
             yield f"x{closers}"
+        if text.rstrip().endswith(_GOES_ON):
+            yield f" x{closers}"
         for ending in _ENDINGS.get(self.language.name, ()):
             yield closers + ending
 
@@ -84,6 +101,27 @@ class Check:
             # What cannot be found out in time is no reason to be silent.
             self.known[text] = 0 if errors is None else errors
         return self.known[text]
+
+
+def _names(tree: SyntaxTree, position: Position, language: Language) -> Iterator[str]:
+    """Yield the shortest texts that may finish the line at a place."""
+    yield "x"
+    closers = _closers(_typed(tree, position), language)
+    if closers:
+        yield f"x{closers}"
+    if language.name not in _WITHOUT_SEMICOLON:
+        yield f"x{closers};"
+
+
+def _typed(tree: SyntaxTree, position: Position) -> str:
+    return tree.lines[position.line][: position.column]
+
+
+def _closers(text: str, language: Language) -> str:
+    """Return what closes the string and the brackets that are open at the end of `text`."""
+    last = split_lines(text)[-1]
+    brackets = reversed(open_brackets(text, language))
+    return open_quote(last) + "".join(CLOSER_OF[one] for one in brackets)
 
 
 class Checks:

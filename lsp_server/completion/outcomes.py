@@ -137,7 +137,7 @@ def place_of(
         next_lines=below,
         surface=surface,
         lines_above=above,
-        indent=indent_of((*above, line, *below)),
+        indent=indent_of((*above, f"{line[:column]}|", *below)),
         language=check.language if check else _language_of(document),
         kind=check.kind if check else PlaceKind.CODE,
         ended=ended,

@@ -48,7 +48,8 @@ def _closing_index(text: str, rest: str, typed: str) -> int | None:
     opener = OPENER_OF.get(closer)
     if opener is None:
         return None
-    begin = text.find(quote) + 1 if quote else 0
+    # Where the string is closed behind the cursor, this is code inside of it.
+    begin = text.find(quote) + 1 if quote and quote not in rest else 0
     depth = 0
     for index, character in enumerate(without_strings(text[begin:]), begin):
         depth += (character == opener) - (character == closer)

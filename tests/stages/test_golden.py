@@ -10,69 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomlkit
 
-from lsp_server.completion.checks import Check
-from lsp_server.completion.outcomes import place_of
-from lsp_server.context.window import surface_of
-from lsp_server.postprocess.filters import postprocess
-from lsp_server.postprocess.place import Ended
-from lsp_server.syntax.languages import language_for
-from lsp_server.syntax.tree import parse
-from lsp_server.text import split_lines
-from lsp_server.types import CompletionRequest, Document, Position, RejectionReason, Surface
+from tests.stages.drawn import read_cases, rewrite, run
 
 GOLDEN = Path(__file__).with_name("golden")
 UPDATE = os.environ.get("UPDATE_GOLDEN") == "1"
-
-
-def cases() -> list[tuple[Path, dict[str, Any]]]:
-    return [
-        (path, case)
-        for path in sorted(GOLDEN.glob("*.toml"))
-        for case in tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()["case"]
-    ]
-
-
-CASES = cases()
-
-
-def run(language: str, case: dict[str, Any]) -> str:
-    before, _, more = str(case["given"]).partition("├")
-    text, _, after = more.partition("┤")
-    above = split_lines(before)
-    cursor = Position(len(above) - 1, len(above[-1]))
-    document = Document("file:///w/x", language, 1, tuple(split_lines(before + after)))
-    asked = CompletionRequest(document, cursor)
-    known = language_for(language)
-    tree = parse(known, document.lines) if known else None
-    assert tree is not None
-    check = Check.of(tree, cursor)
-    named = case.get("surface")
-    surface = Surface(named) if named else surface_of(after.split("\n")[0])
-    place = place_of(asked, surface, check, Ended(case.get("ended", "itself")))
-    result = postprocess(text, place)
-    if isinstance(result, RejectionReason):
-        return result.value
-    return f"{before}├{result}┤{after}"
+CASES = [(path, case) for path in sorted(GOLDEN.glob("*.toml")) for case in read_cases(path)]
 
 
 @pytest.mark.parametrize(
     ("path", "case"), CASES, ids=[f"{path.stem}: {case['name']}" for path, case in CASES]
 )
 def test_golden(path: Path, case: dict[str, Any]) -> None:
+    shown = run(case, path.stem)
     if UPDATE:
-        rewrite(path, case["name"], run(path.stem, case))
+        rewrite(path, case["name"], shown)
     else:
-        assert run(path.stem, case) == case["shown"]
-
-
-def rewrite(path: Path, name: str, shown: str) -> None:
-    document: Any = tomlkit.parse(path.read_text(encoding="utf-8"))
-    for case in document["case"]:
-        if case["name"] == name and case["shown"] != shown:
-            case["shown"] = shown
-    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+        assert shown == case["shown"]
 
 
 def is_bad(case: dict[str, Any]) -> bool:
