@@ -15,7 +15,13 @@ from lsp_server.types import (
 )
 
 
-def after(marked: str, text: str, language: str = "python", column: int | None = None) -> str:
+def after(
+    marked: str,
+    text: str,
+    language: str = "python",
+    column: int | None = None,
+    surface: Surface = Surface.LINE,
+) -> str:
     """Return the document with the cursor marked that is foreseen; empty if none is."""
     before, _, rest = marked.partition("█")
     above = split_lines(before)
@@ -23,7 +29,7 @@ def after(marked: str, text: str, language: str = "python", column: int | None =
     end = Position(len(above) - 1, len(above[-1]))
     start = Position(end.line, end.column if column is None else column)
     generation = Generation(text, StopReason.LINES)
-    completion = Completion(text, start, end, Surface.LINE, generation)
+    completion = Completion(text, start, end, surface, generation)
     target = next_line(CompletionRequest(document, end), completion)
     if target is None:
         return ""
@@ -66,3 +72,29 @@ def test_an_item_of_the_menu_is_taken_to_be_inserted() -> None:
 )
 def test_nothing_is_foreseen_where_enter_is_not_what_comes(marked: str, text: str) -> None:
     assert not after(marked, text)
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "language", "foreseen"),
+    [
+        (
+            "  for a in b:\n    █\n",
+            "if a:\n      c()",
+            "python",
+            "  for a in b:\n    if a:\n      c()\n  █\n",
+        ),
+        ("for a in b:█\nx\n", "\n    c()", "python", "for a in b:\n    c()\n█\nx\n"),
+        ("if a:\n    x = 1\n    if b:\n        █", "c()", "python",
+         "if a:\n    x = 1\n    if b:\n        c()\n    █"),
+        ("  if (a) {\n    █\n", "b();\n  }", "java", "  if (a) {\n    b();\n  }\n  █\n"),
+        ("  if (a) {\n    █\n  }\n", "b();", "java", ""),
+    ],
+)  # fmt: skip
+def test_behind_a_block_comes_what_is_around_it(
+    marked: str, text: str, language: str, foreseen: str
+) -> None:
+    assert after(marked, text, language, surface=Surface.BLOCK) == foreseen
+
+
+def test_behind_a_function_comes_anything() -> None:
+    assert not after("def f():\n    █\n", "return 1", surface=Surface.FUNCTION)
