@@ -3,12 +3,15 @@
 Whoever types what was suggested is shown the rest of it at once, and nothing is computed. A
 suggestion stands for a place in a text: what is left of the cursor and what is right of it. It
 fits another state of the text if that differs by a beginning of the suggestion only, put in at
-the place; where an editor closes a bracket or a quote by itself, by its partner too. Anything else
-is another question. Texts are kept as digests. Pure; knows nothing about engines or editors.
+the place; where an editor closes a bracket or a quote by itself, by its partner too, on a line of
+its own if Enter was pressed between the two. Blanks in blank lines, which editors put in and take
+away again, do not count. Anything else is another question. Texts are kept as
+digests. Pure; knows nothing about engines or editors.
 """
 
+import re
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,6 +30,9 @@ CLOSERS = {"(": ")", "[": "]", "{": "}", '"': '"', "'": "'", "`": "`"}
 
 DEEPEST = 8
 """Brackets and quotes that may stand open at once."""
+
+_TAIL = re.compile(r"(?:(?:\n[ \t]*)?[)\]}\"'`]){1,8}\Z")
+"""What editors may have put in behind the cursor, at the end of a text."""
 
 _Value = TypeVar("_Value")
 
@@ -54,10 +60,8 @@ class Place:
         if not self.left.startswith(earlier.left):
             return None
         typed = self.left[len(earlier.left) :]
-        for closers in closings(typed):
-            if self.right == closers + earlier.right:
-                return typed
-        return None
+        closed = _closed_by_editor(typed, self.right, lambda rest: rest == earlier.right)
+        return None if closed is None else typed
 
     def typed_in(self, document: Document) -> str | None:
         """Return what was typed here in a later state of the text; None if other things differ.
@@ -69,9 +73,13 @@ class Place:
         if between < 0 or not (text.startswith(self.left) and text.endswith(self.right)):
             return None
         typed = text[len(self.left) : len(self.left) + between]
-        for closed in range(1, min(DEEPEST, between) + 1):
-            if typed[-closed:] in closings(typed[:-closed]):
-                return typed[:-closed]
+        tail = _TAIL.search(typed)
+        for at in range(between - 1, tail.start() - 1 if tail else between, -1):
+            if typed[at] != "\n" and typed[:at].rstrip(" \t").endswith("\n"):
+                # A bracket that stands alone in its line came there with the line.
+                continue
+            if _closed_by_editor(typed[:at], typed[at:], lambda rest: not rest):
+                return typed[:at]
         return typed
 
     def is_ahead_of(self, document: Document, begin: int) -> bool:
@@ -88,6 +96,10 @@ class Place:
             if typed[-1:] not in CLOSERS.values():
                 return False
             typed = typed[:-1]
+            # The line that it stands on may be the editor's, too.
+            above, newline, blanks = typed.rpartition("\n")
+            if newline and not blanks.strip(" \t") and self.left.startswith(above, begin):
+                return True
         return True
 
 
@@ -162,14 +174,15 @@ class Suggestions(Generic[_Value]):
             if one.depends != depends or len(place.left) < one.length:
                 continue
             typed = place.left[one.length :]
-            if not one.text.startswith(typed) or len(typed) == len(one.text):
+            rest = _rest_after(one.text, typed)
+            if not rest:
                 continue
             if not typed and one.state != state:
                 continue
             closed = _closed(one, typed, place.right)
             if closed is None or _digest(place.left[: one.length]) != one.left:
                 continue
-            return Found(one.value, typed, one.text[len(typed) :], closed)
+            return Found(one.value, typed, rest, closed)
         return None
 
     def forget(self, uri: str) -> None:
@@ -181,11 +194,60 @@ class Suggestions(Generic[_Value]):
         self._kept.clear()
 
 
+def _rest_after(text: str, typed: str) -> str:
+    """Return what of `text` comes behind `typed`; empty if it does not begin so, or ends there.
+
+    Blank lines are equal, whatever blanks are in them.
+    """
+    if text.startswith(typed):
+        return text[len(typed) :]
+    *above, last = typed.split("\n")
+    lines = text.split("\n")
+    if not above or len(lines) < len(typed.split("\n")):
+        return ""
+    if any(one.rstrip() != other.rstrip() for one, other in zip(above, lines, strict=False)):
+        return ""
+    line = lines[len(above)]
+    if not line.startswith(last) and (line.strip() or last.strip()):
+        return ""
+    behind = line[len(last) :] if line.startswith(last) else ""
+    return "\n".join([behind, *lines[len(above) + 1 :]])
+
+
+def without_closed(rest: str, closed: str) -> str:
+    """Return the part of a suggestion that goes in front of what an editor has closed by itself.
+
+    That is up to where the suggestion closes the same; what comes behind that is left out.
+    """
+    opened: list[str] = []
+    wanted = closed.strip()[:1]
+    for index, character in enumerate(rest):
+        if opened and character == opened[-1]:
+            opened.pop()
+        elif opened and opened[-1] in "\"'`":
+            continue
+        elif not opened and character == wanted:
+            return rest[:index].rstrip() if "\n" in closed else rest[:index]
+        elif character in CLOSERS:
+            opened.append(CLOSERS[character])
+    return rest
+
+
 def _closed(one: _Kept[_Value], typed: str, right: str) -> str | None:
     """Return what was put behind the cursor while `typed` was typed; None if the text differs."""
+    return _closed_by_editor(typed, right, lambda rest: _digest(rest) == one.right)
+
+
+def _closed_by_editor(typed: str, right: str, is_rest: Callable[[str], bool]) -> str | None:
+    """Return what stands first in `right` because an editor has closed what `typed` opens.
+
+    What is behind it has to be the rest. None if the text differs otherwise.
+    """
+    between = r"(?:\n[ \t]*)?" if "\n" in typed else ""
     for closers in closings(typed):
-        if right.startswith(closers) and _digest(right[len(closers) :]) == one.right:
-            return closers
+        found = re.match("".join(between + re.escape(closer) for closer in closers), right)
+        if found is not None and is_rest(right[found.end() :]):
+            return found[0]
     return None
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from lsp_server.cache.suggestions import Place as CachePlace
-from lsp_server.cache.suggestions import Suggestions
+from lsp_server.cache.suggestions import Suggestions, without_closed
 from lsp_server.completion.ahead import next_line
 from lsp_server.completion.checks import Checks
 from lsp_server.completion.choices import choice_of, with_choice
@@ -367,7 +367,11 @@ class Pipeline:
         if self._wanted(request) > 1 and (found.typed or not found.value.others):
             return None
         earlier, text = found.value, found.rest
-        if found.closed:
+        if found.closed and "\n" in found.closed + text:
+            text = without_closed(text, found.closed)
+            if not text.strip():
+                return None
+        elif found.closed:
             # The bracket that the editor has put there is not suggested again.
             filtered = postprocess(text, place_of(asked, earlier.surface), KEPT_FILTERS)
             if isinstance(filtered, RejectionReason):

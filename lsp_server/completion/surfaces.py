@@ -127,7 +127,9 @@ async def surface_at(
 def _stop(
     document: Document, position: Position, body: Body, language: Language | None
 ) -> BodyStop:
-    below = (document.line(row) for row in range(position.line + 1, len(document.lines)))
+    # Where the body is closed already, what comes below is what closes it.
+    rows = () if body.is_closed else range(position.line + 1, len(document.lines))
+    below = (document.line(row) for row in rows)
     return BodyStop(
         indentation=body.indentation,
         typed=document.line(position.line)[: position.column],

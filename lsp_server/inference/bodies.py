@@ -7,6 +7,7 @@ the text so far in, where it ends out. Knows no language: marks and words come w
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from lsp_server.types import BodyStop, StopReason
@@ -68,9 +69,10 @@ class _Scan:
     """What ends the string or comment that the place is in."""
 
     def run(self) -> "_Scan":
-        at = start = 0
-        line = self._line(start)
-        while at < len(self.text):
+        next_of_interest = _interesting("".join(one[:1] for pair in self._marks() for one in pair))
+        line, at = self._line(0), 0
+        while (found := next_of_interest.search(self.text, at)) is not None:
+            at = found.start()
             if self.text[at] in "\r\n":
                 at = self._end_line(line, at)
                 line = self._line(at)
@@ -135,10 +137,18 @@ class _Scan:
         yield from ((quote, quote) for quote in rules.quotes)
 
 
-def judge(text: str, rules: BodyStop) -> Verdict:
-    """Return where the body ends that `text` begins."""
+@cache
+def _interesting(begins: str) -> re.Pattern[str]:
+    """Return what finds the next character that may begin or end anything."""
+    return re.compile(rf"[\r\n()\[\]{{}}\\{re.escape(begins)}]")
+
+
+def judge(text: str, rules: BodyStop, known: int = 0) -> Verdict:
+    """Return where the body ends that `text` begins; up to `known` it has none for certain."""
     scan = _Scan(text, rules).run()
     for number, line in enumerate(scan.lines):
+        if line.is_whole and line.end < known:
+            continue
         if (left := _leaves(scan, number, line)) is not None:
             return left
         if line.is_whole and (first := _repeated(scan, number)) is not None:

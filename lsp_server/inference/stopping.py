@@ -30,6 +30,8 @@ class AnswerText:
         self._text = ""
         self._tokens = 0
         self._end: int | None = None
+        self._known = 0
+        """How much of a body was there the last time, and had no end in it."""
         self._safe: int | None = None
         """How much may be handed out; None is all of it."""
         self._handed_out = len(request.healed)
@@ -61,7 +63,7 @@ class AnswerText:
         """Return how many of `pieces` could be added before the answer ends."""
         trial = AnswerText(self._request)
         trial._decoder.setstate(self._decoder.getstate())
-        trial._text, trial._tokens = self._text, self._tokens
+        trial._text, trial._tokens, trial._known = self._text, self._tokens, self._known
         for count, piece in enumerate(pieces):
             if trial.add(piece) is not None:
                 return count
@@ -78,7 +80,8 @@ class AnswerText:
     def _ends(self) -> Iterator[tuple[int | None, StopReason]]:
         begin = len(self._request.healed)
         if self._request.body is not None:
-            found = judge(self._text[begin:], self._request.body)
+            found = judge(self._text[begin:], self._request.body, self._known)
+            self._known = max(0, len(self._text) - begin)
             self._safe = begin + found.safe
             if found.end is not None and found.reason is not None:
                 yield begin + found.end, found.reason

@@ -87,3 +87,18 @@ def test_options_can_be_set(file: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_without_a_model_it_says_what_to_do(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["complete", f"{file}:1"]) == 1
     assert "fimbul models pull" in capsys.readouterr().err
+
+
+def test_a_body_is_completed_up_to_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("def f(x):\n    \n\n\ny = f(1)\n")
+    script = write_script(tmp_path, {"answer": "if x:\n        return 1\n    return 2\ny = 1\n"})
+    place = ["complete", f"{file}:2:5", "--engine", "scripted", "--script", str(script)]
+    assert main([*place, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["surface"] == "function"
+    assert found["text"] == "if x:\n        return 1\n    return 2"
+    assert main([*place, "--set", "completion.surfaces=['line']", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == "if x:"

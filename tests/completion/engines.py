@@ -17,6 +17,8 @@ class Call:
     on_text: OnText | None
     answer: "asyncio.Future[Generation]"
     text: str = ""
+    stop: StopRules = field(default_factory=lambda: StopRules(0))
+    line_has_text: bool = True
 
     @property
     def seen(self) -> str:
@@ -28,9 +30,11 @@ class Call:
         if self.on_text is not None:
             self.on_text(piece)
 
-    def finish(self, piece: str = "", *, is_short: bool = False) -> None:
+    def finish(
+        self, piece: str = "", *, is_short: bool = False, why: StopReason = StopReason.LINES
+    ) -> None:
         self.say(piece)
-        generation = Generation(self.text, StopReason.LINES, (0.0,), 10, is_short=is_short)
+        generation = Generation(self.text, why, (0.0,), 10, is_short=is_short)
         self.answer.set_result(generation)
 
 
@@ -54,7 +58,7 @@ class Engine:
         self, prompt: Prompt, stop: StopRules, *, line_has_text: bool, on_text: OnText | None = None
     ) -> Generation:
         loop = asyncio.get_running_loop()
-        call = Call(prompt, on_text, loop.create_future())
+        call = Call(prompt, on_text, loop.create_future(), "", stop, line_has_text)
         self.calls.append(call)
         end = text_of(prompt) + prompt.healed
         for after, answer in self.answers.items():

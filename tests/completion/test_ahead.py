@@ -23,6 +23,7 @@ def after(
     text: str | RejectionReason,
     language: str = "python",
     column: int | None = None,
+    surface: Surface = Surface.LINE,
 ) -> str:
     """Return the document with the cursor marked that is foreseen; empty if none is."""
     before, _, rest = marked.partition("█")
@@ -35,7 +36,7 @@ def after(
         outcome = Rejection(text)
     else:
         generation = Generation(text, StopReason.LINES)
-        outcome = Completion(text, start, end, Surface.LINE, generation)
+        outcome = Completion(text, start, end, surface, generation)
     target = next_line(CompletionRequest(document, end), outcome)
     if target is None:
         return ""
@@ -85,3 +86,29 @@ def test_a_line_to_which_the_model_has_nothing_to_add_is_whole() -> None:
     assert not after("  if a█:\n", RejectionReason.EMPTY)
     assert not after("  █\n", RejectionReason.EMPTY)
     assert not after("  if a:█\n", RejectionReason.REPEATS_NEXT_LINE)
+
+
+@pytest.mark.parametrize(
+    ("marked", "text", "language", "foreseen"),
+    [
+        (
+            "  for a in b:\n    █\n",
+            "if a:\n      c()",
+            "python",
+            "  for a in b:\n    if a:\n      c()\n  █\n",
+        ),
+        ("for a in b:█\nx\n", "\n    c()", "python", "for a in b:\n    c()\n█\nx\n"),
+        ("if a:\n    x = 1\n    if b:\n        █", "c()", "python",
+         "if a:\n    x = 1\n    if b:\n        c()\n    █"),
+        ("  if (a) {\n    █\n", "b();\n  }", "java", "  if (a) {\n    b();\n  }\n  █\n"),
+        ("  if (a) {\n    █\n  }\n", "b();", "java", ""),
+    ],
+)  # fmt: skip
+def test_behind_a_block_comes_what_is_around_it(
+    marked: str, text: str, language: str, foreseen: str
+) -> None:
+    assert after(marked, text, language, surface=Surface.BLOCK) == foreseen
+
+
+def test_behind_a_function_comes_anything() -> None:
+    assert not after("def f():\n    █\n", "return 1", surface=Surface.FUNCTION)

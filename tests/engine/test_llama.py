@@ -358,3 +358,14 @@ async def test_plain_buffers_give_the_same_answer(model: Path) -> None:
         async with engine(model, options) as worker:
             answers.append((await complete(worker, prompt("def area(self):\n"))).text)
     assert answers[0] == answers[1]
+
+
+async def test_time_ends_an_answer_after_the_token_that_it_ran_out_in(model: Path) -> None:
+    async with engine(model) as worker:
+        asked = prompt("def area(self):\n    return ")
+        whole = await complete(worker, asked)
+        ends = StopRules(24, max_lines=24, milliseconds=0.0001)
+        late = await worker.complete(asked, ends, line_has_text=True)
+        assert (late.stop, len(late.logprobs)) == (StopReason.TIME, 1)
+        assert whole.text.startswith(late.text)
+        assert len(whole.logprobs) > 1

@@ -13,7 +13,7 @@ from lsp_server.errors import EngineCrashed, EngineRefused
 from lsp_server.inference import client as client_module
 from lsp_server.inference.client import WorkerClient, worker_command
 from lsp_server.inference.protocol import LoadOptions
-from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules
+from lsp_server.types import BodyStop, Generation, Prompt, Segment, StopReason, StopRules
 from tests.server.editor import write_script
 
 RULES = (
@@ -231,3 +231,18 @@ async def test_output_of_libraries_does_not_break_the_frames(tmp_path: Path) -> 
         assert await found.count_tokens(["a"]) == [1]
     finally:
         await found.close()
+
+
+async def test_time_and_bodies_end_an_answer(tmp_path: Path) -> None:
+    rules = (
+        {"after": "late", "answer": "\n    a\n    b\n    c\n    d\n", "token_ms": 10},
+        {"after": "while x:", "answer": "\n    a(x)\n\nb(x)\n"},
+    )
+    async with worker(tmp_path, *rules) as found:
+        body = BodyStop(0, "while x:")
+        ends = StopRules(99, 99, milliseconds=65.0, body=body)
+        late = await found.complete(Prompt((Segment("late"),)), ends, line_has_text=False)
+        assert (late.text, late.stop) == ("\n    a", StopReason.TIME)
+        ends = StopRules(99, 99, body=body)
+        whole = await found.complete(Prompt((Segment("while x:"),)), ends, line_has_text=False)
+        assert (whole.text, whole.stop) == ("\n    a(x)", StopReason.DEDENTED)

@@ -12,7 +12,7 @@ from lsp_server.errors import EngineError, EngineRefused, EngineUnreachable
 from lsp_server.inference.address import RemoteOptions
 from lsp_server.inference.engine import EngineState
 from lsp_server.inference.remote import RemoteEngine
-from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules
+from lsp_server.types import BodyStop, Generation, Prompt, Segment, StopReason, StopRules
 from tests.remote.stand_in import SPECIALS, StandIn, running
 
 PREFIX, SUFFIX, MIDDLE = SPECIALS[:3]
@@ -77,6 +77,9 @@ async def test_an_answer_comes_as_a_stream_and_ends_with_its_line(owner: str) ->
         ("a <end> b", StopRules(20, strings=("<end>",)), "a ", StopReason.STRING),
         ("é\u2028\x85z\n", StopRules(20), "é\u2028\x85z", StopReason.LINES),
         ("", StopRules(20), "", StopReason.END),
+        ("one two", StopRules(20, milliseconds=0.0001), "one", StopReason.TIME),
+        ("a\n    b\n", StopRules(20, 9, body=BodyStop(0, "  ")), "a\n    b\n", StopReason.END),
+        ("a\nb\n", StopRules(20, 9, body=BodyStop(0, "  ")), "a", StopReason.DEDENTED),
     ],
 )
 @pytest.mark.parametrize("owner", ["llamacpp", "vllm"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.cache.suggestions import DOCUMENTS, SUGGESTIONS, Place, Suggestions
+from lsp_server.cache.suggestions import DOCUMENTS, SUGGESTIONS, Place, Suggestions, without_closed
 from lsp_server.text import split_lines
 from lsp_server.types import Document, Position
 
@@ -163,3 +163,58 @@ def test_a_place_ahead_is_on_the_way_of_those_who_type_towards_it(
     begin = len(place("a = █").left)
     document = Document(URI, "python", 2, tuple(split_lines(now.replace("█", ""))))
     assert place("a = f(1)\n█\nb\n").is_ahead_of(document, begin) is leads_there
+
+
+BODY = 'if (a) {\n    b("}");\n\n    c();\n  }'
+"""Suggested at two blanks."""
+
+
+@pytest.mark.parametrize(
+    ("now", "left", "closed"),
+    [
+        ("f {\n  if (a) {█\n}\n", '\n    b("}");\n\n    c();\n  }', ""),
+        ("f {\n  if (a) {\n    █\n}\n", 'b("}");\n\n    c();\n  }', ""),
+        # The editor has closed the bracket, and put it on a line of its own at Enter.
+        ("f {\n  if (a) {█}\n}\n", '\n    b("}");\n\n    c();\n  }', "}"),
+        ("f {\n  if (a) {\n    █\n  }\n}\n", 'b("}");\n\n    c();\n  }', "\n  }"),
+        ("f {\n  if (a) {\n    b(█)\n  }\n}\n", '"}");\n\n    c();\n  }', ")\n  }"),
+        # The indentation of a blank line, which editors put in and take away again.
+        ('f {\n  if (a) {\n    b("}");\n    █\n}\n', "\n    c();\n  }", ""),
+        ('f {\n  if (a) {\n    b("}");\n    \n    █\n}\n', "c();\n  }", ""),
+        ('f {\n  if (a) {\n    b("}");  \n\n    c█\n}\n', "();\n  }", ""),
+        # Other text.
+        ("f {\n  if (a) {\n    d█\n}\n", None, ""),
+        ("f {\n  if (a) {\n      b█\n}\n", None, ""),
+        ("f {\n  if (a) {\n    █\n  ]\n}\n", None, ""),
+    ],
+)
+def test_a_body_is_typed_through(now: str, left: str | None, closed: str) -> None:
+    found = suggested("f {\n  █\n}\n", BODY).find(URI, place(now))
+    assert (found and found.rest) == left
+    assert found is None or found.closed == closed
+
+
+@pytest.mark.parametrize(
+    ("rest", "closed", "expected"),
+    [
+        ("\n    b();\n  }", "\n  }", "\n    b();"),
+        ('b({c: "}"});\n  }\n  d();', "\n  }", 'b({c: "}"});'),
+        ("x, (y)\n) + 1", ")", "x, (y)\n"),
+        ('b" + c', '"', "b"),
+        ("never closed\n", "}", "never closed\n"),
+    ],
+)
+def test_what_an_editor_has_closed_is_not_suggested(rest: str, closed: str, expected: str) -> None:
+    assert without_closed(rest, closed) == expected
+
+
+def test_lines_that_an_editor_puts_in_are_not_typed() -> None:
+    before = place("f(█\ng\n")
+    typed = place("f({\n  █\n})\ng\n")
+    assert typed.typed_since(before) is None
+    assert place("f({\n  █\n}\ng\n").typed_since(before) == "{\n  "
+    there = place("x █\ny\n")
+    now = split_lines("x {\n  \n}\ny\n")
+    assert there.typed_in(Document(URI, "c", 1, tuple(now))) == "{\n  "
+    ahead = place("x {\n  a;\n  █\ny\n")
+    assert ahead.is_ahead_of(Document(URI, "c", 1, tuple(now)), 2)
