@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lsp_server.completion.outcomes import outcome_of
-from lsp_server.config.options import CompletionOptions
+from lsp_server.config.options import CompletionOptions, Rethink
 from lsp_server.text import strip_ending
 from lsp_server.types import (
     Completion,
@@ -19,6 +19,7 @@ from lsp_server.types import (
     StopRules,
     Surface,
     Timings,
+    TriggerKind,
 )
 
 _LETTERS = 2
@@ -43,7 +44,15 @@ def with_choice(
         return rules
     below = _below(asked.document, asked.position)
     forbidden = (below.strip(),) if sum(map(str.isalnum, below)) > _LETTERS else ()
-    return replace(rules, forbidden=forbidden, following=below if options.rethink else "")
+    following = below if _rethinks(asked, options) else ""
+    return replace(rules, forbidden=forbidden, following=following)
+
+
+def _rethinks(asked: CompletionRequest, options: CompletionOptions) -> bool:
+    # Nothing of an unsure line can be shown before it is whole, so it has to be worth waiting for.
+    if options.rethink is Rethink.ASKED:
+        return asked.trigger_kind is TriggerKind.INVOKED
+    return options.rethink is Rethink.ALWAYS
 
 
 def _below(document: Document, position: Position) -> str:
