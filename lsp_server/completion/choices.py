@@ -30,16 +30,18 @@ _BELOW = 20
 
 
 def with_choice(
-    rules: StopRules, asked: CompletionRequest, options: CompletionOptions
+    rules: StopRules, asked: CompletionRequest, options: CompletionOptions, comment: str = ""
 ) -> StopRules:
     """Return `rules` with what is typed, what may not come and what stands below.
+
+    `comment` is the mark that begins a comment in this language.
 
     Where code stands right of the cursor nothing is forbidden and nothing follows: the line is
     not the answer's alone.
     """
     line = asked.document.line(asked.position.line)
     typed, rest = line[: asked.position.column], line[asked.position.column :]
-    rules = replace(rules, typed=typed)
+    rules = replace(rules, typed=typed, comment=comment.strip())
     if rest.strip():
         return rules
     below = _below(asked.document, asked.position)

@@ -419,7 +419,7 @@ class Pipeline:
         rules = StopRules(options.max_tokens, candidates=self._wanted(request))
         generation = await self._engine.complete(
             prompt,
-            with_choice(rules, asked, options),
+            with_choice(rules, asked, options, assembled.context.comment[0]),
             line_has_text=bool(typed.strip()),
             on_text=tell,
         )
