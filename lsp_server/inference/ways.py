@@ -22,7 +22,7 @@ AGAIN = 3
 UNSURE = 2
 """Answers that are decoded beside one that is unsure (measured in `LOG.md`)."""
 
-UNSURE_CHANCE = -3.5
+UNSURE_CHANCE = -3.0
 """Log probability that the begin of another answer has at least for one to be unsure."""
 
 MARGIN = 0.5
