@@ -299,6 +299,8 @@ class StopRules:
     following: str = ""
     """The line below the answer; of unsure answers of one line that one is given which it follows
     most naturally. Empty leaves that out."""
+    comment: str = ""
+    """Mark that begins a comment, which is never given in place of code."""
 
 
 class StopReason(enum.Enum):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lsp_server.completion.checks import Check
 from lsp_server.completion.outcomes import outcome_of
-from lsp_server.config.options import CompletionOptions
+from lsp_server.config.options import CompletionOptions, Rethink
 from lsp_server.text import strip_ending
 from lsp_server.types import (
     BodyStop,
@@ -21,6 +21,7 @@ from lsp_server.types import (
     StopRules,
     Surface,
     Timings,
+    TriggerKind,
 )
 
 _LETTERS = 2
@@ -31,25 +32,31 @@ _BELOW = 20
 
 
 def with_choice(
-    rules: StopRules, asked: CompletionRequest, options: CompletionOptions, *, is_hurried: bool
+    rules: StopRules, asked: CompletionRequest, options: CompletionOptions, comment: str = ""
 ) -> StopRules:
     """Return `rules` with what is typed, what may not come and what stands below.
 
-    Who types on (`is_hurried`) is shown what comes as it comes: nothing is held against the line
-    below then, since that can only be done once the answer is whole.
+    `comment` is the mark that begins a comment in this language.
 
     Where code stands right of the cursor nothing is forbidden and nothing follows: the line is
     not the answer's alone. Nor is it where a body is asked for, which knows itself where it ends.
     """
     line = asked.document.line(asked.position.line)
     typed, rest = line[: asked.position.column], line[asked.position.column :]
-    rules = replace(rules, typed=typed)
+    rules = replace(rules, typed=typed, comment=comment.strip())
     if rest.strip() or rules.body is not None:
         return rules
     below = _below(asked.document, asked.position)
     forbidden = (below.strip(),) if sum(map(str.isalnum, below)) > _LETTERS else ()
-    thinks = options.rethink and not is_hurried
-    return replace(rules, forbidden=forbidden, following=below if thinks else "")
+    following = below if _rethinks(asked, options) else ""
+    return replace(rules, forbidden=forbidden, following=following)
+
+
+def _rethinks(asked: CompletionRequest, options: CompletionOptions) -> bool:
+    # Nothing of an unsure line can be shown before it is whole, so it has to be worth waiting for.
+    if options.rethink is Rethink.ASKED:
+        return asked.trigger_kind is TriggerKind.INVOKED
+    return options.rethink is Rethink.ALWAYS
 
 
 def _below(document: Document, position: Position) -> str:

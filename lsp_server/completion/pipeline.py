@@ -492,7 +492,7 @@ class Pipeline:
             replace(rules, candidates=self._wanted(request)),
             asked,
             options,
-            is_hurried=self._looks_ahead and automatic and not computation.is_ahead,
+            assembled.context.comment[0],
         )
 
         async def generate() -> Generation:

@@ -112,6 +112,14 @@ class Ahead(enum.Enum):
     OFF = "off"
 
 
+class Rethink(enum.Enum):
+    """When other answers are weighed against an unsure one."""
+
+    OFF = "off"
+    ASKED = "asked"
+    ALWAYS = "always"
+
+
 class RemoteKind(enum.Enum):
     """Which requests a server understands."""
 
@@ -206,10 +214,10 @@ class CompletionOptions:
         minimum=1,
         maximum=8,
     )
-    rethink: bool = _option(
-        default=True,
-        doc="Hold an unsure line against the line below, and give another that fits it better,"
-        " where nobody is typing on meanwhile.",
+    rethink: Rethink = _option(
+        Rethink.ASKED,
+        "When an unsure line is held against the line below, and another is given that fits it"
+        " better: never, where one asks for a suggestion, or always, which takes more time.",
     )
     time_budget: int = _option(
         150,

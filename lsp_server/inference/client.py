@@ -149,6 +149,7 @@ class WorkerClient:
             forbidden=list(stop.forbidden),
             candidates=stop.candidates,
             following=stop.following,
+            comment=stop.comment,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text

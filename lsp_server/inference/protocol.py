@@ -97,6 +97,8 @@ class Complete(Request, frozen=True):
     """How many different answers are wanted."""
     following: str = ""
     """The line below the answer, which it is held against where it is unsure; empty is none."""
+    comment: str = ""
+    """Mark that begins a comment, which is never given in place of code."""
 
 
 class Learn(Request, frozen=True):

@@ -22,7 +22,7 @@ AGAIN = 3
 UNSURE = 2
 """Answers that are decoded beside one that is unsure (measured in `LOG.md`)."""
 
-UNSURE_CHANCE = -3.5
+UNSURE_CHANCE = -3.0
 """Log probability that the begin of another answer has at least for one to be unsure."""
 
 MARGIN = 0.5
@@ -133,7 +133,8 @@ class Ways:
         likelier than its begin, so one that cannot win is not decoded either.
         """
         best: Way | None = None
-        for fork in itertools.islice(_forks(way), most):
+        forks = (fork for fork in _forks(way) if not self._is_comment(way, fork))
+        for fork in itertools.islice(forks, most):
             if fork.chance <= max(bound, least):
                 break
             other = self._run(way.decoding.at(fork))
@@ -154,6 +155,13 @@ class Ways:
                 found.setdefault(_line(other.text), other)
         del found[_line(given.text)]
         return sorted(found.values(), key=lambda other: -other.score)
+
+    def _is_comment(self, way: Way, fork: Fork) -> bool:
+        """Return whether a comment begins at `fork` in the place of code."""
+        mark = self._request.comment
+        if not mark or way.text.lstrip().startswith(mark):
+            return False
+        return way.decoding.text_at(fork).lstrip().startswith(mark)
 
     def _may_come(self, way: Way) -> bool:
         whole = way.stop is not StopReason.TIME and bool(way.text.strip())

@@ -134,5 +134,5 @@ def test_the_indentation_of_a_document(lines: list[str], indent: str) -> None:
 )
 def test_a_part_is_filtered_like_the_whole(marked: str, came: str, shown: str | None) -> None:
     request = asked("python", marked)
-    part = part_of(request, request, came)
+    part = part_of(request, request, came, Surface.LINE)
     assert (part.text if part else None) == shown

@@ -1,9 +1,11 @@
 """What the engine is told about other answers, and what is made of them: values in, values out."""
 
+from dataclasses import replace
+
 import pytest
 
 from lsp_server.completion.choices import choice_of, with_choice
-from lsp_server.config.options import CompletionOptions
+from lsp_server.config.options import CompletionOptions, Rethink
 from lsp_server.text import split_lines
 from lsp_server.types import (
     Completion,
@@ -16,6 +18,7 @@ from lsp_server.types import (
     StopReason,
     StopRules,
     Surface,
+    TriggerKind,
 )
 
 RULES = StopRules(64)
@@ -50,12 +53,28 @@ def answers(*texts: str) -> Generation:
 def test_the_next_line_may_not_come_and_is_what_follows(
     text: str, typed: str, forbidden: tuple[str, ...], following: str
 ) -> None:
-    rules = with_choice(RULES, request(text), CompletionOptions(), is_hurried=False)
+    options = CompletionOptions(rethink=Rethink.ALWAYS)
+    rules = with_choice(RULES, request(text), options)
     assert (rules.typed, rules.forbidden, rules.following) == (typed, forbidden, following)
-    plain = with_choice(RULES, request(text), CompletionOptions(rethink=False), is_hurried=False)
-    hurried = with_choice(RULES, request(text), CompletionOptions(), is_hurried=True)
-    assert hurried == plain
-    assert (plain.forbidden, plain.following) == (forbidden, "")
+
+
+@pytest.mark.parametrize(
+    ("rethink", "typing", "asking"),
+    [
+        (Rethink.OFF, "", ""),
+        (Rethink.ASKED, "", "return x"),
+        (Rethink.ALWAYS, "return x", "return x"),
+    ],
+)
+def test_lines_are_thought_over_when_the_option_says_so(
+    rethink: Rethink, typing: str, asking: str
+) -> None:
+    options = CompletionOptions(rethink=rethink)
+    typed = request("x = 1\n█\nreturn x\n")
+    asked = replace(typed, trigger_kind=TriggerKind.INVOKED)
+    assert with_choice(RULES, typed, options).following == typing
+    assert with_choice(RULES, asked, options).following == asking
+    assert with_choice(RULES, typed, options).forbidden == ("return x",)
 
 
 def test_others_that_pass_the_filters_come_along_each_once() -> None:

@@ -2,9 +2,11 @@
 model must agree; how good it is, `make eval` measures."""
 
 import asyncio
+import functools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,31 @@ async def test_drafts_change_no_token_but_between_equals(model_installed: Path) 
                 break
         else:
             assert plain == drafted
+
+
+async def test_another_line_comes_where_the_likeliest_may_not(model_installed: Path) -> None:
+    text = "def total(a, b):\n    return a + b\n\n\ndef total(a, b):\n    "
+    rules = StopRules(24, typed="    ", candidates=3)
+    worker = await WorkerClient.start(worker_command())
+    try:
+        await worker.load(str(model_installed), LoadOptions(2, 512))
+        pieces: list[str] = []
+        ask = functools.partial(
+            worker.complete,
+            Prompt((Segment(text.rstrip(" ")),), "    "),
+            line_has_text=False,
+            on_text=pieces.append,
+        )
+        several = await ask(rules)
+        assert several.text == "return a + b" == "".join(pieces)
+        pieces.clear()
+        other = await ask(replace(rules, forbidden=("return a + b",), candidates=1))
+    finally:
+        await worker.close()
+    texts = [one.text.strip() for one in (several, *several.alternatives)]
+    assert len(set(texts)) == len(texts) == 3
+    assert other.text.strip() not in ("", "return a + b")
+    assert "".join(pieces) == other.text
 
 
 def test_the_command_line_completes_a_file(model_installed: Path, tmp_path: Path) -> None:
