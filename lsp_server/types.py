@@ -301,6 +301,13 @@ class Generation:
     timings: Timings = field(default_factory=Timings)
     is_short: bool = False
     """Whether it answers the smaller prompt (see `Prompt.short`)."""
+    ends: tuple[int, ...] = ()
+    """Code points of `text` up to the end of each token; empty if it is not known. A token of
+    healed text alone ends at 0."""
+    end_logprob: float | None = None
+    """Natural log probability that it ends where the model ended it; None if something else did."""
+    typed_logprob: float = 0.0
+    """Natural log probability of the healed text: how much the model expected what was typed."""
 
 
 @dataclass(frozen=True, slots=True)

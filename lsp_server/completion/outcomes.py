@@ -60,13 +60,15 @@ def outcome_of(
     return Completion(*inserted(request, text), surface, generation, timings)
 
 
-def part_of(request: CompletionRequest, asked: CompletionRequest, came: str) -> Completion | None:
+def part_of(
+    request: CompletionRequest, asked: CompletionRequest, came: Generation
+) -> Completion | None:
     """Return what can be shown of a suggestion that is still on its way; None if nothing can.
 
     That is whole words, since half a name is mostly none, and nothing that may turn out to repeat
     the line below.
     """
-    words = _WHOLE_WORDS.match(came)
+    words = _WHOLE_WORDS.match(came.text)
     if words is None or not any(map(str.isalnum, words[0])):
         return None
     row, column = asked.position.line, asked.position.column
@@ -78,8 +80,7 @@ def part_of(request: CompletionRequest, asked: CompletionRequest, came: str) -> 
     text = postprocess(words[0], place)
     if isinstance(text, RejectionReason):
         return None
-    generation = Generation(words[0], StopReason.TIME)
-    return Completion(*inserted(request, text), surface, generation, is_part=True)
+    return Completion(*inserted(request, text), surface, came, is_part=True)
 
 
 def place_of(asked: CompletionRequest, surface: Surface) -> Place:

@@ -18,6 +18,7 @@ from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
 from lsp_server.completion.computation import Computation, Outdated, Strayed
+from lsp_server.completion.confidence import Judge
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import (
     inserted,
@@ -35,6 +36,7 @@ from lsp_server.context.window import build_context
 from lsp_server.errors import EngineBusy, EngineError
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
+from lsp_server.inference.protocol import OnText
 from lsp_server.postprocess.filters import postprocess
 from lsp_server.prompt.build import build_prompt as lay_out
 from lsp_server.prompt.formats import FimFormat
@@ -44,6 +46,7 @@ from lsp_server.types import (
     CompletionRequest,
     ContextUse,
     Document,
+    Generation,
     Outcome,
     Position,
     Prompt,
@@ -228,13 +231,23 @@ class Pipeline:
         Cancelling the awaiting task ends the work; the caller then notes why.
         """
         started = time.perf_counter()
-        outcome = await self._run(request)
+        outcome = self._gated(request, await self._run(request))
         timings = replace(outcome.timings, total=_milliseconds(started))
         outcome = replace(outcome, timings=timings)
         self.note(request.document.uri, outcome)
         self._pauses.shown(request, outcome)
         self._prepare(request, outcome)
         return outcome
+
+    def _gated(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
+        """Return `outcome`, or that the model is not sure enough of it."""
+        if self.model is None:
+            return outcome
+        return Judge.of(self.model.name).gated(request, outcome, self.settings.completion.show)
+
+    def _judged(self, asked: CompletionRequest, made: Completion, new: str) -> Completion:
+        """Return a suggestion with its chance of being right; `new` is what goes on at the cursor."""
+        return Judge.of(self.model.name).judged(asked, made, new) if self.model else made
 
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = check_trigger(request, self.settings.completion) or self._availability()
@@ -299,12 +312,22 @@ class Pipeline:
         # Where the beginning stands on the screen already, the rest of it stays there.
         over = await computation.wait(0.0 if computation.shown else max(0.0, left))
         while not over:
-            part = part_of(request, asked, computation.came(place))
+            part = self._part(request, asked, computation.likelihood(place))
             if part is not None:
                 computation.shown = request
                 return part
             over = await computation.wait()
         return computation.result()
+
+    def _part(
+        self, request: CompletionRequest, asked: CompletionRequest, came: Generation
+    ) -> Completion | None:
+        """Return what can be shown of what has come, if its first word is sure enough."""
+        part = part_of(request, asked, came)
+        if part is None:
+            return None
+        part = self._judged(asked, part, came.text)
+        return None if isinstance(self._gated(request, part), Rejection) else part
 
     def _kept(
         self,
@@ -327,13 +350,15 @@ class Pipeline:
             text = filtered
         made = earlier.generation
         nothing_new = replace(made, reused_tokens=made.prompt_tokens, timings=Timings())
-        return Completion(
+        kept = Completion(
             *inserted(request, text),
             earlier.surface,
             nothing_new,
             used=earlier.used,
+            chance=earlier.chance,
             is_kept=True,
         )
+        return self._judged(asked, kept, text)
 
     def _computation(
         self,
@@ -351,7 +376,7 @@ class Pipeline:
             running.end()
         self._pauses.end()
 
-        async def compute(tell: Callable[[str], None]) -> Outcome:
+        async def compute(tell: OnText) -> Outcome:
             return await self._read(request, asked, tell)
 
         return self._begin(request, place, depends, compute)
@@ -361,7 +386,7 @@ class Pipeline:
         request: CompletionRequest,
         place: CachePlace,
         depends: object,
-        compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
+        compute: Callable[[OnText], Coroutine[Any, Any, Outcome]],
         *,
         text: str = "",
         ahead_from: int | None = None,
@@ -369,11 +394,11 @@ class Pipeline:
         """Begin to compute a suggestion, which is kept once it is there."""
         uri = request.document.uri
 
-        async def compute_and_keep(tell: Callable[[str], None]) -> Outcome:
+        async def compute_and_keep(tell: OnText) -> Outcome:
             state = self._contexts.state(request.document)
             outcome = await compute(tell)
             if isinstance(outcome, Completion):
-                new = outcome.text[len(request.selected.text) if request.selected else 0 :]
+                new = _new(request, outcome)
                 self.suggestions.keep(uri, place, text + new, outcome, depends=depends, state=state)
             return outcome
 
@@ -385,7 +410,7 @@ class Pipeline:
         return begun
 
     async def _read(
-        self, request: CompletionRequest, asked: CompletionRequest, tell: Callable[[str], None]
+        self, request: CompletionRequest, asked: CompletionRequest, tell: OnText
     ) -> Outcome:
         started = time.perf_counter()
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
@@ -399,7 +424,7 @@ class Pipeline:
         asked: CompletionRequest,
         assembled: Assembled,
         prompt: Prompt,
-        tell: Callable[[str], None],
+        tell: OnText,
         context_ms: float = 0.0,
     ) -> Outcome:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
@@ -413,6 +438,8 @@ class Pipeline:
             self._cold.add(asked.document.uri)
         surface = assembled.context.surface
         outcome = outcome_of(request, asked, surface, generation, context_ms)
+        if isinstance(outcome, Completion):
+            outcome = self._judged(asked, outcome, _new(request, outcome))
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
 
     async def _prompt(self, assembled: Assembled) -> Prompt:
@@ -442,7 +469,9 @@ class Pipeline:
             return
         asked = with_selection(shown)
         place = CachePlace.of(asked.document, asked.position)
-        if (whole := self._kept(shown, asked, place, depends)) is not None:
+        whole = self._kept(shown, asked, place, depends)
+        # What stands there is sure enough, even where the rest is not: then it stays alone.
+        if whole is not None and isinstance(self._gated(shown, whole), Completion):
             self._longer(shown, whole)
             self._prepare(shown, whole)
 
@@ -494,7 +523,7 @@ class Pipeline:
         self._foreseen[uri] = place
         prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
 
-        async def compute(tell: Callable[[str], None]) -> Outcome:
+        async def compute(tell: OnText) -> Outcome:
             return await self._answer(target, target, assembled, prompt, tell)
 
         here = CachePlace.of(request.document, request.position)
@@ -522,6 +551,11 @@ def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:
     selection = assembled.selection
     sources = tuple(snippet.source for snippet in selection.snippets)
     return ContextUse(selection.tokens, sources, bool(assembled.hint))
+
+
+def _new(request: CompletionRequest, made: Completion) -> str:
+    """Return what a suggestion adds to the selected menu item, if there is one."""
+    return made.text[len(request.selected.text) if request.selected else 0 :]
 
 
 def _milliseconds(started: float) -> float:

@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -39,6 +39,7 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
+from lsp_server.inference.protocol import OnText as OnText
 from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules, Timings
 
 _LOG = logging.getLogger(__name__)
@@ -59,8 +60,6 @@ WORKER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
         "GOMP_SPINCOUNT": "1000",
     }
 )
-
-OnText = Callable[[str], None]
 
 
 def worker_command(backend: str = "llama", script: str | None = None) -> tuple[str, ...]:
@@ -231,7 +230,7 @@ class WorkerClient:
             timer.cancel()
         if isinstance(answer, Piece):
             if listener := self._listeners.get(answer.id):
-                listener(answer.text)
+                listener(answer.text, answer.logprob)
             return
         future = self._waiting.get(answer.id)
         if future is not None and not future.done():
@@ -276,4 +275,7 @@ def _generation(answer: Finished) -> Generation:
         reused_tokens=answer.reused_tokens,
         timings=Timings(prefill=answer.prefill_ms, decode=answer.decode_ms),
         is_short=answer.is_short,
+        ends=tuple(answer.ends),
+        end_logprob=answer.end_logprob,
+        typed_logprob=answer.typed_logprob,
     )

@@ -7,13 +7,12 @@ Knows nothing about prompts' orders.
 """
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from lsp_server.inference.drafts import Drafter
 from lsp_server.inference.kvcache import BATCH, KvCache, Row
-from lsp_server.inference.protocol import Complete
+from lsp_server.inference.protocol import Complete, OnText
 from lsp_server.inference.stopping import AnswerText
 from lsp_server.inference.vocabulary import Vocabulary
 from lsp_server.types import StopReason
@@ -32,7 +31,7 @@ class Decoding:
         cache: KvCache,
         drafter: Drafter,
         request: Complete,
-        emit: Callable[[str], None],
+        emit: OnText,
     ) -> None:
         """Answer `request`, handing text to `emit` as it comes."""
         self._vocabulary = vocabulary
@@ -51,6 +50,14 @@ class Decoding:
         """The logits behind the prompt, where nothing was evaluated since."""
         self.logprobs: list[float] = []
         """Log probability of each token of the answer, among all tokens."""
+        self.ends: list[int] = []
+        """Code points of the answer up to the end of each token."""
+        self.end_logprob: float | None = None
+        """Log probability of the control token that ended the answer; None if none did."""
+        self.typed_logprob = 0.0
+        """Log probability that the tokens of the healed text fit it."""
+        self._fresh_logprob = 0.0
+        """Of the tokens since text was handed out, given the healed text."""
 
     @property
     def text(self) -> str:
@@ -89,13 +96,17 @@ class Decoding:
         if not self._healing:
             self._drafter.observe(self._tokens, token)
         if self._vocabulary.control[token]:
+            self.end_logprob = logprob
             return StopReason.END
         piece = self._vocabulary.pieces[token]
         self._healing = self._healing[len(piece) :]
         self.logprobs.append(logprob)
+        self._fresh_logprob += logprob
         stop = self._answer.add(piece)
+        self.ends.append(len(self._answer.text()))
         if fresh := self._answer.fresh():
-            self._emit(fresh)
+            self._emit(fresh, self._fresh_logprob)
+            self._fresh_logprob = 0.0
         if stop is None:
             self._advance(token)
         return stop
@@ -139,13 +150,21 @@ class Decoding:
     def _choose(self) -> tuple[int | None, float]:
         """Return the likeliest token, greedily, and its log probability among all tokens."""
         logits = self._cache.row(self._row) if self._end is None else self._end
+        normaliser = _log_sum(logits)
         if self._healing:
             candidates = self._vocabulary.fitting(self._healing)
             if len(candidates) == 0:
                 return None, 0.0
             token = int(candidates[np.argmax(logits[candidates])])
+            fits = _log_sum(logits[candidates]) - normaliser
+            self.typed_logprob += fits
+            self._fresh_logprob -= fits
         else:
             token = int(np.argmax(logits))
-        highest = float(logits.max())
-        normaliser = highest + float(np.log(np.exp(logits - highest).sum()))
         return token, float(logits[token]) - normaliser
+
+
+def _log_sum(logits: Row) -> float:
+    """Return the logarithm of the sum of the exponentials of `logits`."""
+    highest = float(logits.max())
+    return highest + float(np.log(np.exp(logits - highest).sum()))

@@ -8,7 +8,6 @@ orders.
 
 import ctypes
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from lsp_server.inference.protocol import (
     Load,
     Loaded,
     LoadOptions,
+    OnText,
     Prefill,
     WireSegment,
 )
@@ -143,7 +143,7 @@ class LlamaBackend:
             self._drafter.learn(vocabulary.split(text))
         return Learned(request.id)
 
-    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
+    def generate(self, request: Complete, emit: OnText) -> Finished:
         """See `Backend.generate`."""
         started = time.perf_counter()
         prompt, is_short = self._choose_prompt(request)
@@ -163,6 +163,9 @@ class LlamaBackend:
             logprobs=decoding.logprobs,
             decode_ms=decode_ms,
             is_short=is_short,
+            ends=decoding.ends,
+            end_logprob=decoding.end_logprob,
+            typed_logprob=decoding.typed_logprob,
         )
 
     def _choose_prompt(self, request: Complete) -> tuple[list[int], bool]:

@@ -5,7 +5,7 @@ number that its answers repeat. Knows nothing about models.
 """
 
 import struct
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -135,6 +135,8 @@ class Piece(Answer, frozen=True):
     """Text that was just generated."""
 
     text: str
+    logprob: float | None = None
+    """Natural log probability of its tokens, given what was typed; None if it is not known."""
 
 
 class Finished(Answer, frozen=True):
@@ -150,6 +152,12 @@ class Finished(Answer, frozen=True):
     decode_ms: float
     is_short: bool = False
     """Whether the smaller prompt was answered; the token counts are then that prompt's."""
+    ends: list[int] = []
+    """Code points of `text` up to the end of each token; empty if it is not known."""
+    end_logprob: float | None = None
+    """Log probability of the control token that ended it; None if none did."""
+    typed_logprob: float = 0.0
+    """Log probability that the tokens of the healed text fit it."""
 
 
 class Learned(Answer, frozen=True):
@@ -182,6 +190,14 @@ class Counters(Answer, frozen=True):
 
 
 AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Failed | Counters
+
+
+class OnText(Protocol):
+    """Takes text in as it is generated, with the log probability of its tokens if that is known."""
+
+    def __call__(self, text: str, logprob: float | None = None, /) -> None:
+        """Take one piece in."""
+
 
 _ENCODER = msgspec.msgpack.Encoder()
 _REQUESTS = msgspec.msgpack.Decoder(AnyRequest)

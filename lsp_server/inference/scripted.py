@@ -11,7 +11,6 @@ import re
 import signal
 import time
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -26,6 +25,7 @@ from lsp_server.inference.protocol import (
     Learned,
     Load,
     Loaded,
+    OnText,
     Prefill,
     WireSegment,
 )
@@ -51,6 +51,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands somewhere in the text of the prompt."""
     token_ms: float = 0.0
     """Time that each token takes, in milliseconds."""
+    logprob: float = -0.1
+    """Log probability of each of its tokens."""
     fault: str = ""
     """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling) or ``fail`` (an error)."""
 
@@ -146,7 +148,7 @@ class ScriptedBackend:
         end = StopReason.END.value
         return Finished(request_id, "", end, [], len(prompt), reused, 0.0, 0.0)
 
-    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
+    def generate(self, request: Complete, emit: OnText) -> Finished:
         """See `Backend.generate`."""
         is_short = self._is_cold(request)
         segments = request.short if is_short else request.segments
@@ -163,28 +165,30 @@ class ScriptedBackend:
         self._strike(rule.fault)
         answer = AnswerText(request)
         stop: StopReason | None = None
-        tokens = 0
+        ends: list[int] = []
         for token in [request.healed, *_TOKEN.findall(rule.answer)]:
             if not token:
                 continue
             self._wait(rule.token_ms)
-            tokens += 1
             stop = answer.add(token.encode())
+            ends.append(len(answer.text()))
             if fresh := answer.fresh():
-                emit(fresh)
+                emit(fresh, rule.logprob)
             if stop is not None:
                 break
-        self._totals["generated_tokens"] += tokens
+        self._totals["generated_tokens"] += len(ends)
         return Finished(
             id=request.id,
             text=answer.text(),
             stop=(stop or StopReason.END).value,
-            logprobs=[-0.1] * tokens,
+            logprobs=[rule.logprob] * len(ends),
             prompt_tokens=evaluated.prompt_tokens,
             reused_tokens=evaluated.reused_tokens,
             prefill_ms=0.0,
-            decode_ms=rule.token_ms * tokens,
+            decode_ms=rule.token_ms * len(ends),
             is_short=is_short,
+            ends=ends,
+            end_logprob=rule.logprob if stop is None else None,
         )
 
     def _wait(self, milliseconds: float) -> None:

@@ -21,6 +21,8 @@ class StreamedAnswer:
         self._on_text = on_text
         self._raw = ""
         self._logprobs: list[float] = []
+        self._ends: list[int] = []
+        self._told = 0
         self._stop: StopReason | None = None
         self._prompt_tokens = 0
         self._reused_tokens = 0
@@ -44,12 +46,24 @@ class StreamedAnswer:
                 self._stop = StopReason.NOT_HEALED
                 return True
             self._stop = self._text.add(chunk.text.encode())
+            self._end_tokens()
             if (fresh := self._text.fresh()) and self._on_text is not None:
-                self._on_text(fresh)
+                self._on_text(fresh, self._fresh_logprob())
         if self._stop is None and chunk.end is not None:
             whole = self._raw.startswith(self._healed)
             self._stop = chunk.end if whole else StopReason.NOT_HEALED
         return self._stop is not None
+
+    def _end_tokens(self) -> None:
+        """Let the tokens that came last end where the text now does."""
+        missing = len(self._logprobs) - len(self._ends)
+        self._ends += [len(self._text.text())] * missing
+
+    def _fresh_logprob(self) -> float | None:
+        """Return the log probability of the tokens since the last piece; None if not known."""
+        fresh = self._logprobs[self._told :]
+        self._told = len(self._logprobs)
+        return sum(fresh) if fresh else None
 
     def _is_healed(self) -> bool:
         return self._raw.startswith(self._healed[: len(self._raw)])
@@ -62,6 +76,7 @@ class StreamedAnswer:
             text=self._text.text(),
             stop=self._stop or StopReason.END,
             logprobs=tuple(self._logprobs),
+            ends=tuple(self._ends),
             prompt_tokens=self._prompt_tokens or (0 if isinstance(data, str) else len(data)),
             reused_tokens=self._reused_tokens,
             timings=Timings(

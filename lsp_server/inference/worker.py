@@ -133,7 +133,9 @@ class Worker:
             case Load():
                 return self._backend.load(request)
             case Complete():
-                return self._backend.generate(request, lambda text: self._piece(request.id, text))
+                return self._backend.generate(
+                    request, lambda text, logprob=None: self._piece(request.id, text, logprob)
+                )
             case Prefill():
                 return self._backend.prefill(request)
             case Learn():
@@ -142,8 +144,8 @@ class Worker:
                 return self._backend.counters(request.id)
         return Failed(request.id, f"The engine does not know {type(request).__name__}.")
 
-    def _piece(self, request_id: int, text: str) -> None:
-        self._write(Piece(request_id, text))
+    def _piece(self, request_id: int, text: str, logprob: float | None) -> None:
+        self._write(Piece(request_id, text, logprob))
 
     def _write(self, message: Answer) -> None:
         frame = encode(message)

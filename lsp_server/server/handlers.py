@@ -179,6 +179,13 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "kept": outcome.is_kept,
         "part": outcome.is_part,
         "shortPrompt": generation.is_short,
+        "chance": outcome.chance,
+        "likelihood": {
+            "logprobs": list(generation.logprobs),
+            "ends": list(generation.ends),
+            "endLogprob": generation.end_logprob,
+            "typedLogprob": generation.typed_logprob,
+        },
         **common,
     }
 
