@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peer_build import ensure_peer
-from benchmarks.plots import curves
 from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
 from benchmarks.sessions import Session, sessions
 from benchmarks.traces import Step, blocks, gaps
 from benchmarks.typing import read_vocabulary
 from benchmarks.ways import Ours, Peer, Way, our_windows, processor_seconds, unlimited
+from fimbul_models.evaluation.plots import curves
 from lsp_server.completion.serving import chooser, load_options
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths

@@ -41,8 +41,8 @@ LANGUAGES = ("python", "typescript", "javascript", "go", "rust", "java", "c")
 STEPS = 300
 """Most steps of one block: some ten lines."""
 
-CONTEXT = {"prefix_tokens": 384, "suffix_tokens": 96, "snippet_tokens": 0}
-"""Options of the context: half the usual, as the first answer of a block waits for all of it."""
+PREFIX, SUFFIX = 384, 96
+"""Tokens of the context: half the usual, as the first answer of a block waits for all of it."""
 
 SEED = 7
 
@@ -160,7 +160,9 @@ async def collect(chosen: Sequence[tuple[Package, Session]], share: float, outpu
     settings = unlimited(Settings())
     settings = replace(
         settings,
-        context=replace(settings.context, **CONTEXT),
+        context=replace(
+            settings.context, prefix_tokens=PREFIX, suffix_tokens=SUFFIX, snippet_tokens=0
+        ),
         engine=replace(settings.engine, threads=1),
     )
     way = Ours(chooser(Paths.of_user())(settings), settings)

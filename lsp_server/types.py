@@ -335,7 +335,11 @@ class Completion:
     timings: Timings = field(default_factory=Timings)
     used: ContextUse = field(default_factory=ContextUse)
     chance: float | None = None
-    """Calibrated chance that its first line is right, from 0 to 1; None where it was not judged."""
+    """Calibrated chance that its first line is right, from 0 to 1; None where it was not judged,
+    such as that of a part."""
+    word_chance: float | None = None
+    """The same of its first word; for a model without a calibration the mean probability of the
+    tokens that make it."""
     is_kept: bool = False
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False

@@ -88,13 +88,13 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Is the first line right?"""
     word: Judgement
     """Is the first word right?"""
+    least_word: dict[str, dict[str, float]]
+    """Least chance of the first word at which a suggestion or its beginning is shown, by
+    `completion.show` and surface."""
     least_line: dict[str, dict[str, float]]
-    """Least chance of the first line at which a whole suggestion is shown, by `completion.show`
-    and surface."""
-    least_word: dict[str, float]
-    """Least chance of the first word at which the beginning of one is shown."""
+    """Least chance of the first line that a whole suggestion has to have besides."""
     least_mean: dict[str, float]
-    """Least mean probability of a token at which a suggestion of any other model is shown."""
+    """Least mean probability of the first word's tokens, for any other model."""
 
 
 @cache
@@ -175,7 +175,10 @@ def likelihood_of(generation: Generation, length: int, begin: int = 0) -> Likeli
     logprobs = generation.logprobs
     if not logprobs or length <= begin:
         return None
-    ends = generation.ends or (len(generation.text),) * len(logprobs)
+    ends = generation.ends
+    if len(ends) != len(logprobs):
+        # Where tokens end is not known, so all of them are taken for the answer's beginning.
+        ends = (max(length, len(generation.text)),) * len(logprobs)
     found: list[float] = []
     before, typed = 0.0, -generation.typed_logprob
     for index, (logprob, end) in enumerate(zip(logprobs, ends, strict=True)):
@@ -241,42 +244,41 @@ class Judge:
         found = shipped()
         return cls(found, model.startswith(tuple(found.prefixes)))
 
-    def judged(self, asked: CompletionRequest, made: Completion, new: str) -> Completion:
-        """Return a suggestion with its chance, which stays what it was if that is better.
+    def judged(
+        self, asked: CompletionRequest, made: Completion, new: str, begin: int = 0
+    ) -> Completion:
+        """Return a suggestion with its chances, which stay what they were if that is better.
 
-        `new` is what of its text goes on at the cursor of `asked`; of one that is being typed, the
-        end of its generation. Where the engine gave no log probabilities, nothing is said.
+        `new` is what goes on at the cursor of `asked`, and `begin` where that begins in the text
+        of the generation; behind its first word the next one is judged anew. Where the engine gave
+        no log probabilities, nothing is said.
         """
-        text = made.generation.text
-        begin = max(0, text.rfind(new)) if made.is_kept else 0
-        chance = self._chance(asked, made, new, begin)
-        if chance is None or (made.chance is not None and made.chance > chance):
-            return made
-        return replace(made, chance=chance)
+        where = where_is(asked, made.surface)
+        word = self._word(made.generation, begin, first_word(new), where)
+        line = None
+        if self.is_calibrated and not made.is_part:
+            judgement = self.calibration.line
+            line = _chance(judgement, made.generation, begin, first_line(new), where)
+        is_same_word = begin < first_word(made.generation.text)
+        earlier = made.word_chance if is_same_word else None
+        return replace(made, chance=_better(made.chance, line), word_chance=_better(earlier, word))
 
-    def _chance(
-        self, asked: CompletionRequest, made: Completion, new: str, begin: int
-    ) -> float | None:
-        length = first_word(new) if made.is_part else first_line(new)
-        likelihood = likelihood_of(made.generation, begin + length, begin)
-        if likelihood is None:
-            return None
-        if not self.is_calibrated:
-            return math.exp(sum(likelihood.tokens) / len(likelihood.tokens))
-        judgement = self.calibration.word if made.is_part else self.calibration.line
-        found = features(likelihood, length, where_is(asked, made.surface))
-        return chance_at(judgement.knots, score(judgement, found))
+    def _word(self, generation: Generation, begin: int, length: int, where: Where) -> float | None:
+        if self.is_calibrated:
+            return _chance(self.calibration.word, generation, begin, length, where)
+        likelihood = likelihood_of(generation, begin + length, begin)
+        return math.exp(features(likelihood, length, where)["mean"]) if likelihood else None
 
     def is_sure(self, made: Completion, show: Show) -> bool:
         """Tell whether a suggestion is likely enough right to be shown."""
-        if show is Show.ALL or made.chance is None:
+        if show is Show.ALL or made.word_chance is None:
             return True
-        calibration = self.calibration
+        calibration, surface = self.calibration, made.surface.value
         if not self.is_calibrated:
-            return made.chance >= calibration.least_mean[show.value]
-        if made.is_part:
-            return made.chance >= calibration.least_word[show.value]
-        return made.chance >= calibration.least_line[show.value][made.surface.value]
+            return made.word_chance >= calibration.least_mean[show.value]
+        if made.word_chance < calibration.least_word[show.value][surface]:
+            return False
+        return made.chance is None or made.chance >= calibration.least_line[show.value][surface]
 
     def gated(self, request: CompletionRequest, outcome: Outcome, show: Show) -> Outcome:
         """Return `outcome`, or that it is not sure enough; what was asked for always is."""
@@ -288,8 +290,27 @@ class Judge:
             return outcome
         return Rejection(
             RejectionReason.UNSURE,
-            f"chance {outcome.chance:.2f}",
+            _said(outcome),
             outcome.timings,
             outcome.used,
             outcome.generation.prompt_tokens,
         )
+
+
+def _chance(
+    judgement: Judgement, generation: Generation, begin: int, length: int, where: Where
+) -> float | None:
+    likelihood = likelihood_of(generation, begin + length, begin)
+    if likelihood is None:
+        return None
+    return chance_at(judgement.knots, score(judgement, features(likelihood, length, where)))
+
+
+def _better(before: float | None, now: float | None) -> float | None:
+    return now if before is None else before if now is None else max(before, now)
+
+
+def _said(made: Completion) -> str:
+    """Return the chances of a suggestion for whoever asks why it is not shown."""
+    word = f"first word {made.word_chance:.2f}"
+    return word if made.chance is None else f"first line {made.chance:.2f}, {word}"

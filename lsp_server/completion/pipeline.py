@@ -245,9 +245,11 @@ class Pipeline:
             return outcome
         return Judge.of(self.model.name).gated(request, outcome, self.settings.completion.show)
 
-    def _judged(self, asked: CompletionRequest, made: Completion, new: str) -> Completion:
-        """Return a suggestion with its chance of being right; `new` is what goes on at the cursor."""
-        return Judge.of(self.model.name).judged(asked, made, new) if self.model else made
+    def _judged(
+        self, asked: CompletionRequest, made: Completion, new: str, begin: int = 0
+    ) -> Completion:
+        """Return a suggestion with its chance of being right, see `Judge.judged`."""
+        return Judge.of(self.model.name).judged(asked, made, new, begin) if self.model else made
 
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = check_trigger(request, self.settings.completion) or self._availability()
@@ -356,9 +358,11 @@ class Pipeline:
             nothing_new,
             used=earlier.used,
             chance=earlier.chance,
+            word_chance=earlier.word_chance,
             is_kept=True,
         )
-        return self._judged(asked, kept, text)
+        whole = _new(request, earlier)
+        return self._judged(asked, kept, text[-len(whole) :], max(0, len(whole) - len(found.rest)))
 
     def _computation(
         self,

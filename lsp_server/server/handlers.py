@@ -180,6 +180,7 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "part": outcome.is_part,
         "shortPrompt": generation.is_short,
         "chance": outcome.chance,
+        "wordChance": outcome.word_chance,
         "likelihood": {
             "logprobs": list(generation.logprobs),
             "ends": list(generation.ends),
