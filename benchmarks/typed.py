@@ -29,7 +29,7 @@ from fimbul_models.evaluation.driver import Answer, Likelihood
 from fimbul_models.evaluation.items import Item
 from lsp_server.completion.outcomes import with_selection
 from lsp_server.completion.serving import chooser
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Settings, Show
 from lsp_server.config.paths import Paths
 from lsp_server.trigger import check_trigger
 from lsp_server.types import Completion, CompletionRequest, Outcome, RejectionReason
@@ -163,7 +163,7 @@ async def collect(chosen: Sequence[tuple[Package, Session]], share: float, outpu
         context=replace(
             settings.context, prefix_tokens=PREFIX, suffix_tokens=SUFFIX, snippet_tokens=0
         ),
-        engine=replace(settings.engine, threads=1),
+        completion=replace(settings.completion, show=Show.ALL),
     )
     way = Ours(chooser(Paths.of_user())(settings), settings)
     await way.start(lambda _work: None)

@@ -239,6 +239,11 @@ class Pipeline:
         self._prepare(request, outcome)
         return outcome
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether chances are known for the model that answers; else its likelihoods decide."""
+        return self.model is not None and Judge.of(self.model.name).is_calibrated
+
     def _gated(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
         """Return `outcome`, or that the model is not sure enough of it."""
         if self.model is None:

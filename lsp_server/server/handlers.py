@@ -197,6 +197,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "kept": server.pipeline.kept,
         "parts": server.pipeline.parts,
         "accepted": server.accepted,
+        "calibrated": server.pipeline.is_calibrated,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
         "effort": server.pipeline.efforts.now().value,

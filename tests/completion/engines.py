@@ -17,21 +17,28 @@ class Call:
     on_text: OnText | None
     answer: "asyncio.Future[Generation]"
     text: str = ""
+    logprobs: list[float] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     @property
     def seen(self) -> str:
         """The whole text of the prompt."""
         return text_of(self.prompt)
 
-    def say(self, piece: str) -> None:
+    def say(self, piece: str, logprob: float = 0.0) -> None:
+        """Say one token."""
         self.text += piece
+        self.logprobs.append(logprob)
+        self.ends.append(len(self.text))
         if self.on_text is not None:
-            self.on_text(piece)
+            self.on_text(piece, logprob)
 
-    def finish(self, piece: str = "", *, is_short: bool = False) -> None:
-        self.say(piece)
-        generation = Generation(self.text, StopReason.LINES, (0.0,), 10, is_short=is_short)
-        self.answer.set_result(generation)
+    def finish(self, piece: str = "", logprob: float = 0.0, *, is_short: bool = False) -> None:
+        self.say(piece, logprob)
+        logprobs, ends = tuple(self.logprobs), tuple(self.ends)
+        self.answer.set_result(
+            Generation(self.text, StopReason.LINES, logprobs, 10, is_short=is_short, ends=ends)
+        )
 
 
 @dataclass

@@ -50,8 +50,11 @@ RIDGE = 1.0
 _SAME = 1e-6
 """Spread below which a feature is the same everywhere, but for rounding."""
 
-LEAST_KNOT = 20
-"""Fewest observations behind a knot of the calibration."""
+KNOTS, KNOTS_TO = 17, 4.0
+"""Knots of a curve of chances, and the logit of the last one."""
+
+_FLATTEST = 0.05
+"""Least rise of the logit of a chance with the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +211,15 @@ def split(data: Data, held_out: Iterable[str]) -> tuple[Data, Data]:
 def fit(observations: Sequence[Observation], names: Sequence[str] | None = None) -> Judgement:
     """Fit a logistic model with a ridge penalty, and the knots that calibrate its score.
 
-    The knots come from scores that each project was given by the other projects, by isotonic
-    regression (pool adjacent violators), so they know what a strange project does to it.
+    The knots come from scores that each project was given by the other projects, so they know
+    what a strange project does to it.
     """
     chosen = _names(observations, names)
     crossed = _crossed(observations, chosen)
     bias, weights = _logistic(observations, chosen)
     right = np.array([one.is_right for one in observations], float)
     counts = np.array([one.weight for one in observations])
-    return Judgement(round(bias, 4), weights, isotonic(crossed, right, counts))
+    return Judgement(round(bias, 4), weights, knots_of(crossed, right, counts))
 
 
 def crossed_chances(
@@ -265,49 +268,41 @@ def _logistic(
     spread[spread < _SAME] = 1.0
     inputs = np.hstack([np.ones((len(table), 1)), (table - middle) / spread])
     penalty = np.diag([1e-6, *[RIDGE] * len(names)])
-    found = np.zeros(inputs.shape[1])
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-inputs @ found))
-        slope = inputs.T @ (counts * (chance - right)) + penalty @ found
-        curve = (inputs.T * (counts * chance * (1 - chance))) @ inputs + penalty
-        step = np.linalg.solve(curve, slope)
-        found -= np.clip(step, -3, 3)
-        if np.abs(step).max() < 1e-8:
-            break
+    found = _newton(inputs, right, counts, penalty)
     weights = found[1:] / spread
     bias = float(found[0] - weights @ middle)
     return bias, {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
 
 
-def isotonic(scores: Vector, right: Vector, counts: Vector) -> list[tuple[float, float]]:
-    """Return knots of a rising curve through shares of right ones, by pooling neighbours.
+def knots_of(scores: Vector, right: Vector, counts: Vector) -> list[tuple[float, float]]:
+    """Return knots of a rising curve from scores to shares of right ones.
 
-    Each stands for at least `LEAST_KNOT` observations; between them it is straight.
+    The curve is a logistic one in the score (Platt scaling), which a few hundred observations
+    suffice for; knots lie at even distances of its logit.
     """
-    order = np.argsort(scores, kind="stable")
-    blocks: list[list[float]] = []
-    for index in order:
-        weight = float(counts[index])
-        blocks.append([float(scores[index]) * weight, float(right[index]) * weight, weight])
-        while len(blocks) > 1 and (
-            blocks[-2][2] < LEAST_KNOT
-            or blocks[-2][1] / blocks[-2][2] >= blocks[-1][1] / blocks[-1][2]
-        ):
-            _merge(blocks)
-    while len(blocks) > 1 and blocks[-1][2] < LEAST_KNOT:
-        _merge(blocks)
-    # One wrong and one right more keep every chance away from 0 and 1.
-    knots = [(at / weight, (hits + 0.5) / (weight + 1)) for at, hits, weight in blocks]
-    rising: list[tuple[float, float]] = []
-    for at, chance in knots:
-        low = rising[-1][1] if rising else 0.0
-        rising.append((round(at, 4), round(max(low, chance), 4)))
-    return rising
+    inputs = np.column_stack([np.ones(len(scores)), scores])
+    bias, slope = _newton(inputs, right, counts, np.diag([1e-6, 1e-6]))
+    # Scores that say nothing, or the contrary, give next to the same chance everywhere.
+    slope = max(float(slope), _FLATTEST)
+    logits = np.linspace(-KNOTS_TO, KNOTS_TO, KNOTS)
+    return [
+        (round(float((logit - bias) / slope), 4), round(float(1 / (1 + np.exp(-logit))), 4))
+        for logit in logits
+    ]
 
 
-def _merge(blocks: list[list[float]]) -> None:
-    last = blocks.pop()
-    blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+def _newton(inputs: Vector, right: Vector, counts: Vector, penalty: Vector) -> Vector:
+    """Return the weights that make weighted outcomes likeliest, less a quadratic penalty."""
+    found: Vector = np.zeros(inputs.shape[1])
+    for _ in range(100):
+        chance = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
+        slope = inputs.T @ (counts * (chance - right)) + penalty @ found
+        spread = np.maximum(counts * chance * (1 - chance), 1e-9)
+        step = np.linalg.solve((inputs.T * spread) @ inputs + penalty, slope)
+        found -= np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-8:
+            break
+    return found
 
 
 def chances(judgement: Judgement, observations: Sequence[Observation]) -> Vector:
