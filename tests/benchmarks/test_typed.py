@@ -33,11 +33,10 @@ def test_items_are_what_an_editor_shows_and_what_is_typed_next() -> None:
         found += 1
         item = item_of(package, number, step, request_of(SESSION, step, number))
         assert item.prefix + item.suffix == "".join(step.lines)
-        rest = whole[len(item.prefix) :].partition("\n")[0]
-        assert whole.startswith(item.prefix)
         closers = item.suffix.partition("\n")[0]
+        line = item.prefix.rpartition("\n")[2] + item.answer + closers
         # Right after Enter the editor may have indented otherwise than is wanted.
-        assert rest.lstrip() == (item.answer + closers).lstrip()
+        assert line.strip() in [wanted.strip() for wanted in whole.split("\n")]
         assert item.project == package.name
     assert found > 50
 
