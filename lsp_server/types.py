@@ -286,6 +286,23 @@ class Timings:
     """From request to answer, waiting included."""
 
 
+class GeneratedText(str):
+    """Text as it is generated, with how likely the model found it."""
+
+    __slots__ = ("logprob",)
+
+    def __new__(cls, text: str, logprob: float | None = None) -> "GeneratedText":
+        """Return `text` with the natural log probability of its tokens, given what was typed.
+
+        None stands for a log probability that is not known.
+        """
+        made = super().__new__(cls, text)
+        made.logprob = logprob
+        return made
+
+    logprob: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """What the engine produced for one prompt."""

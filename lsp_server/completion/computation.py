@@ -15,8 +15,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lsp_server.cache.suggestions import Place, unified
-from lsp_server.inference.protocol import OnText
-from lsp_server.types import CompletionRequest, Document, Generation, Outcome, StopReason
+from lsp_server.types import (
+    CompletionRequest,
+    Document,
+    GeneratedText,
+    Generation,
+    Outcome,
+    StopReason,
+)
 
 PATIENCE = 0.2
 """Seconds in which an editor that cancelled a request may ask again. VS Code cancels at a key and
@@ -39,7 +45,7 @@ class Computation:
         request: CompletionRequest,
         place: Place,
         depends: object,
-        compute: Callable[[OnText], Coroutine[Any, Any, Outcome]],
+        compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
         *,
         text: str = "",
         ahead_from: int | None = None,
@@ -178,8 +184,9 @@ class Computation:
         self._typed = typed
         return True
 
-    def _take(self, piece: str, logprob: float | None = None, /) -> None:
+    def _take(self, piece: str) -> None:
         self._text += piece
+        logprob = piece.logprob if isinstance(piece, GeneratedText) else None
         if logprob is None:
             self._is_likely_known = False
         self._logprobs.append(logprob or 0.0)

@@ -36,7 +36,6 @@ from lsp_server.context.window import build_context
 from lsp_server.errors import EngineBusy, EngineError
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
-from lsp_server.inference.protocol import OnText
 from lsp_server.postprocess.filters import postprocess
 from lsp_server.prompt.build import build_prompt as lay_out
 from lsp_server.prompt.formats import FimFormat
@@ -385,7 +384,7 @@ class Pipeline:
             running.end()
         self._pauses.end()
 
-        async def compute(tell: OnText) -> Outcome:
+        async def compute(tell: Callable[[str], None]) -> Outcome:
             return await self._read(request, asked, tell)
 
         return self._begin(request, place, depends, compute)
@@ -395,7 +394,7 @@ class Pipeline:
         request: CompletionRequest,
         place: CachePlace,
         depends: object,
-        compute: Callable[[OnText], Coroutine[Any, Any, Outcome]],
+        compute: Callable[[Callable[[str], None]], Coroutine[Any, Any, Outcome]],
         *,
         text: str = "",
         ahead_from: int | None = None,
@@ -403,7 +402,7 @@ class Pipeline:
         """Begin to compute a suggestion, which is kept once it is there."""
         uri = request.document.uri
 
-        async def compute_and_keep(tell: OnText) -> Outcome:
+        async def compute_and_keep(tell: Callable[[str], None]) -> Outcome:
             state = self._contexts.state(request.document)
             outcome = await compute(tell)
             if isinstance(outcome, Completion):
@@ -419,7 +418,7 @@ class Pipeline:
         return begun
 
     async def _read(
-        self, request: CompletionRequest, asked: CompletionRequest, tell: OnText
+        self, request: CompletionRequest, asked: CompletionRequest, tell: Callable[[str], None]
     ) -> Outcome:
         started = time.perf_counter()
         assembled = await self._contexts.assemble(asked, self.settings, self.counter.counts)
@@ -433,7 +432,7 @@ class Pipeline:
         asked: CompletionRequest,
         assembled: Assembled,
         prompt: Prompt,
-        tell: OnText,
+        tell: Callable[[str], None],
         context_ms: float = 0.0,
     ) -> Outcome:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
@@ -532,7 +531,7 @@ class Pipeline:
         self._foreseen[uri] = place
         prompt = lay_out(assembled.context, self.model.fim, self.settings.prompt)
 
-        async def compute(tell: OnText) -> Outcome:
+        async def compute(tell: Callable[[str], None]) -> Outcome:
             return await self._answer(target, target, assembled, prompt, tell)
 
         here = CachePlace.of(request.document, request.position)

@@ -4,7 +4,7 @@ Two backends implement it: llama.cpp and a scripted one. Both live inside the wo
 everything around them (pipes, cancelling, crashes, restarts) is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lsp_server.inference.protocol import (
@@ -15,7 +15,6 @@ from lsp_server.inference.protocol import (
     Learned,
     Load,
     Loaded,
-    OnText,
     Prefill,
 )
 
@@ -37,7 +36,7 @@ class Backend(Protocol):
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Count tokens; safe while another thread generates."""
 
-    def generate(self, request: Complete, emit: OnText) -> Finished:
+    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """Generate text for a prompt, handing out each piece as it comes."""
 
     def prefill(self, request: Prefill) -> Finished:

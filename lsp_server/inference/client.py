@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -39,8 +39,15 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
-from lsp_server.inference.protocol import OnText as OnText
-from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules, Timings
+from lsp_server.types import (
+    GeneratedText,
+    Generation,
+    Prompt,
+    Segment,
+    StopReason,
+    StopRules,
+    Timings,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,6 +67,8 @@ WORKER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
         "GOMP_SPINCOUNT": "1000",
     }
 )
+
+OnText = Callable[[str], None]
 
 
 def worker_command(backend: str = "llama", script: str | None = None) -> tuple[str, ...]:
@@ -230,7 +239,7 @@ class WorkerClient:
             timer.cancel()
         if isinstance(answer, Piece):
             if listener := self._listeners.get(answer.id):
-                listener(answer.text, answer.logprob)
+                listener(GeneratedText(answer.text, answer.logprob))
             return
         future = self._waiting.get(answer.id)
         if future is not None and not future.done():

@@ -7,15 +7,16 @@ Knows nothing about prompts' orders.
 """
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from lsp_server.inference.drafts import Drafter
 from lsp_server.inference.kvcache import BATCH, KvCache, Row
-from lsp_server.inference.protocol import Complete, OnText
+from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
 from lsp_server.inference.vocabulary import Vocabulary
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 TIE = 0.3
 """Difference of two logits below which rounding may decide between them (the largest change of a
@@ -31,7 +32,7 @@ class Decoding:
         cache: KvCache,
         drafter: Drafter,
         request: Complete,
-        emit: OnText,
+        emit: Callable[[str], None],
     ) -> None:
         """Answer `request`, handing text to `emit` as it comes."""
         self._vocabulary = vocabulary
@@ -105,7 +106,7 @@ class Decoding:
         stop = self._answer.add(piece)
         self.ends.append(len(self._answer.text()))
         if fresh := self._answer.fresh():
-            self._emit(fresh, self._fresh_logprob)
+            self._emit(GeneratedText(fresh, self._fresh_logprob))
             self._fresh_logprob = 0.0
         if stop is None:
             self._advance(token)

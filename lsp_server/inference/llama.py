@@ -8,6 +8,7 @@ orders.
 
 import ctypes
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from lsp_server.inference.protocol import (
     Load,
     Loaded,
     LoadOptions,
-    OnText,
     Prefill,
     WireSegment,
 )
@@ -143,7 +143,7 @@ class LlamaBackend:
             self._drafter.learn(vocabulary.split(text))
         return Learned(request.id)
 
-    def generate(self, request: Complete, emit: OnText) -> Finished:
+    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""
         started = time.perf_counter()
         prompt, is_short = self._choose_prompt(request)

@@ -5,7 +5,7 @@ number that its answers repeat. Knows nothing about models.
 """
 
 import struct
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import msgspec
 
@@ -190,13 +190,6 @@ class Counters(Answer, frozen=True):
 
 
 AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Failed | Counters
-
-
-class OnText(Protocol):
-    """Takes text in as it is generated, with the log probability of its tokens if that is known."""
-
-    def __call__(self, text: str, logprob: float | None = None, /) -> None:
-        """Take one piece in."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -11,6 +11,7 @@ import re
 import signal
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -25,12 +26,11 @@ from lsp_server.inference.protocol import (
     Learned,
     Load,
     Loaded,
-    OnText,
     Prefill,
     WireSegment,
 )
 from lsp_server.inference.stopping import AnswerText
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 _TOKEN = re.compile(r"\w+|\W", re.DOTALL)
 
@@ -148,7 +148,7 @@ class ScriptedBackend:
         end = StopReason.END.value
         return Finished(request_id, "", end, [], len(prompt), reused, 0.0, 0.0)
 
-    def generate(self, request: Complete, emit: OnText) -> Finished:
+    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""
         is_short = self._is_cold(request)
         segments = request.short if is_short else request.segments
@@ -173,7 +173,7 @@ class ScriptedBackend:
             stop = answer.add(token.encode())
             ends.append(len(answer.text()))
             if fresh := answer.fresh():
-                emit(fresh, rule.logprob)
+                emit(GeneratedText(fresh, rule.logprob))
             if stop is not None:
                 break
         self._totals["generated_tokens"] += len(ends)

@@ -9,7 +9,7 @@ from lsp_server.inference.client import OnText
 from lsp_server.inference.dialects import Chunk, Data
 from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
-from lsp_server.types import Generation, StopReason, Timings
+from lsp_server.types import GeneratedText, Generation, StopReason, Timings
 
 
 class StreamedAnswer:
@@ -48,7 +48,7 @@ class StreamedAnswer:
             self._stop = self._text.add(chunk.text.encode())
             self._end_tokens()
             if (fresh := self._text.fresh()) and self._on_text is not None:
-                self._on_text(fresh, self._fresh_logprob())
+                self._on_text(GeneratedText(fresh, self._fresh_logprob()))
         if self._stop is None and chunk.end is not None:
             whole = self._raw.startswith(self._healed)
             self._stop = chunk.end if whole else StopReason.NOT_HEALED

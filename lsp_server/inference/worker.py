@@ -37,7 +37,7 @@ from lsp_server.inference.protocol import (
     encode,
     read_frame,
 )
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 _LEARNED_CHARACTERS = 4000
 """Characters that are learned in one go, which takes about two milliseconds; whatever comes
@@ -133,9 +133,7 @@ class Worker:
             case Load():
                 return self._backend.load(request)
             case Complete():
-                return self._backend.generate(
-                    request, lambda text, logprob=None: self._piece(request.id, text, logprob)
-                )
+                return self._backend.generate(request, lambda text: self._piece(request.id, text))
             case Prefill():
                 return self._backend.prefill(request)
             case Learn():
@@ -144,7 +142,8 @@ class Worker:
                 return self._backend.counters(request.id)
         return Failed(request.id, f"The engine does not know {type(request).__name__}.")
 
-    def _piece(self, request_id: int, text: str, logprob: float | None) -> None:
+    def _piece(self, request_id: int, text: str) -> None:
+        logprob = text.logprob if isinstance(text, GeneratedText) else None
         self._write(Piece(request_id, text, logprob))
 
     def _write(self, message: Answer) -> None:

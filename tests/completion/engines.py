@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lsp_server.errors import EngineCrashed
 from lsp_server.inference.client import OnText
 from lsp_server.inference.engine import EngineState
-from lsp_server.types import Generation, Prompt, StopReason, StopRules
+from lsp_server.types import GeneratedText, Generation, Prompt, StopReason, StopRules
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Call:
         self.logprobs.append(logprob)
         self.ends.append(len(self.text))
         if self.on_text is not None:
-            self.on_text(piece, logprob)
+            self.on_text(GeneratedText(piece, logprob))
 
     def finish(self, piece: str = "", logprob: float = 0.0, *, is_short: bool = False) -> None:
         self.say(piece, logprob)

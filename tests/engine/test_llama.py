@@ -158,10 +158,7 @@ async def test_an_answer_ends_inside_a_draft_where_it_ends_without(model: Path) 
         for stop, expected in zip(ends, plain, strict=True):
             pieces.clear()
             found = await worker.complete(
-                prompt("x = self"),
-                stop,
-                line_has_text=True,
-                on_text=lambda text, *_: pieces.append(text),
+                prompt("x = self"), stop, line_has_text=True, on_text=pieces.append
             )
             check_alike(found, expected)
             assert "".join(pieces).startswith(found.text)

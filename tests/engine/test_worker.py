@@ -45,7 +45,7 @@ async def complete(found: WorkerClient, before: str, **more: Any) -> Generation:
 async def test_a_generation_is_streamed_and_returned(tmp_path: Path) -> None:
     async with worker(tmp_path) as found:
         pieces: list[str] = []
-        generation = await complete(found, "x = ", on_text=lambda text, *_: pieces.append(text))
+        generation = await complete(found, "x = ", on_text=pieces.append)
         assert generation.text == "".join(pieces) == "one two"
         assert pieces == ["one", " ", "two"]
         assert generation.stop is StopReason.END

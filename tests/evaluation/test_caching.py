@@ -71,7 +71,7 @@ def test_an_answer_never_comes_from_the_smaller_prompt(make_backend: MakeBackend
     assert evaluated(backend) == 1
 
 
-def nothing(_text: str, _logprob: float | None = None, /) -> None:
+def nothing(_text: str) -> None:
     """Listen to nothing."""
 
 
@@ -80,7 +80,7 @@ def test_a_known_prompt_gives_the_same_answer_without_the_engine(make_backend: M
     answer = first.generate(request(7), nothing)
     assert (answer.text, answer.id, evaluated(first)) == ("one two", 7, 1)
     pieces: list[str] = []
-    again = first.generate(request(8), lambda text, *_: pieces.append(text))
+    again = first.generate(request(8), pieces.append)
     assert (again.id, pieces, evaluated(first)) == (8, ["one two"], 1)
     later = make_backend()
     kept = later.generate(request(7), nothing)

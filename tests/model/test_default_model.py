@@ -95,10 +95,7 @@ async def test_drafts_change_no_token_but_between_equals(model_installed: Path) 
             for text in (*texts, texts[0]):
                 pieces: list[str] = []
                 found = await worker.complete(
-                    Prompt((Segment(text),)),
-                    stop,
-                    line_has_text=True,
-                    on_text=lambda text, *_, kept=pieces: kept.append(text),
+                    Prompt((Segment(text),)), stop, line_has_text=True, on_text=pieces.append
                 )
                 answers.setdefault(drafts, []).append((pieces, found.logprobs))
             counters = await worker.counters()

@@ -101,7 +101,7 @@ async def test_its_grammar_forces_the_healed_text(tiny_url: str, healed: str) ->
             prompt("self", healed),
             StopRules(max_tokens=12, max_lines=50),
             line_has_text=True,
-            on_text=lambda text, *_: pieces.append(text),
+            on_text=pieces.append,
         )
     # Random weights would begin otherwise; a wrong beginning would be NOT_HEALED.
     assert found.stop in (StopReason.TOKENS, StopReason.END, StopReason.LINES)
@@ -179,7 +179,7 @@ async def _cancel_midway(engine: RemoteEngine, url: str) -> None:
             prompt("# One, two, three, "),
             StopRules(max_tokens=1000, max_lines=1000),
             line_has_text=True,
-            on_text=lambda *_: begun.set(),
+            on_text=lambda _text: begun.set(),
         )
     )
     await asyncio.wait_for(begun.wait(), 120)

@@ -57,7 +57,7 @@ async def test_an_answer_comes_as_a_stream_and_ends_with_its_line(owner: str) ->
     server = StandIn(owner, token_seconds=0.01)
     async with met(server) as engine:
         assert engine.state is EngineState.READY
-        found = await ask(engine, on_text=lambda text, *_: pieces.append(text))
+        found = await ask(engine, on_text=pieces.append)
         await asyncio.wait_for(server.left.wait(), 5)
     assert (found.text, found.stop) == ("value()", StopReason.LINES)
     assert pieces == ["value", "(", ")"]
@@ -103,9 +103,7 @@ async def test_an_answer_is_made_to_begin_with_the_healed_text(owner: str) -> No
     pieces: list[str] = []
     async with met(server) as engine:
         assert engine.heals
-        found = await ask(
-            engine, prompt(healed='."\\['), on_text=lambda text, *_: pieces.append(text)
-        )
+        found = await ask(engine, prompt(healed='."\\['), on_text=pieces.append)
     assert (found.text, found.stop) == ("value(1)", StopReason.LINES)
     assert "".join(pieces) == "value(1)"
     (body,) = server.completions
@@ -144,7 +142,7 @@ async def test_a_vllm_that_does_not_constrain_is_asked_without_from_then_on() ->
 async def test_a_llama_server_that_ignores_the_grammar_is_not_believed() -> None:
     pieces: list[str] = []
     async with met(StandIn(constrains=False)) as engine:
-        found = await ask(engine, prompt(healed=".g"), on_text=lambda text, *_: pieces.append(text))
+        found = await ask(engine, prompt(healed=".g"), on_text=pieces.append)
     assert found.stop is StopReason.NOT_HEALED
     assert not pieces
 
@@ -251,7 +249,7 @@ async def test_cancelling_closes_the_stream_and_is_not_repeated() -> None:
     async with met(server) as engine:
         rules = StopRules(1000)
         task = asyncio.create_task(
-            engine.complete(prompt(), rules, line_has_text=True, on_text=lambda *_: begun.set())
+            engine.complete(prompt(), rules, line_has_text=True, on_text=lambda _text: begun.set())
         )
         await asyncio.wait_for(begun.wait(), 5)
         task.cancel()
@@ -291,7 +289,7 @@ async def test_what_broke_off_after_text_is_not_repeated() -> None:
     pieces: list[str] = []
     async with met(server) as engine:
         with pytest.raises(EngineUnreachable):
-            await ask(engine, on_text=lambda text, *_: pieces.append(text))
+            await ask(engine, on_text=pieces.append)
     assert pieces == ["value"]
     assert len(server.completions) == 1
 

@@ -29,7 +29,6 @@ from lsp_server.inference.protocol import (
     Learned,
     Load,
     Loaded,
-    OnText,
     Prefill,
 )
 from lsp_server.inference.worker import make_backend, serve
@@ -129,7 +128,7 @@ class CachingBackend:
         """See `Backend.count_tokens`."""
         return self._counting.count_tokens(texts)
 
-    def generate(self, request: Complete, emit: OnText) -> Finished:
+    def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """Return the kept answer to `request`, or evaluate it and keep what comes.
 
         A prompt of nothing but text is always evaluated: it is the self-test of the engine. The
