@@ -144,7 +144,7 @@ class Worker:
 
     def _piece(self, request_id: int, text: str) -> None:
         logprob = text.logprob if isinstance(text, GeneratedText) else None
-        self._write(Piece(request_id, text, logprob))
+        self._write(Piece(request_id, str(text), logprob))
 
     def _write(self, message: Answer) -> None:
         frame = encode(message)
