@@ -40,6 +40,9 @@ DATA = "confidence.json"
 LEAST = -12.0
 """Natural log probability below which it makes no difference any more."""
 
+BODIES = frozenset({Surface.BLOCK, Surface.FUNCTION})
+"""Surfaces of more than one statement."""
+
 FIRST_WORD = re.compile(r"\W*\w+")
 """What of a text is judged as its first word: the first name and what stands before it."""
 
@@ -155,6 +158,27 @@ def first_word(text: str) -> int:
     """Return how many code points of a suggestion are judged as its first word."""
     found = FIRST_WORD.match(text)
     return found.end() if found else len(text)
+
+
+def statements(text: str, typed: str) -> list[int]:
+    """Return where the statements of a body begin, but for the first and for those inside others.
+
+    `typed` is what stands left of it in its line. A line that begins with no word, such as one with
+    a closing bracket, goes on with the statement before.
+    """
+    found: list[int] = []
+    margin: str | None = None
+    begin = 0
+    for number, line in enumerate(split_lines(text)):
+        code = line.lstrip()
+        ahead = line if number else typed + line
+        indentation = ahead[: len(ahead) - len(ahead.lstrip())]
+        if code and margin is None:
+            margin = indentation
+        elif code and indentation == margin and re.match(r"\w|@", code):
+            found.append(begin + len(line) - len(code))
+        begin += len(line)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,12 +297,34 @@ class Judge:
         """Tell whether a suggestion is likely enough right to be shown."""
         if show is Show.ALL or made.word_chance is None:
             return True
-        calibration, surface = self.calibration, made.surface.value
-        if not self.is_calibrated:
-            return made.word_chance >= calibration.least_mean[show.value]
-        if made.word_chance < calibration.least_word[show.value][surface]:
+        if made.word_chance < self._least_word(show, made.surface):
             return False
-        return made.chance is None or made.chance >= calibration.least_line[show.value][surface]
+        least_line = self.calibration.least_line[show.value][made.surface.value]
+        return made.chance is None or made.chance >= least_line
+
+    def _least_word(self, show: Show, surface: Surface) -> float:
+        if not self.is_calibrated:
+            return self.calibration.least_mean[show.value]
+        return self.calibration.least_word[show.value][surface.value]
+
+    def cut(self, asked: CompletionRequest, made: Completion, new: str, show: Show) -> Completion:
+        """Return a body up to the first statement whose first word is not sure enough.
+
+        `new` is what goes on at the cursor of `asked`, and the whole text of the generation; the
+        first statement is `gated`'s to judge. What was asked for is never cut.
+        """
+        automatic = asked.trigger_kind is TriggerKind.AUTOMATIC
+        if made.surface not in BODIES or show is Show.ALL or not automatic:
+            return made
+        typed = asked.document.line(asked.position.line)[: asked.position.column]
+        where = Where(Spot.LINE_START, made.surface)
+        least = self._least_word(show, made.surface)
+        for begin in statements(new, typed):
+            chance = self._word(made.generation, begin, first_word(new[begin:]), where)
+            if chance is not None and chance < least:
+                kept = new[:begin].rstrip()
+                return replace(made, text=made.text.removesuffix(new) + kept)
+        return made
 
     def gated(self, request: CompletionRequest, outcome: Outcome, show: Show) -> Outcome:
         """Return `outcome`, or that it is not sure enough; what was asked for always is."""

@@ -255,6 +255,13 @@ class Pipeline:
         """Return a suggestion with its chance of being right, see `Judge.judged`."""
         return Judge.of(self.model.name).judged(asked, made, new, begin) if self.model else made
 
+    def _cut(self, asked: CompletionRequest, made: Completion) -> Completion:
+        """Return a suggestion up to its first unsure statement, see `Judge.cut`."""
+        if self.model is None:
+            return made
+        show = self.settings.completion.show
+        return Judge.of(self.model.name).cut(asked, made, _new(asked, made), show)
+
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = check_trigger(request, self.settings.completion) or self._availability()
         if rejection is not None:
@@ -332,7 +339,7 @@ class Pipeline:
         part = part_of(request, asked, came)
         if part is None:
             return None
-        part = self._judged(asked, part, came.text)
+        part = self._cut(asked, self._judged(asked, part, came.text))
         return None if isinstance(self._gated(request, part), Rejection) else part
 
     def _kept(
@@ -447,7 +454,7 @@ class Pipeline:
         surface = assembled.context.surface
         outcome = outcome_of(request, asked, surface, generation, context_ms)
         if isinstance(outcome, Completion):
-            outcome = self._judged(asked, outcome, _new(request, outcome))
+            outcome = self._cut(asked, self._judged(asked, outcome, _new(request, outcome)))
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
 
     async def _prompt(self, assembled: Assembled) -> Prompt:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -20,6 +21,7 @@ from lsp_server.completion.confidence import (
     likelihood_of,
     shipped,
     spot_of,
+    statements,
 )
 from lsp_server.config.options import DEFAULT_MODEL, SURFACES, Show
 from lsp_server.text import split_lines
@@ -288,6 +290,56 @@ def test_chances_are_the_same_every_time() -> None:
     found = {Judge.of(DEFAULT_MODEL).judged(asked, made, "total()").chance for _ in range(3)}
     assert len(found) == 1
     assert found != {None}
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "found"),
+    [
+        ("\n    a = f(\n        1\n    )\n    b = 2\n", "if x:", ["b = 2"]),
+        ("a = 1\n    b = 2\n\n    return b", "    ", ["b = 2", "return b"]),
+        ("for a in b:\n        c()\n    d()", "    ", ["d()"]),
+        ("\n    @cached\n    def f(): ...", "class A:", ["def f(): ..."]),
+        ("one", "    ", []),
+        ("", "    ", []),
+    ],
+)
+def test_the_statements_of_a_body(text: str, typed: str, found: list[str]) -> None:
+    assert [text[at:].partition("\n")[0] for at in statements(text, typed)] == found
+
+
+def body(second: float) -> Completion:
+    made = completion(
+        ("\n    ", 0.9),
+        ("a", 0.9),
+        (" = 1\n    ", 0.9),
+        ("b", second),
+        (" = 2\n    ", 0.9),
+        ("c()", 0.9),
+    )
+    return replace(made, surface=Surface.BLOCK)
+
+
+def test_a_body_ends_before_the_first_unsure_statement() -> None:
+    judge = Judge(plain(0.5, 0.0), is_calibrated=True)
+    asked = request("if x:█\n")
+    unsure = body(0.3)
+    cut = judge.cut(asked, unsure, unsure.text, Show.BALANCED)
+    assert cut.text == "\n    a = 1"
+    assert judge.cut(asked, unsure, unsure.text, Show.ALL) is unsure
+    sure = body(0.6)
+    assert judge.cut(asked, sure, sure.text, Show.BALANCED) is sure
+
+
+def test_neither_lines_nor_what_was_asked_for_are_cut() -> None:
+    judge = Judge(plain(0.5, 0.0), is_calibrated=True)
+    unsure = body(0.3)
+    asked = request("if x:█\n", TriggerKind.INVOKED)
+    assert judge.cut(asked, unsure, unsure.text, Show.BALANCED) is unsure
+    line = replace(unsure, surface=Surface.LINE)
+    assert judge.cut(request("if x:█\n"), line, line.text, Show.BALANCED) is line
 
 
 # In the pipeline
