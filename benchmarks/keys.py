@@ -32,7 +32,6 @@ from typing import Any
 
 from benchmarks.deadline import Deadline, comparable, fitting
 from benchmarks.peer_build import ensure_peer
-from benchmarks.plots import curves
 from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
 from benchmarks.sessions import Session, sessions
 from benchmarks.showing import Place, gating, of_places, showing
@@ -48,6 +47,7 @@ from benchmarks.ways import (
     ungated,
     unlimited,
 )
+from fimbul_models.evaluation.plots import curves
 from lsp_server.completion.serving import chooser, load_options
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths

@@ -350,6 +350,23 @@ class Timings:
     """From request to answer, waiting included."""
 
 
+class GeneratedText(str):
+    """Text as it is generated, with how likely the model found it."""
+
+    __slots__ = ("logprob",)
+
+    def __new__(cls, text: str, logprob: float | None = None) -> "GeneratedText":
+        """Return `text` with the natural log probability of its tokens, given what was typed.
+
+        None stands for a log probability that is not known.
+        """
+        made = super().__new__(cls, text)
+        made.logprob = logprob
+        return made
+
+    logprob: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """What the engine produced for one prompt."""
@@ -367,6 +384,13 @@ class Generation:
     """Whether it answers the smaller prompt (see `Prompt.short`)."""
     alternatives: tuple["Generation", ...] = ()
     """Other answers to the same prompt, likeliest first; their timings and counts are empty."""
+    ends: tuple[int, ...] = ()
+    """Code points of `text` up to the end of each token; empty if it is not known. A token of
+    healed text alone ends at 0."""
+    end_logprob: float | None = None
+    """Natural log probability that it ends where the model ended it; None if something else did."""
+    typed_logprob: float = 0.0
+    """Natural log probability of the healed text: how much the model expected what was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +420,11 @@ class Completion:
     timings: Timings = field(default_factory=Timings)
     used: ContextUse = field(default_factory=ContextUse)
     chance: float | None = None
-    """Calibrated chance that its first line is right, from 0 to 1; None where it was not judged."""
+    """Calibrated chance that its first line is right, from 0 to 1; None where it was not judged,
+    such as that of a part."""
+    word_chance: float | None = None
+    """The same of its first word; for a model without a calibration the mean probability of the
+    tokens that make it."""
     is_kept: bool = False
     """Whether it is (the rest of) an earlier suggestion, for which nothing was computed."""
     is_part: bool = False

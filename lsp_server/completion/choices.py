@@ -95,7 +95,13 @@ def _all(given: Generation, generation: Generation) -> Iterable[Generation]:
     yield given
     for other in generation.alternatives:
         yield replace(
-            given, text=other.text, stop=other.stop, logprobs=other.logprobs, timings=Timings()
+            given,
+            text=other.text,
+            stop=other.stop,
+            logprobs=other.logprobs,
+            ends=other.ends,
+            end_logprob=other.end_logprob,
+            timings=Timings(),
         )
 
 

@@ -15,7 +15,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from lsp_server.cache.suggestions import Place, unified
-from lsp_server.types import CompletionRequest, Document, Outcome, Surface
+from lsp_server.types import (
+    CompletionRequest,
+    Document,
+    GeneratedText,
+    Generation,
+    Outcome,
+    StopReason,
+    Surface,
+)
 
 PATIENCE = 0.2
 """Seconds in which an editor that cancelled a request may ask again. VS Code cancels at a key and
@@ -63,6 +71,9 @@ class Computation:
         """Whether more could be had by asking for it, as far as is known."""
         self._depends = depends
         self._text = text
+        self._logprobs: list[float] = []
+        self._ends: list[int] = []
+        self._is_likely_known = True
         self._typed = ""
         self._waiting = 0
         self._ahead_from = ahead_from
@@ -103,6 +114,26 @@ class Computation:
         """Return what has come so far of the text that goes on at `place`."""
         typed, text = place.typed_since(self.place), unified(self._text)
         return text[len(typed) :] if typed is not None and text.startswith(typed) else ""
+
+    def likelihood(self, place: Place) -> Generation:
+        """Return what has come so far as far as it goes on at `place`, with its log probabilities.
+
+        What of it was typed since is judged no more.
+        """
+        came = self.came(place)
+        typed = len(unified(self._text)) - len(came)
+        fresh = [
+            (logprob, end - typed)
+            for logprob, end in zip(self._logprobs, self._ends, strict=True)
+            if end > typed
+        ]
+        known = fresh if self._is_likely_known else []
+        return Generation(
+            came,
+            StopReason.TIME,
+            tuple(logprob for logprob, _ in known),
+            ends=tuple(end for _, end in known),
+        )
 
     def changed(self, document: Document) -> None:
         """End if the document was changed in another way than by typing what comes."""
@@ -175,6 +206,11 @@ class Computation:
         """Take in a piece of the text that comes; an empty one says that it is whole."""
         self.is_whole = self.is_whole or not piece
         self._text += piece
+        if piece:
+            logprob = piece.logprob if isinstance(piece, GeneratedText) else None
+            self._is_likely_known = self._is_likely_known and logprob is not None
+            self._logprobs.append(logprob or 0.0)
+            self._ends.append(len(unified(self._text)))
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
         if not self._agree(self._typed):

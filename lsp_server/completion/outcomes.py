@@ -90,14 +90,14 @@ def outcome_of(
 
 
 def part_of(
-    request: CompletionRequest, asked: CompletionRequest, came: str, surface: Surface
+    request: CompletionRequest, asked: CompletionRequest, came: Generation, surface: Surface
 ) -> Completion | None:
     """Return what can be shown of a suggestion that is still on its way; None if nothing can.
 
     That is whole words, since half a name is mostly none, and nothing that may turn out to repeat
     the line below; of a body it is whole lines once there is one.
     """
-    words = _whole(came, surface)
+    words = _whole(came.text, surface)
     if not any(map(str.isalnum, words)):
         return None
     place = place_of(asked, surface, ended=Ended.NOT_YET)
@@ -107,8 +107,7 @@ def part_of(
     text = postprocess(words, place)
     if isinstance(text, RejectionReason):
         return None
-    generation = Generation(words, StopReason.TIME)
-    return Completion(*inserted(request, text), surface, generation, is_part=True)
+    return Completion(*inserted(request, text), surface, came, is_part=True)
 
 
 def _whole(came: str, surface: Surface) -> str:

@@ -20,6 +20,7 @@ from lsp_server.completion.ahead import next_line
 from lsp_server.completion.checks import Checks
 from lsp_server.completion.choices import choice_of, with_choice
 from lsp_server.completion.computation import Computation, Outdated, Strayed
+from lsp_server.completion.confidence import Judge
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.fates import Fates
 from lsp_server.completion.outcomes import (
@@ -258,7 +259,7 @@ class Pipeline:
         Cancelling the awaiting task ends the work; the caller then notes why.
         """
         started = time.perf_counter()
-        outcome = await self._run(request)
+        outcome = self._gated(request, await self._run(request))
         timings = replace(outcome.timings, total=_milliseconds(started))
         outcome = replace(outcome, timings=timings)
         self.note(request.document.uri, outcome, request)
@@ -266,6 +267,30 @@ class Pipeline:
         self.restraint.shown(request, outcome, time.monotonic())
         self._prepare(request, outcome)
         return outcome
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether chances are known for the model that answers; else its likelihoods decide."""
+        return self.model is not None and Judge.of(self.model.name).is_calibrated
+
+    def _gated(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
+        """Return `outcome`, or that the model is not sure enough of it."""
+        if self.model is None:
+            return outcome
+        return Judge.of(self.model.name).gated(request, outcome, self.settings.completion.show)
+
+    def _judged(
+        self, asked: CompletionRequest, made: Completion, new: str, begin: int = 0
+    ) -> Completion:
+        """Return a suggestion with its chance of being right, see `Judge.judged`."""
+        return Judge.of(self.model.name).judged(asked, made, new, begin) if self.model else made
+
+    def _cut(self, asked: CompletionRequest, made: Completion) -> Completion:
+        """Return a suggestion up to its first unsure statement, see `Judge.cut`."""
+        if self.model is None:
+            return made
+        show = self.settings.completion.show
+        return Judge.of(self.model.name).cut(asked, made, _new(asked, made), show)
 
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = (
@@ -344,13 +369,28 @@ class Pipeline:
         # Where the beginning stands on the screen already, the rest of it stays there.
         over = await computation.wait(0.0 if computation.shown else max(0.0, left))
         while not over:
-            came = "" if computation.is_whole else computation.came(place)
-            part = part_of(request, asked, came, computation.surface)
+            came = computation.likelihood(place)
+            whole = computation.is_whole
+            part = None if whole else self._part(request, asked, came, computation.surface)
             if part is not None:
                 computation.shown = request
                 return part
             over = await computation.wait()
         return computation.result()
+
+    def _part(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        came: Generation,
+        surface: Surface,
+    ) -> Completion | None:
+        """Return what can be shown of what has come, if its first word is sure enough."""
+        part = part_of(request, asked, came, surface)
+        if part is None:
+            return None
+        part = self._cut(asked, self._judged(asked, part, came.text))
+        return None if isinstance(self._gated(request, part), Rejection) else part
 
     def _kept(
         self,
@@ -379,16 +419,20 @@ class Pipeline:
             text = filtered
         made = earlier.generation
         nothing_new = replace(made, reused_tokens=made.prompt_tokens, timings=Timings())
-        return Completion(
+        kept = Completion(
             *inserted(request, text),
             earlier.surface,
             nothing_new,
             used=earlier.used,
+            chance=earlier.chance,
+            word_chance=earlier.word_chance,
             is_kept=True,
             is_ahead=earlier.is_ahead,
             is_lowered=earlier.is_lowered,
             others=() if found.typed or request.selected else earlier.others,
         )
+        whole = _new(request, earlier)
+        return self._judged(asked, kept, text[-len(whole) :], max(0, len(whole) - len(found.rest)))
 
     def _may_join(
         self, running: Computation, request: CompletionRequest, place: CachePlace, depends: object
@@ -444,7 +488,7 @@ class Pipeline:
             state = self._contexts.state(request.document)
             outcome = await compute(begun)
             if isinstance(outcome, Completion):
-                new = outcome.text[len(request.selected.text) if request.selected else 0 :]
+                new = _new(request, outcome)
                 self.suggestions.keep(uri, place, text + new, outcome, depends=depends, state=state)
             return outcome
 
@@ -513,7 +557,9 @@ class Pipeline:
             choice_of, request, asked, surface, generation, context_ms, check, body
         )
         if isinstance(outcome, Completion):
-            outcome = replace(outcome, is_lowered=is_lowered)
+            others = tuple(self._judged(asked, one, _new(request, one)) for one in outcome.others)
+            outcome = self._cut(asked, self._judged(asked, outcome, _new(request, outcome)))
+            outcome = replace(outcome, is_lowered=is_lowered, others=others)
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
 
     def _tell(self, computation: Computation, piece: str) -> None:
@@ -524,7 +570,7 @@ class Pipeline:
             return
         asked = with_selection(shown)
         place = CachePlace.of(asked.document, asked.position)
-        part = part_of(shown, asked, computation.came(place), computation.surface)
+        part = self._part(shown, asked, computation.likelihood(place), computation.surface)
         if part is not None and not computation.is_over:
             self._longer(shown, part)
 
@@ -556,6 +602,9 @@ class Pipeline:
         if isinstance(outcome, Completion):
             whole = self._kept(shown, asked, place, depends)
         if whole is None:
+            return
+        if isinstance(whole, Completion) and isinstance(self._gated(shown, whole), Rejection):
+            # What stands there is sure enough, even where the rest is not: then it stays alone.
             return
         now, uri = time.monotonic(), shown.document.uri
         whole = self.restraint.judged(shown, whole, now)
@@ -655,6 +704,11 @@ def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:
     selection = assembled.selection
     sources = tuple(snippet.source for snippet in selection.snippets)
     return ContextUse(selection.tokens, sources, bool(assembled.hint))
+
+
+def _new(request: CompletionRequest, made: Completion) -> str:
+    """Return what a suggestion adds to the selected menu item, if there is one."""
+    return made.text[len(request.selected.text) if request.selected else 0 :]
 
 
 def _milliseconds(started: float) -> float:

@@ -39,7 +39,15 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
-from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules, Timings
+from lsp_server.types import (
+    GeneratedText,
+    Generation,
+    Prompt,
+    Segment,
+    StopReason,
+    StopRules,
+    Timings,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -238,7 +246,7 @@ class WorkerClient:
             timer.cancel()
         if isinstance(answer, Piece):
             if listener := self._listeners.get(answer.id):
-                listener(answer.text)
+                listener(GeneratedText(answer.text, answer.logprob))
             return
         future = self._waiting.get(answer.id)
         if future is not None and not future.done():
@@ -284,7 +292,16 @@ def _generation(answer: Finished) -> Generation:
         timings=Timings(prefill=answer.prefill_ms, decode=answer.decode_ms),
         is_short=answer.is_short,
         alternatives=tuple(
-            Generation(one.text, StopReason(one.stop), tuple(one.logprobs))
+            Generation(
+                one.text,
+                StopReason(one.stop),
+                tuple(one.logprobs),
+                ends=tuple(one.ends),
+                end_logprob=one.end_logprob,
+            )
             for one in answer.alternatives
         ),
+        ends=tuple(answer.ends),
+        end_logprob=answer.end_logprob,
+        typed_logprob=answer.typed_logprob,
     )

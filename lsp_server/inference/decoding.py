@@ -21,7 +21,7 @@ from lsp_server.inference.lines import first_line_end
 from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
 from lsp_server.inference.vocabulary import Vocabulary
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 TIE = 0.3
 """Difference of two logits below which rounding may decide between them (the largest change of a
@@ -88,6 +88,14 @@ class Decoding:
         """Tokens of the answer, the last one included."""
         self.logprobs: list[float] = []
         """Log probability of each token of the answer, among all tokens."""
+        self.ends: list[int] = []
+        """Code points of the answer up to the end of each token."""
+        self.end_logprob: float | None = None
+        """Log probability of the control token that ended the answer; None if none did."""
+        self.typed_logprob = 0.0
+        """Log probability that the tokens of the healed text fit it."""
+        self._fresh_logprob = 0.0
+        """Of the tokens since text was handed out, given the healed text."""
 
     @property
     def text(self) -> str:
@@ -172,6 +180,7 @@ class Decoding:
         other._milliseconds = 0.0
         prompt = self._tokens[: self._prompt_length]
         other._prompt_length = len(prompt)
+        other.typed_logprob = self.typed_logprob
         other._tokens = [*prompt, *self.chosen[: fork.index], fork.token]
         logprobs = [*self.logprobs[: fork.index], fork.logprob]
         for token, logprob in zip(other._tokens[len(prompt) :], logprobs, strict=True):
@@ -195,6 +204,7 @@ class Decoding:
         if not self._healing:
             self._drafter.observe(self._tokens, token)
         if self._vocabulary.control[token]:
+            self.end_logprob = logprob
             return StopReason.END
         stop = self._take(token, logprob)
         if stop is None:
@@ -211,7 +221,9 @@ class Decoding:
         self._healing = self._healing[len(piece) :]
         self.chosen.append(token)
         self.logprobs.append(logprob)
+        self._fresh_logprob += logprob
         stop = self._answer.add(piece)
+        self.ends.append(len(self._answer.text()))
         if stop is None and self._is_late():
             stop = self._answer.end(StopReason.TIME)
         if not self._line_is_whole:
@@ -219,7 +231,8 @@ class Decoding:
             end = first_line_end(self._answer.text(), has_text=self._request.line_has_text)
             self._line_is_whole = end is not None
         if fresh := self._answer.fresh():
-            self._emit(fresh)
+            self._emit(GeneratedText(fresh, self._fresh_logprob))
+            self._fresh_logprob = 0.0
         return stop
 
     def _advance(self, token: int) -> None:
@@ -261,11 +274,15 @@ class Decoding:
     def _choose(self) -> tuple[int | None, float]:
         """Return the likeliest token, greedily, and its log probability among all tokens."""
         logits = self._cache.row(self._row) if self._end is None else self._end
+        normaliser = _log_sum(logits)
         if self._healing:
             candidates = self._vocabulary.fitting(self._healing)
             if len(candidates) == 0:
                 return None, 0.0
             token = int(candidates[np.argmax(logits[candidates])])
+            fits = _log_sum(logits[candidates]) - normaliser
+            self.typed_logprob += fits
+            self._fresh_logprob -= fits
         else:
             candidates = None
             token = int(np.argmax(logits))

@@ -167,6 +167,9 @@ class LlamaBackend:
             decode_ms=decode_ms,
             is_short=is_short,
             alternatives=[way.as_alternative() for way in others],
+            ends=given.decoding.ends,
+            end_logprob=given.decoding.end_logprob,
+            typed_logprob=given.decoding.typed_logprob,
         )
 
     def _choose_prompt(self, request: Complete) -> tuple[list[int], bool]:

@@ -151,6 +151,8 @@ class Piece(Answer, frozen=True):
     """Text that was just generated."""
 
     text: str
+    logprob: float | None = None
+    """Natural log probability of its tokens, given what was typed; None if it is not known."""
 
 
 class Alternative(msgspec.Struct, frozen=True, array_like=True):
@@ -160,6 +162,8 @@ class Alternative(msgspec.Struct, frozen=True, array_like=True):
     stop: str
     """A value of `lsp_server.types.StopReason`."""
     logprobs: list[float]
+    ends: list[int] = []
+    end_logprob: float | None = None
 
 
 class Finished(Answer, frozen=True):
@@ -177,6 +181,12 @@ class Finished(Answer, frozen=True):
     """Whether the smaller prompt was answered; the token counts are then that prompt's."""
     alternatives: list[Alternative] = []
     """Other answers, likeliest first."""
+    ends: list[int] = []
+    """Code points of `text` up to the end of each token; empty if it is not known."""
+    end_logprob: float | None = None
+    """Log probability of the control token that ended it; None if none did."""
+    typed_logprob: float = 0.0
+    """Log probability that the tokens of the healed text fit it."""
 
 
 class Learned(Answer, frozen=True):
@@ -209,6 +219,7 @@ class Counters(Answer, frozen=True):
 
 
 AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Failed | Counters
+
 
 _ENCODER = msgspec.msgpack.Encoder()
 _REQUESTS = msgspec.msgpack.Decoder(AnyRequest)

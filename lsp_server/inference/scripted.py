@@ -32,7 +32,7 @@ from lsp_server.inference.protocol import (
     WireSegment,
 )
 from lsp_server.inference.stopping import AnswerText
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 _TOKEN = re.compile(r"\w+|\W", re.DOTALL)
 
@@ -53,6 +53,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands somewhere in the text of the prompt."""
     token_ms: float = 0.0
     """Time that each token takes, in milliseconds."""
+    logprob: float = -0.1
+    """Log probability of each of its tokens."""
     fault: str = ""
     """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling) or ``fail`` (an error)."""
     others: tuple[str, ...] = ()
@@ -168,33 +170,35 @@ class ScriptedBackend:
         given, *others = _choose(rule, request)
         answer = AnswerText(request)
         stop: StopReason | None = None
-        tokens = 0
         spent = 0.0
+        ends: list[int] = []
         for token in [request.healed, *_TOKEN.findall(given)]:
             if not token:
                 continue
             self._wait(rule.token_ms)
-            tokens += 1
             spent += rule.token_ms
             stop = answer.add(token.encode())
+            ends.append(len(answer.text()))
             if stop is None and 0 < request.milliseconds <= spent:
                 stop = answer.end(StopReason.TIME)
             if fresh := answer.fresh():
-                emit(fresh)
+                emit(GeneratedText(fresh, rule.logprob))
             if stop is not None:
                 break
-        self._totals["generated_tokens"] += tokens
+        self._totals["generated_tokens"] += len(ends)
         return Finished(
             id=request.id,
             text=answer.text(),
             stop=(stop or StopReason.END).value,
-            logprobs=[-0.1] * tokens,
+            logprobs=[rule.logprob] * len(ends),
             prompt_tokens=evaluated.prompt_tokens,
             reused_tokens=evaluated.reused_tokens,
             prefill_ms=0.0,
-            decode_ms=rule.token_ms * tokens,
+            decode_ms=rule.token_ms * len(ends),
             is_short=is_short,
             alternatives=[_alternative(other, request) for other in others],
+            ends=ends,
+            end_logprob=rule.logprob if stop is None else None,
         )
 
     def _wait(self, milliseconds: float) -> None:

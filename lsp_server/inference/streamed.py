@@ -9,7 +9,7 @@ from lsp_server.inference.client import OnText
 from lsp_server.inference.dialects import Chunk, Data
 from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
-from lsp_server.types import Generation, StopReason, Timings
+from lsp_server.types import GeneratedText, Generation, StopReason, Timings
 
 
 class StreamedAnswer:
@@ -22,6 +22,8 @@ class StreamedAnswer:
         self._on_text = on_text
         self._raw = ""
         self._logprobs: list[float] = []
+        self._ends: list[int] = []
+        self._told = 0
         self._stop: StopReason | None = None
         self._prompt_tokens = 0
         self._reused_tokens = 0
@@ -47,8 +49,9 @@ class StreamedAnswer:
             self._stop = self._text.add(chunk.text.encode())
             if self._stop is None and self._is_late():
                 self._stop = self._text.end(StopReason.TIME)
+            self._end_tokens()
             if (fresh := self._text.fresh()) and self._on_text is not None:
-                self._on_text(fresh)
+                self._on_text(GeneratedText(fresh, self._fresh_logprob()))
         if self._stop is None and chunk.end is not None:
             whole = self._raw.startswith(self._healed)
             self._stop = self._text.end(chunk.end) if whole else StopReason.NOT_HEALED
@@ -57,6 +60,17 @@ class StreamedAnswer:
     def _is_late(self) -> bool:
         spent = (time.perf_counter() - self._first) * 1000.0
         return bool(self._milliseconds) and spent >= self._milliseconds
+
+    def _end_tokens(self) -> None:
+        """Let the tokens that came last end where the text now does."""
+        missing = len(self._logprobs) - len(self._ends)
+        self._ends += [len(self._text.text())] * missing
+
+    def _fresh_logprob(self) -> float | None:
+        """Return the log probability of the tokens since the last piece; None if not known."""
+        fresh = self._logprobs[self._told :]
+        self._told = len(self._logprobs)
+        return sum(fresh) if fresh else None
 
     def _is_healed(self) -> bool:
         return self._raw.startswith(self._healed[: len(self._raw)])
@@ -69,6 +83,7 @@ class StreamedAnswer:
             text=self._text.text(),
             stop=self._stop or StopReason.END,
             logprobs=tuple(self._logprobs),
+            ends=tuple(self._ends),
             prompt_tokens=self._prompt_tokens or (0 if isinstance(data, str) else len(data)),
             reused_tokens=self._reused_tokens,
             timings=Timings(

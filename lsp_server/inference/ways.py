@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from lsp_server.inference.decoding import Decoding, Fork
 from lsp_server.inference.lines import ForbiddenLines
 from lsp_server.inference.protocol import Alternative, Complete
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 AGAIN = 3
 """Answers that are decoded in place of one that may not come (measured in `LOG.md`)."""
@@ -57,7 +57,8 @@ class Way:
 
     def as_alternative(self) -> Alternative:
         """Return the answer as it is sent."""
-        return Alternative(self.text, self.stop.value, self.decoding.logprobs)
+        made = self.decoding
+        return Alternative(self.text, self.stop.value, made.logprobs, made.ends, made.end_logprob)
 
 
 class Ways:
@@ -72,18 +73,23 @@ class Ways:
         self._emit = emit
         self._text = ""
         self._handed_out = 0
+        self._held_logprob: float | None = 0.0
         self._first: Decoding | None = None
 
     def take(self, text: str) -> None:
         """Take a piece of the first answer as it comes."""
         self._text += text
+        logprob = text.logprob if isinstance(text, GeneratedText) else None
+        known = logprob is not None and self._held_logprob is not None
+        self._held_logprob = (self._held_logprob or 0.0) + (logprob or 0.0) if known else None
         if not self._lines.may_come(self._text) and not self._unsure():
-            self._release(self._text)
+            self._release(self._text, self._held_logprob)
+            self._held_logprob = 0.0
 
-    def _release(self, text: str) -> None:
+    def _release(self, text: str, logprob: float | None) -> None:
         if fresh := text[self._handed_out :]:
             self._handed_out = len(text)
-            self._emit(fresh)
+            self._emit(GeneratedText(fresh, logprob))
 
     def answer(self, first: Decoding) -> list[Way]:
         """Run `first`, whose text comes to `take`, and what else is wanted; return the best first.
@@ -95,7 +101,8 @@ class Ways:
         first.watches = wanted and first.can_turn_off
         way = self._run(first, judged=False)
         given = self._best(way)
-        self._release(given.text)
+        # What was held back is judged as a whole, by what comes with the end of the answer.
+        self._release(given.text, None)
         others = []
         if self._request.candidates > 1 and way.stop is not StopReason.NOT_HEALED:
             others = self._others(way, given, self._request.candidates - 1)

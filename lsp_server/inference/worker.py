@@ -37,7 +37,7 @@ from lsp_server.inference.protocol import (
     encode,
     read_frame,
 )
-from lsp_server.types import StopReason
+from lsp_server.types import GeneratedText, StopReason
 
 _LEARNED_CHARACTERS = 4000
 """Characters that are learned in one go, which takes about two milliseconds; whatever comes
@@ -143,7 +143,8 @@ class Worker:
         return Failed(request.id, f"The engine does not know {type(request).__name__}.")
 
     def _piece(self, request_id: int, text: str) -> None:
-        self._write(Piece(request_id, text))
+        logprob = text.logprob if isinstance(text, GeneratedText) else None
+        self._write(Piece(request_id, str(text), logprob))
 
     def _write(self, message: Answer) -> None:
         frame = encode(message)

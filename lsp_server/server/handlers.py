@@ -217,6 +217,14 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "kept": outcome.is_kept,
         "part": outcome.is_part,
         "shortPrompt": generation.is_short,
+        "chance": outcome.chance,
+        "wordChance": outcome.word_chance,
+        "likelihood": {
+            "logprobs": list(generation.logprobs),
+            "ends": list(generation.ends),
+            "endLogprob": generation.end_logprob,
+            "typedLogprob": generation.typed_logprob,
+        },
         **common,
     }
 
@@ -228,6 +236,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "parts": server.pipeline.parts,
         "accepted": server.accepted,
         "feedback": server.feedback.as_json(),
+        "calibrated": server.pipeline.is_calibrated,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
         "effort": server.pipeline.efforts.now().value,

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from fimbul_models.corpus.pinning import repin
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import ablation, coverage, filtering, report, tables
+from fimbul_models.evaluation import ablation, calibrating, coverage, filtering, report, tables
 from fimbul_models.evaluation.caching import caching_worker_command
+from fimbul_models.evaluation.calibration import observe, read_places
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
 from fimbul_models.evaluation.items import (
@@ -30,13 +31,22 @@ from fimbul_models.evaluation.items import (
 )
 from fimbul_models.evaluation.making import counts_of, make_items, read_recipe
 from fimbul_models.evaluation.reaching import Asking, Typing
-from fimbul_models.evaluation.runs import Run, baseline_of, oracle_comment_of, oracle_of, parse_run
+from fimbul_models.evaluation.runs import (
+    Run,
+    baseline_of,
+    model_digest,
+    oracle_comment_of,
+    oracle_of,
+    parse_run,
+)
 from fimbul_models.evaluation.workspaces import (
     Workspaces,
     projects_of,
     workspaces_from,
     workspaces_in,
 )
+from lsp_server.catalogue.files import sha256_of
+from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 
@@ -77,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_filters(
         commands.add_parser("filters", help="see what the filters make of the model's answers")
+    )
+    _add_calibrate(
+        commands.add_parser("calibrate", help="learn from kept answers which ones to show")
     )
     return parser
 
@@ -180,6 +193,32 @@ def _add_coverage(parser: argparse.ArgumentParser) -> None:
     )
     _add_places(parser)
     parser.set_defaults(run_command=_coverage, humaneval=None)
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--items", type=Path, required=True, metavar="FILE", help="JSON lines")
+    parser.add_argument(
+        "--answers", type=Path, required=True, metavar="FILE", help="what was kept of a run"
+    )
+    parser.add_argument(
+        "--hold-out",
+        nargs="+",
+        required=True,
+        metavar="PROJECT",
+        help="projects to judge by, which nothing is fitted on",
+    )
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME", help="whose answers (%(default)s)"
+    )
+    parser.add_argument(
+        "--family",
+        action="append",
+        metavar="PREFIX",
+        help="beginning of the names of models that it holds for (the model's own name)",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the weights")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="precision over coverage, SVG")
+    parser.set_defaults(run_command=_calibrate)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -297,6 +336,23 @@ def _filters(options: argparse.Namespace) -> int:
         for line in filtering.as_lines(found):
             print(line)
         print(msgspec.json.encode({"run": run.name, **filtering.as_values(found)}).decode())
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    data = observe(read_places(options.items, options.answers))
+    model = calibrating.Model(
+        options.model,
+        model_digest(Paths.of_user(), options.model),
+        options.family or [options.model],
+    )
+    answers = sha256_of(options.answers)
+    found = calibrating.calibrate(data, options.hold_out, model, f"sha256 {answers}")
+    calibrating.write(options.output, found.calibration)
+    if options.plot is not None:
+        calibrating.plot(found, options.plot)
+    print(calibrating.as_table(found))
+    print(msgspec.json.encode(calibrating.as_values(found)).decode())
     return 0
 
 

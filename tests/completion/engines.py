@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lsp_server.errors import EngineCrashed
 from lsp_server.inference.client import OnText
 from lsp_server.inference.engine import EngineState
-from lsp_server.types import Generation, Prompt, StopReason, StopRules
+from lsp_server.types import GeneratedText, Generation, Prompt, StopReason, StopRules
 
 
 @dataclass
@@ -19,22 +19,33 @@ class Call:
     text: str = ""
     stop: StopRules = field(default_factory=lambda: StopRules(0))
     line_has_text: bool = True
+    logprobs: list[float] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     @property
     def seen(self) -> str:
         """The whole text of the prompt."""
         return text_of(self.prompt)
 
-    def say(self, piece: str) -> None:
+    def say(self, piece: str, logprob: float = 0.0) -> None:
+        """Say one token."""
         self.text += piece
+        self.logprobs.append(logprob)
+        self.ends.append(len(self.text))
         if self.on_text is not None:
-            self.on_text(piece)
+            self.on_text(GeneratedText(piece, logprob))
 
     def finish(
-        self, piece: str = "", *, is_short: bool = False, why: StopReason = StopReason.LINES
+        self,
+        piece: str = "",
+        logprob: float = 0.0,
+        *,
+        is_short: bool = False,
+        why: StopReason = StopReason.LINES,
     ) -> None:
-        self.say(piece)
-        generation = Generation(self.text, why, (0.0,), 10, is_short=is_short)
+        self.say(piece, logprob)
+        logprobs, ends = tuple(self.logprobs), tuple(self.ends)
+        generation = Generation(self.text, why, logprobs, 10, is_short=is_short, ends=ends)
         self.answer.set_result(generation)
 
 

@@ -8,7 +8,14 @@ from lsp_server.completion.trees import Trees
 from lsp_server.postprocess.place import Ended
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.text import split_lines
-from lsp_server.types import CompletionRequest, Document, Position, Surface
+from lsp_server.types import (
+    CompletionRequest,
+    Document,
+    Generation,
+    Position,
+    StopReason,
+    Surface,
+)
 
 
 def asked(language: str, marked: str) -> CompletionRequest:
@@ -134,5 +141,5 @@ def test_the_indentation_of_a_document(lines: list[str], indent: str) -> None:
 )
 def test_a_part_is_filtered_like_the_whole(marked: str, came: str, shown: str | None) -> None:
     request = asked("python", marked)
-    part = part_of(request, request, came, Surface.LINE)
+    part = part_of(request, request, Generation(came, StopReason.TIME), Surface.LINE)
     assert (part.text if part else None) == shown

@@ -63,6 +63,16 @@ Suggestions = lsp.InlineCompletionList | Sequence[lsp.InlineCompletionItem] | No
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Log probabilities of an answer, see `lsp_server.types.Generation`."""
+
+    logprobs: tuple[float, ...]
+    ends: tuple[int, ...]
+    end_logprob: float | None
+    typed_logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back for one item."""
 
@@ -85,6 +95,12 @@ class Answer:
     """Whether the engine ran; False if the answer to the prompt was known, or there was none."""
     replaced: int = 0
     """Code points right of the cursor that the text takes the place of."""
+    surface: str = ""
+    """What kind of suggestion it is."""
+    chance: float | None = None
+    """The server's estimate of how likely the first line is right; None if it gave none."""
+    likelihood: Likelihood | None = None
+    """How likely the model found its answer; None if the server did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +420,20 @@ def _answer(
         sources=_sources(outcome),
         engine_milliseconds=sum(float(timings.get(part) or 0.0) for part in _ENGINE_TIMES),
         generated=generated,
+        surface=str(outcome.get("surface") or ""),
+        chance=outcome.get("chance"),
+        likelihood=_likelihood(_plain(outcome.get("likelihood"))),
+    )
+
+
+def _likelihood(values: Mapping[str, Any]) -> Likelihood | None:
+    if not values:
+        return None
+    return Likelihood(
+        tuple(values["logprobs"]),
+        tuple(values["ends"]),
+        values["endLogprob"],
+        values["typedLogprob"],
     )
 
 

@@ -158,7 +158,7 @@ def identify(
         command=tuple(command) if run.served else (),
         options=dict(run.options),
         model=model,
-        model_sha256=_model_digest(paths, model),
+        model_sha256=model_digest(paths, model),
         version=f"fimbul {_version('fimbul')}, llama_cpp_python {_version('llama_cpp_python')}",
         code_sha256=_code_digest(),
         settings_sha256=_digest_of([paths.user_file, paths.policy_file]),
@@ -187,7 +187,8 @@ _TAKEN = (BASELINE, ORACLE, ORACLE_COMMENT)
 _TABLE: Mapping[str, Entry] = {entry.key: entry for entry in entries()}
 
 
-def _model_digest(paths: Paths, model: str) -> str:
+def model_digest(paths: Paths, model: str) -> str:
+    """Return the SHA-256 of an installed model; empty if it is not in the catalogue."""
     try:
         return ModelStore(paths).require(model).sha256
     except FimbulError:

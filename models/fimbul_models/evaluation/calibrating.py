@@ -1,0 +1,230 @@
+"""Calibrate on kept answers: what the server is shipped with, and how well that holds.
+
+Joins reading, fitting and judging; writes the file of weights. Knows nothing about arguments.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fimbul_models.evaluation.calibration import (
+    BASELINE,
+    Data,
+    Observation,
+    Vector,
+    chances,
+    crossed_chances,
+    fit,
+    split,
+)
+from fimbul_models.evaluation.plots import curves
+from fimbul_models.evaluation.reliability import (
+    LINE_COSTS,
+    WORD_COSTS,
+    Effect,
+    Point,
+    Reliability,
+    coverage_curve,
+    curve_area,
+    effect,
+    fresh,
+    reliability,
+    threshold_for,
+)
+from lsp_server.completion.confidence import Calibration, Judgement
+from lsp_server.config.options import SURFACES, Show
+
+FEWEST = 60
+"""Right suggestions of a surface below which it gets the thresholds of all together."""
+
+LEARNED, PLAIN = "learned", "mean log probability"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One way to judge, on the projects that were held out."""
+
+    reliability: Reliability
+    effects: Mapping[str, Effect]
+    """By the value of `completion.show`."""
+    curve: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a calibration came to."""
+
+    calibration: Calibration
+    line: Mapping[str, Judged]
+    """Of whole suggestions, by way."""
+    word: Mapping[str, Judged]
+    """Of first words, by way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Whose answers they are."""
+
+    name: str
+    sha256: str
+    prefixes: Sequence[str]
+
+
+def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = "") -> Result:
+    """Fit on some projects, choose thresholds there, and judge on those held out.
+
+    `answers` says which they are, for the reader. Raises EvaluationError if one part has none.
+    """
+    seen, unseen = split(data, held_out)
+    line, word = fit(seen.line), fit(seen.word)
+    plain_line, plain_word = fit(seen.line, [BASELINE]), fit(seen.word, [BASELINE])
+    calibration = Calibration(
+        model=model.name,
+        model_sha256=model.sha256,
+        prefixes=list(model.prefixes),
+        fitted={
+            "answers": answers,
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "suggestions": len(fresh(seen.line)),
+            "projects": list(seen.projects),
+            "held_out": list(unseen.projects),
+            "held_out_suggestions": len(fresh(unseen.line)),
+        },
+        line=line,
+        word=word,
+        least_word=_by_surface(word, seen.word, WORD_COSTS),
+        least_line=_by_surface(line, seen.line, LINE_COSTS),
+        least_mean=_plain_thresholds(seen.word),
+    )
+    return Result(
+        calibration,
+        {
+            LEARNED: _judge(line, seen.line, unseen.line),
+            PLAIN: _judge(plain_line, seen.line, unseen.line, [BASELINE]),
+        },
+        {
+            LEARNED: _judge(word, seen.word, unseen.word),
+            PLAIN: _judge(plain_word, seen.word, unseen.word, [BASELINE]),
+        },
+    )
+
+
+def _by_surface(
+    judgement: Judgement, observations: Sequence[Observation], costs: Mapping[Show, float]
+) -> dict[str, dict[str, float]]:
+    found = {
+        name: _thresholds(judgement, _of_surface(observations, name), costs) for name in SURFACES
+    }
+    return {show.value: {name: found[name][show] for name in SURFACES} for show in costs}
+
+
+def _of_surface(observations: Sequence[Observation], surface: str) -> Sequence[Observation]:
+    own = [one for one in observations if f"surface {surface}" in one.features]
+    good = sum(own[index].is_right for index in fresh(own))
+    return own if good >= FEWEST else observations
+
+
+def _thresholds(
+    judgement: Judgement,
+    observations: Sequence[Observation],
+    costs: Mapping[Show, float],
+    names: Sequence[str] | None = None,
+) -> dict[Show, float]:
+    """Return the least chance for each value of `completion.show`.
+
+    Found with chances that each project was given by the others.
+    """
+    found, right = _fresh_of(observations, crossed_chances(judgement, observations, names))
+    return {show: round(threshold_for(found, right, cost), 4) for show, cost in costs.items()}
+
+
+def _plain_thresholds(observations: Sequence[Observation]) -> dict[str, float]:
+    means = np.exp(np.array([one.features[BASELINE] for one in observations]))
+    found, right = _fresh_of(observations, means)
+    return {
+        show.value: round(threshold_for(found, right, cost), 4) for show, cost in WORD_COSTS.items()
+    }
+
+
+def _fresh_of(observations: Sequence[Observation], found: Vector) -> tuple[Vector, Vector]:
+    index = fresh(observations)
+    right = np.array([one.is_right for one in observations], float)
+    return found[index], right[index]
+
+
+def _judge(
+    judgement: Judgement,
+    seen: Sequence[Observation],
+    unseen: Sequence[Observation],
+    names: Sequence[str] | None = None,
+) -> Judged:
+    found, right = _fresh_of(unseen, chances(judgement, unseen))
+    least = _thresholds(judgement, seen, WORD_COSTS, names)
+    return Judged(
+        reliability(found, right),
+        {show.value: effect(found, right, at) for show, at in least.items()},
+        coverage_curve(found, right),
+    )
+
+
+def write(file: Path, calibration: Calibration) -> None:
+    """Write the file of weights, for people to read."""
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
+
+
+def as_values(result: Result) -> dict[str, Any]:
+    """Return all figures, without the curves' points."""
+    return {
+        "fitted": result.calibration.fitted,
+        **{
+            name: {
+                way: {
+                    "reliability": _rounded(asdict(judged.reliability)),
+                    "mean_precision": round(curve_area(judged.curve), 1),
+                    "show": {show: _rounded(asdict(e)) for show, e in judged.effects.items()},
+                }
+                for way, judged in ways.items()
+            }
+            for name, ways in (("line", result.line), ("word", result.word))
+        },
+    }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in values.items()}
+
+
+def as_table(result: Result) -> str:
+    """Return the figures as text."""
+    rows = []
+    for name, ways in (("first line", result.line), ("first word", result.word)):
+        for way, judged in ways.items():
+            r = judged.reliability
+            rows.append(
+                f"{name}, {way}: {r.count} suggestions, {r.right:.1%} right; Brier {r.brier:.3f}"
+                f" (constant {r.brier_constant:.3f}), calibration error {r.error:.3f}, area under"
+                f" the ROC {r.separation:.3f}, mean precision {curve_area(judged.curve):.1f} %"
+            )
+            rows += [
+                f"  {show:<9} from {e.threshold:.2f}: shown {e.shown:6.1%}, right of these"
+                f" {e.precision:6.1%}; left out {e.wrong_left_out:6.1%} of the wrong,"
+                f" {e.right_left_out:6.1%} of the right"
+                for show, e in judged.effects.items()
+            ]
+    return "\n".join(rows)
+
+
+def plot(result: Result, file: Path) -> None:
+    """Draw precision over coverage on the projects held out."""
+    series = {
+        f"first {name}, {way}": judged.curve
+        for name, ways in (("line", result.line), ("word", result.word))
+        for way, judged in ways.items()
+    }
+    labels = ("% of suggestions shown, the surest first", "% of these that are right")
+    file.write_text(curves(series, *labels, 100.0), encoding="utf-8")
