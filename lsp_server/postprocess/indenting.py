@@ -1,5 +1,7 @@
 """Indentation: tabs and spaces follow the document, and lines stand where they can stand."""
 
+import re
+
 from lsp_server.postprocess.lexing import CLOSER_OF, brackets, code_of
 from lsp_server.postprocess.place import Place, indentation_of
 from lsp_server.text import split_lines, strip_ending
@@ -82,6 +84,9 @@ def _levels(place: Place) -> set[int]:
     return levels
 
 
+_CLOSES = re.compile(r"[)\]}]|(?:end|fi|done|esac)\b")
+
+
 def _moved(text: str, columns: int) -> str | RejectionReason:
     if len(split_lines(text)) > 1:
         return RejectionReason.BROKEN_INDENTATION
@@ -100,5 +105,8 @@ def cut_below_block(text: str, place: Place) -> str | RejectionReason:
     begin = indentation_of(place.typed + first if said[0] == 0 else first)
     for index in said[1:]:
         if len(indentation_of(lines[index])) < len(begin):
+            if index == said[-1] and _CLOSES.match(lines[index].strip()):
+                # What closes the body belongs to it where the document does not have it yet.
+                return text
             return strip_ending("".join(lines[:index])).rstrip()
     return text
