@@ -18,6 +18,9 @@ LEAST_SECONDS = 20.0
 TYPING, TYPING_AND_ASKING = 0.75, 0.5
 """Parts of the time that go into typing; the rest starts engines, and asks without limits."""
 
+OVERTIME = 30.0
+"""Seconds after its end in which a run may finish what it waits for, such as a server's start."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _T = TypeVar("_T")
 
@@ -51,6 +54,11 @@ class Deadline:
     def left(self) -> float | None:
         """Seconds that are left; None if any number is."""
         return self.seconds - (time.monotonic() - self._begun) if self.seconds else None
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds until even what does not look at the time is given up; None if it never is."""
+        return None if self.left is None else max(0.0, self.left) + OVERTIME
 
     @property
     def is_over(self) -> bool:

@@ -194,7 +194,7 @@ class Plan:
         try:
             yield
         except (RuntimeError, FimbulError, OSError) as error:
-            self.failures.append(f"{what}: {error}")
+            self.failures.append(f"{what}: {str(error) or type(error).__name__}")
             sys.stderr.write(f"{self.failures[-1]}\n")
 
 
@@ -216,14 +216,15 @@ async def run(ways: Makers, settings: Settings, plan: Plan) -> dict[str, Any]:
                     typed = type_session(
                         ways[name](), number, session, steps, settings, plan.deadline
                     )
-                    rounds[-1][name] = await typed
+                    async with asyncio.timeout(plan.deadline.patience):
+                        rounds[-1][name] = await typed
                     _say(what, rounds[-1][name])
         with plan.leaving_out(f"{number + 1}/{len(chosen)} {session.name} sample"):
             if plan.sample and not plan.deadline.is_over:
                 way = Ours(chooser(Paths.of_user())(settings), unlimited(settings))
-                places += await ask_unlimited(
-                    way, number, session, steps, plan.sample, plan.deadline
-                )
+                asked = ask_unlimited(way, number, session, steps, plan.sample, plan.deadline)
+                async with asyncio.timeout(plan.deadline.patience):
+                    places += await asked
         if plan.deadline.is_over:
             break
     free = {(place.press.session, place.press.number): place.gated for place in places}

@@ -24,7 +24,11 @@ ROWS = {
 ROW_OF = {name: row for row, names in ROWS.items() for name in names}
 
 HOMES = {
-    "pygls": ("lsp_server/server/", "models/fimbul_models/evaluation/driver.py"),
+    "pygls": (
+        "lsp_server/server/",
+        "models/fimbul_models/evaluation/driver.py",
+        "models/fimbul_models/evaluation/child.py",
+    ),
     "lsprotocol": ("lsp_server/server/", "models/fimbul_models/evaluation/driver.py"),
     "llama_cpp": (
         "lsp_server/inference/llama.py",

@@ -1,5 +1,6 @@
 """Typing goes on where a way fails, and ends in time, with the figures of what was typed."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,22 @@ async def test_what_was_typed_until_the_deadline_is_summed_up() -> None:
     assert short.deadline.is_over
     assert found["fimbul"]["key_presses"] == 0
     assert "key_presses" in tables(found)
+
+
+async def test_a_way_that_never_gets_ready_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck(Canned):
+        async def start(self, note: Callable[[Work], None]) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("benchmarks.deadline.OVERTIME", 0.0)
+    late = plan(1, seconds=5.0)
+    late.deadline.begin()
+    ways = {"fimbul": lambda: Canned("self"), "peer": lambda: Stuck("self")}
+    found = await run(ways, Settings(), late)
+    (failure,) = late.failures
+    assert failure.endswith("peer: TimeoutError")
+    assert found["fimbul"]["suggestions"] > 0
+    assert found["peer"]["key_presses"] == 0
 
 
 async def test_the_table_says_what_the_gate_keeps() -> None:

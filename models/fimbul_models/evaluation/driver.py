@@ -7,26 +7,21 @@ the server works.
 
 import asyncio
 import contextlib
-import logging
 import os
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from lsprotocol import types as lsp
-from pygls.exceptions import JsonRpcException
-from pygls.io_ import run_async
 from pygls.lsp.client import LanguageClient
 
 from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.caching import evaluations
+from fimbul_models.evaluation.child import EXIT_SECONDS, ChildProcess
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.reaching import Change, Typing, way_to
 from lsp_server.text import split_lines
@@ -42,21 +37,16 @@ INDEX_SECONDS = 900.0
 """Longest wait until the server has read the workspace folders."""
 POLL_SECONDS = 0.2
 """Pause between two questions whether it has."""
-EXIT_SECONDS = 10.0
-"""Longest wait for the server to end by itself."""
 
 HINT = "hint"
 """Stands among the sources of an answer for a comment above the current line."""
 
-_STDERR_CHARACTERS = 2_000
 _STATUS = "fimbul/status"
 _LAST_OUTCOME = "fimbul/lastOutcome"
 _STATISTICS = "fimbul/statistics"
 
 _ENGINE_TIMES = ("prefill", "decode")
 
-_log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 
 Suggestions = lsp.InlineCompletionList | Sequence[lsp.InlineCompletionItem] | None
 """What a server answers."""
@@ -145,7 +135,7 @@ class Server:
         self._status: asyncio.Future[dict[str, Any]] = asyncio.Future()
         self._client = LanguageClient("fimbul-models", "0.1.0")
         self._register()
-        self._process = await _ChildProcess.start(self._command, self._client)
+        self._process = await ChildProcess.start(self._command, self._client)
         try:
             await self._initialize()
         except BaseException:
@@ -310,75 +300,6 @@ class Server:
         if name not in ("", "fimbul"):
             return None
         return self._options.get(inner) if inner else self._options
-
-
-class _ChildProcess:
-    """A running server and the task that reads what it says."""
-
-    def __init__(
-        self, process: asyncio.subprocess.Process, reader: asyncio.Task[None], stderr: IO[bytes]
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._stderr = stderr
-        self._exited = asyncio.create_task(process.wait())
-
-    @classmethod
-    async def start(cls, command: Sequence[str], client: LanguageClient) -> "_ChildProcess":
-        # A file, not a pipe: a pipe that nobody reads would stop the server once it is full.
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115  # It lives as long as the process.
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
-            )
-        except OSError as error:
-            stderr.close()
-            raise EvaluationError(f"{command[0]} does not start: {error}.") from error
-        if process.stdin is None or process.stdout is None:
-            raise EvaluationError(f"{command[0]} was started without pipes.")
-        client.protocol.set_writer(process.stdin)
-        reading = run_async(threading.Event(), process.stdout, client.protocol, _log)
-        return cls(process, asyncio.create_task(reading), stderr)
-
-    async def ask(self, answer: Awaitable[_Result], seconds: float) -> _Result:
-        """Wait for `answer`; raise EvaluationError if the process ends or time runs out first."""
-        task = asyncio.ensure_future(answer)
-        try:
-            await asyncio.wait(
-                {task, self._exited}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            if task.done():
-                return task.result()
-        except JsonRpcException as error:
-            raise EvaluationError(f"The server answered with an error: {error}") from error
-        finally:
-            task.cancel()
-        if self._exited.done():
-            raise EvaluationError(
-                f"The server ended (exit status {self._exited.result()}). Its last words:\n"
-                f"{self._last_words()}"
-            )
-        raise EvaluationError(f"The server gave no answer within {seconds:.0f} s.")
-
-    async def end(self) -> None:
-        """Wait for the process to end, or end it; then stop reading."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        for stop in (self._process.terminate, self._process.kill):
-            await asyncio.wait({self._exited}, timeout=EXIT_SECONDS)
-            if self._exited.done():
-                break
-            stop()
-        await self._exited
-        self._reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError, asyncio.IncompleteReadError):
-            await self._reader
-        self._stderr.close()
-
-    def _last_words(self) -> str:
-        self._stderr.seek(0)
-        text = self._stderr.read().decode("utf-8", errors="replace").strip()
-        return text[-_STDERR_CHARACTERS:] or "(none)"
 
 
 _CAPABILITIES = lsp.ClientCapabilities(

@@ -5,6 +5,7 @@ servers, models or statistics.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fimbul_models.evaluation.items import Item
 from lsp_server.syntax.languages import language_for
@@ -43,17 +44,23 @@ def text_with(item: Item, text: str, replaced: int = 0) -> str:
 
 def parse_with(item: Item, text: str, replaced: int = 0) -> Parse | None:
     """Say what `text` at the cursor does; None if it is empty, or the language is not parsed."""
-    before = _tree(item, text_with(item, ""))
-    after = _tree(item, text_with(item, text, replaced))
-    original = _tree(item, text_with(item, item.answer))
-    if not text or before is None or after is None or original is None:
+    known = _errors_without(item) if text else None
+    after = _tree(item, text_with(item, text, replaced)) if known else None
+    if known is None or after is None:
         return None
     return Parse(
-        errors_before=before.errors,
+        errors_before=known[0],
         errors_after=after.errors,
-        errors_of_original=original.errors,
+        errors_of_original=known[1],
         ended=_ended(item, text, after),
     )
+
+
+@lru_cache(maxsize=4096)
+def _errors_without(item: Item) -> tuple[int, int] | None:
+    """Return the errors with nothing at the cursor, and of the original: the same for all runs."""
+    before, original = _tree(item, text_with(item, "")), _tree(item, text_with(item, item.answer))
+    return None if before is None or original is None else (before.errors, original.errors)
 
 
 def _ended(item: Item, text: str, tree: SyntaxTree) -> bool:
