@@ -14,9 +14,11 @@ from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.answers import Record
 from fimbul_models.evaluation.calibrating import Model, as_table, calibrate
 from fimbul_models.evaluation.calibration import (
+    LIKELIHOODS,
     Data,
     Observation,
     chances,
+    choose_features,
     fit,
     is_line_right,
     is_word_right,
@@ -83,6 +85,40 @@ def test_more_features_than_one_are_better_where_they_say_more() -> None:
     right = np.array([one.is_right for one in strange], float)
     learned = separation(chances(fit(seen), strange), right)
     assert learned > separation(chances(fit(seen, ["mean"]), strange), right) + 0.01
+
+
+def test_a_likelihood_never_counts_against_a_suggestion() -> None:
+    turned = [
+        Observation(
+            one.project,
+            one.place,
+            {**one.features, "total": 0.0 if one.is_right else 1.0},
+            one.is_right,
+        )
+        for one in made_up(400, 8)
+    ]
+    assert fit(turned, ["mean"]).weights["mean"] > 0
+    assert "total" not in fit(turned, ["mean", "total"]).weights
+
+
+def test_the_fewest_features_are_chosen_that_say_as_much() -> None:
+    known = without_truth(made_up(600, 9))
+    total = [
+        Observation(
+            one.project,
+            one.place,
+            {"total": 1.5 * one.features["mean"] + 0.5 * one.features["first"], **one.features},
+            one.is_right,
+        )
+        for one in known
+    ]
+    assert tuple(choose_features(total)) == LIKELIHOODS
+    # Where the places decide, they are taken.
+    placed = [
+        Observation(one.project, one.place, {"at in-word": float(number % 2)}, number % 2 == 0)
+        for number, one in enumerate(made_up(200, 10, projects=5))
+    ]
+    assert "at in-word" in choose_features(placed)
 
 
 def test_fitting_is_repeatable() -> None:

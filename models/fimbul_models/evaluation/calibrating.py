@@ -18,6 +18,7 @@ from fimbul_models.evaluation.calibration import (
     Observation,
     Vector,
     chances,
+    choose_features,
     crossed_chances,
     fit,
     split,
@@ -81,7 +82,8 @@ def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = 
     `answers` says which they are, for the reader. Raises EvaluationError if one part has none.
     """
     seen, unseen = split(data, held_out)
-    line, word = fit(seen.line), fit(seen.word)
+    line_names, word_names = choose_features(seen.line), choose_features(seen.word)
+    line, word = fit(seen.line, line_names), fit(seen.word, word_names)
     plain_line, plain_word = fit(seen.line, [BASELINE]), fit(seen.word, [BASELINE])
     calibration = Calibration(
         model=model.name,
@@ -97,28 +99,32 @@ def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = 
         },
         line=line,
         word=word,
-        least_word=_by_surface(word, seen.word, WORD_COSTS),
-        least_line=_by_surface(line, seen.line, LINE_COSTS),
+        least_word=_by_surface(word, seen.word, WORD_COSTS, word_names),
+        least_line=_by_surface(line, seen.line, LINE_COSTS, line_names),
         least_mean=_plain_thresholds(seen.word),
     )
     return Result(
         calibration,
         {
-            LEARNED: _judge(line, seen.line, unseen.line),
+            LEARNED: _judge(line, seen.line, unseen.line, line_names),
             PLAIN: _judge(plain_line, seen.line, unseen.line, [BASELINE]),
         },
         {
-            LEARNED: _judge(word, seen.word, unseen.word),
+            LEARNED: _judge(word, seen.word, unseen.word, word_names),
             PLAIN: _judge(plain_word, seen.word, unseen.word, [BASELINE]),
         },
     )
 
 
 def _by_surface(
-    judgement: Judgement, observations: Sequence[Observation], costs: Mapping[Show, float]
+    judgement: Judgement,
+    observations: Sequence[Observation],
+    costs: Mapping[Show, float],
+    names: Sequence[str],
 ) -> dict[str, dict[str, float]]:
     found = {
-        name: _thresholds(judgement, _of_surface(observations, name), costs) for name in SURFACES
+        name: _thresholds(judgement, _of_surface(observations, name), costs, names)
+        for name in SURFACES
     }
     return {show.value: {name: found[name][show] for name in SURFACES} for show in costs}
 
@@ -133,7 +139,7 @@ def _thresholds(
     judgement: Judgement,
     observations: Sequence[Observation],
     costs: Mapping[Show, float],
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
 ) -> dict[Show, float]:
     """Return the least chance for each value of `completion.show`.
 
@@ -161,7 +167,7 @@ def _judge(
     judgement: Judgement,
     seen: Sequence[Observation],
     unseen: Sequence[Observation],
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
 ) -> Judged:
     found, right = _fresh_of(unseen, chances(judgement, unseen))
     least = _thresholds(judgement, seen, WORD_COSTS, names)
