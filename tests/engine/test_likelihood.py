@@ -72,7 +72,7 @@ def test_what_a_server_streams_ends_where_its_chunks_do() -> None:
     assert not streamed.take(Chunk("to", logprobs=(-0.5, -0.25)))
     assert not streamed.take(Chunk("tal"))
     assert streamed.take(Chunk("()\n", logprobs=(-1.0,)))
-    found = streamed.generation([1])
+    found = streamed.generation((1,))
     assert found.logprobs == (-0.5, -0.25, -1.0)
     assert found.ends == (2, 2, 7)
     likely = [piece.logprob for piece in pieces if isinstance(piece, GeneratedText)]

@@ -33,6 +33,7 @@ from fimbul_models.evaluation.reliability import (
     coverage_curve,
     effect,
     fresh,
+    interval_by_group,
     reliability,
     separation,
     threshold_for,
@@ -172,6 +173,13 @@ def test_reliability_of_chances_that_are_known() -> None:
     assert judged.separation == 1.0
     assert coverage_curve(found, right)[-1] == (100.0, 50.0)
     assert coverage_curve(found, right)[0] == (25.0, 100.0)
+
+
+def test_an_interval_is_as_wide_as_groups_differ() -> None:
+    values = np.array([1.0, 1.0, 3.0, 3.0])
+    assert interval_by_group(values, ["a", "b", "a", "b"]) == (2.0, 2.0)
+    low, high = interval_by_group(values, ["a", "a", "b", "b"])
+    assert (low, high) == (1.0, 3.0)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from fimbul_models.evaluation.reliability import (
     curve_area,
     effect,
     fresh,
+    interval_by_group,
     reliability,
     threshold_for,
 )
@@ -57,6 +58,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossed:
+    """The two ways compared over all projects, each judged by a fit on the others."""
+
+    learned: Reliability
+    plain: Reliability
+    gain: float
+    """By how much the Brier score of the learned way is lower."""
+    interval: Point
+    """95 % of it, by a bootstrap over projects."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a calibration came to."""
 
@@ -65,6 +78,8 @@ class Result:
     """Of whole suggestions, by way."""
     word: Mapping[str, Judged]
     """Of first words, by way."""
+    crossed_line: Crossed
+    crossed_word: Crossed
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,8 @@ def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = 
             LEARNED: _judge(word, seen.word, unseen.word, word_names),
             PLAIN: _judge(plain_word, seen.word, unseen.word, [BASELINE]),
         },
+        _crossed(data.line, line_names),
+        _crossed(data.word, word_names),
     )
 
 
@@ -178,6 +195,24 @@ def _judge(
     )
 
 
+def _crossed(observations: Sequence[Observation], names: Sequence[str]) -> Crossed:
+    found = {
+        way: _fresh_of(
+            observations, crossed_chances(fit(observations, of_way), observations, of_way)
+        )
+        for way, of_way in ((LEARNED, names), (PLAIN, [BASELINE]))
+    }
+    (learned, right), (plain, _) = found[LEARNED], found[PLAIN]
+    gains = (plain - right) ** 2 - (learned - right) ** 2
+    projects = [observations[index].project for index in fresh(observations)]
+    return Crossed(
+        reliability(learned, right),
+        reliability(plain, right),
+        float(gains.mean()),
+        interval_by_group(gains, projects),
+    )
+
+
 def write(file: Path, calibration: Calibration) -> None:
     """Write the file of weights, for people to read."""
     file.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
@@ -196,8 +231,21 @@ def as_values(result: Result) -> dict[str, Any]:
                 }
                 for way, judged in ways.items()
             }
-            for name, ways in (("line", result.line), ("word", result.word))
+            | {"all_projects": _crossed_values(crossed)}
+            for name, ways, crossed in (
+                ("line", result.line, result.crossed_line),
+                ("word", result.word, result.crossed_word),
+            )
         },
+    }
+
+
+def _crossed_values(crossed: Crossed) -> dict[str, Any]:
+    return {
+        LEARNED: _rounded(asdict(crossed.learned)),
+        PLAIN: _rounded(asdict(crossed.plain)),
+        "brier_gain": round(crossed.gain, 4),
+        "brier_gain_interval": [round(end, 4) for end in crossed.interval],
     }
 
 
@@ -222,6 +270,15 @@ def as_table(result: Result) -> str:
                 f" {e.right_left_out:6.1%} of the right"
                 for show, e in judged.effects.items()
             ]
+    for name, crossed in (("line", result.crossed_line), ("word", result.crossed_word)):
+        low, high = crossed.interval
+        rows.append(
+            f"first {name}, each project by the others: Brier {crossed.learned.brier:.3f} learned,"
+            f" {crossed.plain.brier:.3f} {PLAIN}; {crossed.gain:.4f} lower ({low:.4f} to"
+            f" {high:.4f}); calibration error {crossed.learned.error:.3f} and"
+            f" {crossed.plain.error:.3f}, area under the ROC {crossed.learned.separation:.3f} and"
+            f" {crossed.plain.separation:.3f}"
+        )
     return "\n".join(rows)
 
 

@@ -131,6 +131,19 @@ def coverage_curve(chances: Vector, right: Vector) -> list[Point]:
     ]
 
 
+def interval_by_group(values: Vector, groups: Sequence[str]) -> Point:
+    """Return the 95 % interval of a mean, by a seeded percentile bootstrap over groups."""
+    names = sorted(set(groups))
+    members = [np.flatnonzero(np.array(groups) == name) for name in names]
+    sums = np.array([values[part].sum() for part in members])
+    counts = np.array([len(part) for part in members])
+    order = np.random.default_rng(0)
+    drawn = order.integers(len(names), size=(2000, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def curve_area(curve: Sequence[Point]) -> float:
     """Return the mean precision over all coverages, in percent."""
     return float(np.mean([precision for _, precision in curve]))
