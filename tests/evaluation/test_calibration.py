@@ -32,7 +32,6 @@ from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.reliability import (
     coverage_curve,
     effect,
-    fresh,
     interval_by_group,
     reliability,
     separation,
@@ -54,7 +53,7 @@ def made_up(count: int, seed: int, projects: int = 6) -> list[Observation]:
         chance = 1 / (1 + math.exp(-(2 + 1.5 * mean + 0.5 * first)))
         values = {"mean": mean, "first": first, "noise": order.gauss(0, 1), "true": chance}
         right = order.random() < chance
-        found.append(Observation(f"p{number % projects}", str(number), values, right))
+        found.append(Observation(f"p{number % projects}", values, right))
     return found
 
 
@@ -62,7 +61,6 @@ def without_truth(observations: list[Observation]) -> list[Observation]:
     return [
         Observation(
             one.project,
-            one.place,
             {name: value for name, value in one.features.items() if name != "true"},
             one.is_right,
         )
@@ -92,7 +90,6 @@ def test_a_likelihood_never_counts_against_a_suggestion() -> None:
     turned = [
         Observation(
             one.project,
-            one.place,
             {**one.features, "total": 0.0 if one.is_right else 1.0},
             one.is_right,
         )
@@ -107,7 +104,6 @@ def test_the_fewest_features_are_chosen_that_say_as_much() -> None:
     total = [
         Observation(
             one.project,
-            one.place,
             {"total": 1.5 * one.features["mean"] + 0.5 * one.features["first"], **one.features},
             one.is_right,
         )
@@ -116,7 +112,7 @@ def test_the_fewest_features_are_chosen_that_say_as_much() -> None:
     assert tuple(choose_features(total)) == LIKELIHOODS
     # Where the places decide, they are taken.
     placed = [
-        Observation(one.project, one.place, {"at in-word": float(number % 2)}, number % 2 == 0)
+        Observation(one.project, {"at in-word": float(number % 2)}, number % 2 == 0)
         for number, one in enumerate(made_up(200, 10, projects=5))
     ]
     assert "at in-word" in choose_features(placed)
@@ -130,7 +126,7 @@ def test_fitting_is_repeatable() -> None:
 def test_knots_rise_whatever_the_scores_say(turn: float) -> None:
     scores = np.linspace(-2, 2, 50)
     right = (turn * scores > 0).astype(float)
-    knots = knots_of(scores, right, np.ones(50))
+    knots = knots_of(scores, right)
     for (low, below), (high, above) in pairwise(knots):
         assert low < high
         assert below < above
@@ -211,18 +207,17 @@ def answer_of(tokens: list[tuple[str, float]]) -> Answer:
     return Answer(text, surface="line", likelihood=Likelihood(logprobs, tuple(ends), -0.1, 0.0))
 
 
-def test_a_suggestion_is_judged_as_it_came_and_while_it_is_typed() -> None:
+def test_a_suggestion_is_judged_by_its_first_line_and_its_first_word() -> None:
     one = item(1, "p", "total(items)")
     tokens = [("total", -0.1), ("(", -0.2), ("names", -1.0), (")", -0.1)]
     data = observe([(one, Record(one.task_id, one.digest(), answer_of(tokens)))])
-    assert [found.is_right for found in data.line] == [False, False, False]
-    # First "total", then "(names" behind it, then "names" behind the bracket.
-    assert [found.is_right for found in data.word] == [True, False, False]
-    assert fresh(data.line) == [0]
-    assert sum(found.weight for found in data.line) == pytest.approx(1.0)
-    assert data.line[0].features["total"] == pytest.approx(-1.4)
-    assert data.line[1].features["total"] == pytest.approx(-1.3)
-    assert data.line[2].features["at after-opener"] == 1.0
+    (line,), (word,) = data.line, data.word
+    assert not line.is_right
+    assert word.is_right
+    assert line.features["total"] == pytest.approx(-1.4)
+    assert word.features["total"] == pytest.approx(-0.1)
+    assert word.features["ending"] == pytest.approx(-0.2)
+    assert line.features["at other"] == 1.0
 
 
 def test_nothing_is_learned_of_answers_without_a_suggestion() -> None:

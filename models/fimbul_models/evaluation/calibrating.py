@@ -33,7 +33,6 @@ from fimbul_models.evaluation.reliability import (
     coverage_curve,
     curve_area,
     effect,
-    fresh,
     interval_by_group,
     reliability,
     threshold_for,
@@ -107,10 +106,10 @@ def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = 
         fitted={
             "answers": answers,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "suggestions": len(fresh(seen.line)),
+            "suggestions": len(seen.line),
             "projects": list(seen.projects),
             "held_out": list(unseen.projects),
-            "held_out_suggestions": len(fresh(unseen.line)),
+            "held_out_suggestions": len(unseen.line),
         },
         line=line,
         word=word,
@@ -148,8 +147,7 @@ def _by_surface(
 
 def _of_surface(observations: Sequence[Observation], surface: str) -> Sequence[Observation]:
     own = [one for one in observations if f"surface {surface}" in one.features]
-    good = sum(own[index].is_right for index in fresh(own))
-    return own if good >= FEWEST else observations
+    return own if sum(one.is_right for one in own) >= FEWEST else observations
 
 
 def _thresholds(
@@ -162,22 +160,20 @@ def _thresholds(
 
     Found with chances that each project was given by the others.
     """
-    found, right = _fresh_of(observations, crossed_chances(judgement, observations, names))
+    found, right = crossed_chances(judgement, observations, names), _right(observations)
     return {show: round(threshold_for(found, right, cost), 4) for show, cost in costs.items()}
 
 
 def _plain_thresholds(observations: Sequence[Observation]) -> dict[str, float]:
     means = np.exp(np.array([one.features[BASELINE] for one in observations]))
-    found, right = _fresh_of(observations, means)
+    right = _right(observations)
     return {
-        show.value: round(threshold_for(found, right, cost), 4) for show, cost in WORD_COSTS.items()
+        show.value: round(threshold_for(means, right, cost), 4) for show, cost in WORD_COSTS.items()
     }
 
 
-def _fresh_of(observations: Sequence[Observation], found: Vector) -> tuple[Vector, Vector]:
-    index = fresh(observations)
-    right = np.array([one.is_right for one in observations], float)
-    return found[index], right[index]
+def _right(observations: Sequence[Observation]) -> Vector:
+    return np.array([one.is_right for one in observations], float)
 
 
 def _judge(
@@ -186,7 +182,7 @@ def _judge(
     unseen: Sequence[Observation],
     names: Sequence[str],
 ) -> Judged:
-    found, right = _fresh_of(unseen, chances(judgement, unseen))
+    found, right = chances(judgement, unseen), _right(unseen)
     least = _thresholds(judgement, seen, WORD_COSTS, names)
     return Judged(
         reliability(found, right),
@@ -196,15 +192,13 @@ def _judge(
 
 
 def _crossed(observations: Sequence[Observation], names: Sequence[str]) -> Crossed:
-    found = {
-        way: _fresh_of(
-            observations, crossed_chances(fit(observations, of_way), observations, of_way)
-        )
-        for way, of_way in ((LEARNED, names), (PLAIN, [BASELINE]))
-    }
-    (learned, right), (plain, _) = found[LEARNED], found[PLAIN]
+    right = _right(observations)
+    learned, plain = (
+        crossed_chances(fit(observations, of_way), observations, of_way)
+        for of_way in (names, [BASELINE])
+    )
     gains = (plain - right) ** 2 - (learned - right) ** 2
-    projects = [observations[index].project for index in fresh(observations)]
+    projects = [one.project for one in observations]
     return Crossed(
         reliability(learned, right),
         reliability(plain, right),

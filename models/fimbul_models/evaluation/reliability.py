@@ -1,7 +1,6 @@
 """How well chances hold, what a threshold lets through, and which thresholds to choose.
 
-Figures are of suggestions as they were made; the rests of typed ones are left out. Knows nothing
-about where chances come from.
+Knows nothing about where chances come from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fimbul_models.evaluation.calibration import Observation, Vector
+from fimbul_models.evaluation.calibration import Vector
 from lsp_server.config.options import Show
 
 WORD_COSTS: Mapping[Show, float] = {Show.EAGER: 0.03, Show.BALANCED: 0.07, Show.SUBTLE: 0.2}
@@ -56,16 +55,6 @@ class Effect:
     wrong_left_out: float
     """Share of the wrong ones that are not shown."""
     right_left_out: float
-
-
-def fresh(observations: Sequence[Observation]) -> list[int]:
-    """Return the indices of suggestions as they were made, without the rests of typed ones."""
-    seen = set[str]()
-    return [
-        index
-        for index, one in enumerate(observations)
-        if not (one.place in seen or seen.add(one.place))  # type: ignore[func-returns-value]
-    ]
 
 
 def reliability(chances: Vector, right: Vector) -> Reliability:
