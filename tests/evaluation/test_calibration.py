@@ -14,9 +14,11 @@ from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.answers import Record
 from fimbul_models.evaluation.calibrating import Model, as_table, calibrate
 from fimbul_models.evaluation.calibration import (
+    LIKELIHOODS,
     Data,
     Observation,
     chances,
+    choose_features,
     fit,
     is_line_right,
     is_word_right,
@@ -30,7 +32,7 @@ from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.reliability import (
     coverage_curve,
     effect,
-    fresh,
+    interval_by_group,
     reliability,
     separation,
     threshold_for,
@@ -51,7 +53,7 @@ def made_up(count: int, seed: int, projects: int = 6) -> list[Observation]:
         chance = 1 / (1 + math.exp(-(2 + 1.5 * mean + 0.5 * first)))
         values = {"mean": mean, "first": first, "noise": order.gauss(0, 1), "true": chance}
         right = order.random() < chance
-        found.append(Observation(f"p{number % projects}", str(number), values, right))
+        found.append(Observation(f"p{number % projects}", values, right))
     return found
 
 
@@ -59,7 +61,6 @@ def without_truth(observations: list[Observation]) -> list[Observation]:
     return [
         Observation(
             one.project,
-            one.place,
             {name: value for name, value in one.features.items() if name != "true"},
             one.is_right,
         )
@@ -85,6 +86,38 @@ def test_more_features_than_one_are_better_where_they_say_more() -> None:
     assert learned > separation(chances(fit(seen, ["mean"]), strange), right) + 0.01
 
 
+def test_a_likelihood_never_counts_against_a_suggestion() -> None:
+    turned = [
+        Observation(
+            one.project,
+            {**one.features, "total": 0.0 if one.is_right else 1.0},
+            one.is_right,
+        )
+        for one in made_up(400, 8)
+    ]
+    assert fit(turned, ["mean"]).weights["mean"] > 0
+    assert "total" not in fit(turned, ["mean", "total"]).weights
+
+
+def test_the_fewest_features_are_chosen_that_say_as_much() -> None:
+    known = without_truth(made_up(600, 9))
+    total = [
+        Observation(
+            one.project,
+            {"total": 1.5 * one.features["mean"] + 0.5 * one.features["first"], **one.features},
+            one.is_right,
+        )
+        for one in known
+    ]
+    assert tuple(choose_features(total)) == LIKELIHOODS
+    # Where the places decide, they are taken.
+    placed = [
+        Observation(one.project, {"at in-word": float(number % 2)}, number % 2 == 0)
+        for number, one in enumerate(made_up(200, 10, projects=5))
+    ]
+    assert "at in-word" in choose_features(placed)
+
+
 def test_fitting_is_repeatable() -> None:
     assert fit(made_up(200, 5)) == fit(made_up(200, 5))
 
@@ -93,7 +126,7 @@ def test_fitting_is_repeatable() -> None:
 def test_knots_rise_whatever_the_scores_say(turn: float) -> None:
     scores = np.linspace(-2, 2, 50)
     right = (turn * scores > 0).astype(float)
-    knots = knots_of(scores, right, np.ones(50))
+    knots = knots_of(scores, right)
     for (low, below), (high, above) in pairwise(knots):
         assert low < high
         assert below < above
@@ -138,6 +171,13 @@ def test_reliability_of_chances_that_are_known() -> None:
     assert coverage_curve(found, right)[0] == (25.0, 100.0)
 
 
+def test_an_interval_is_as_wide_as_groups_differ() -> None:
+    values = np.array([1.0, 1.0, 3.0, 3.0])
+    assert interval_by_group(values, ["a", "b", "a", "b"]) == (2.0, 2.0)
+    low, high = interval_by_group(values, ["a", "a", "b", "b"])
+    assert (low, high) == (1.0, 3.0)
+
+
 @pytest.mark.parametrize(
     ("text", "wanted", "line", "word"),
     [
@@ -167,18 +207,17 @@ def answer_of(tokens: list[tuple[str, float]]) -> Answer:
     return Answer(text, surface="line", likelihood=Likelihood(logprobs, tuple(ends), -0.1, 0.0))
 
 
-def test_a_suggestion_is_judged_as_it_came_and_while_it_is_typed() -> None:
+def test_a_suggestion_is_judged_by_its_first_line_and_its_first_word() -> None:
     one = item(1, "p", "total(items)")
     tokens = [("total", -0.1), ("(", -0.2), ("names", -1.0), (")", -0.1)]
     data = observe([(one, Record(one.task_id, one.digest(), answer_of(tokens)))])
-    assert [found.is_right for found in data.line] == [False, False, False]
-    # First "total", then "(names" behind it, then "names" behind the bracket.
-    assert [found.is_right for found in data.word] == [True, False, False]
-    assert fresh(data.line) == [0]
-    assert sum(found.weight for found in data.line) == pytest.approx(1.0)
-    assert data.line[0].features["total"] == pytest.approx(-1.4)
-    assert data.line[1].features["total"] == pytest.approx(-1.3)
-    assert data.line[2].features["at after-opener"] == 1.0
+    (line,), (word,) = data.line, data.word
+    assert not line.is_right
+    assert word.is_right
+    assert line.features["total"] == pytest.approx(-1.4)
+    assert word.features["total"] == pytest.approx(-0.1)
+    assert word.features["ending"] == pytest.approx(-0.2)
+    assert line.features["at other"] == 1.0
 
 
 def test_nothing_is_learned_of_answers_without_a_suggestion() -> None:

@@ -18,6 +18,7 @@ from fimbul_models.evaluation.calibration import (
     Observation,
     Vector,
     chances,
+    choose_features,
     crossed_chances,
     fit,
     split,
@@ -32,7 +33,7 @@ from fimbul_models.evaluation.reliability import (
     coverage_curve,
     curve_area,
     effect,
-    fresh,
+    interval_by_group,
     reliability,
     threshold_for,
 )
@@ -56,6 +57,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossed:
+    """The two ways compared over all projects, each judged by a fit on the others."""
+
+    learned: Reliability
+    plain: Reliability
+    gain: float
+    """By how much the Brier score of the learned way is lower."""
+    interval: Point
+    """95 % of it, by a bootstrap over projects."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a calibration came to."""
 
@@ -64,6 +77,8 @@ class Result:
     """Of whole suggestions, by way."""
     word: Mapping[str, Judged]
     """Of first words, by way."""
+    crossed_line: Crossed
+    crossed_word: Crossed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +96,8 @@ def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = 
     `answers` says which they are, for the reader. Raises EvaluationError if one part has none.
     """
     seen, unseen = split(data, held_out)
-    line, word = fit(seen.line), fit(seen.word)
+    line_names, word_names = choose_features(seen.line), choose_features(seen.word)
+    line, word = fit(seen.line, line_names), fit(seen.word, word_names)
     plain_line, plain_word = fit(seen.line, [BASELINE]), fit(seen.word, [BASELINE])
     calibration = Calibration(
         model=model.name,
@@ -90,85 +106,104 @@ def calibrate(data: Data, held_out: Sequence[str], model: Model, answers: str = 
         fitted={
             "answers": answers,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "suggestions": len(fresh(seen.line)),
+            "suggestions": len(seen.line),
             "projects": list(seen.projects),
             "held_out": list(unseen.projects),
-            "held_out_suggestions": len(fresh(unseen.line)),
+            "held_out_suggestions": len(unseen.line),
         },
         line=line,
         word=word,
-        least_word=_by_surface(word, seen.word, WORD_COSTS),
-        least_line=_by_surface(line, seen.line, LINE_COSTS),
+        least_word=_by_surface(word, seen.word, WORD_COSTS, word_names),
+        least_line=_by_surface(line, seen.line, LINE_COSTS, line_names),
         least_mean=_plain_thresholds(seen.word),
     )
     return Result(
         calibration,
         {
-            LEARNED: _judge(line, seen.line, unseen.line),
+            LEARNED: _judge(line, seen.line, unseen.line, line_names),
             PLAIN: _judge(plain_line, seen.line, unseen.line, [BASELINE]),
         },
         {
-            LEARNED: _judge(word, seen.word, unseen.word),
+            LEARNED: _judge(word, seen.word, unseen.word, word_names),
             PLAIN: _judge(plain_word, seen.word, unseen.word, [BASELINE]),
         },
+        _crossed(data.line, line_names),
+        _crossed(data.word, word_names),
     )
 
 
 def _by_surface(
-    judgement: Judgement, observations: Sequence[Observation], costs: Mapping[Show, float]
+    judgement: Judgement,
+    observations: Sequence[Observation],
+    costs: Mapping[Show, float],
+    names: Sequence[str],
 ) -> dict[str, dict[str, float]]:
     found = {
-        name: _thresholds(judgement, _of_surface(observations, name), costs) for name in SURFACES
+        name: _thresholds(judgement, _of_surface(observations, name), costs, names)
+        for name in SURFACES
     }
     return {show.value: {name: found[name][show] for name in SURFACES} for show in costs}
 
 
 def _of_surface(observations: Sequence[Observation], surface: str) -> Sequence[Observation]:
     own = [one for one in observations if f"surface {surface}" in one.features]
-    good = sum(own[index].is_right for index in fresh(own))
-    return own if good >= FEWEST else observations
+    return own if sum(one.is_right for one in own) >= FEWEST else observations
 
 
 def _thresholds(
     judgement: Judgement,
     observations: Sequence[Observation],
     costs: Mapping[Show, float],
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
 ) -> dict[Show, float]:
     """Return the least chance for each value of `completion.show`.
 
     Found with chances that each project was given by the others.
     """
-    found, right = _fresh_of(observations, crossed_chances(judgement, observations, names))
+    found, right = crossed_chances(judgement, observations, names), _right(observations)
     return {show: round(threshold_for(found, right, cost), 4) for show, cost in costs.items()}
 
 
 def _plain_thresholds(observations: Sequence[Observation]) -> dict[str, float]:
     means = np.exp(np.array([one.features[BASELINE] for one in observations]))
-    found, right = _fresh_of(observations, means)
+    right = _right(observations)
     return {
-        show.value: round(threshold_for(found, right, cost), 4) for show, cost in WORD_COSTS.items()
+        show.value: round(threshold_for(means, right, cost), 4) for show, cost in WORD_COSTS.items()
     }
 
 
-def _fresh_of(observations: Sequence[Observation], found: Vector) -> tuple[Vector, Vector]:
-    index = fresh(observations)
-    right = np.array([one.is_right for one in observations], float)
-    return found[index], right[index]
+def _right(observations: Sequence[Observation]) -> Vector:
+    return np.array([one.is_right for one in observations], float)
 
 
 def _judge(
     judgement: Judgement,
     seen: Sequence[Observation],
     unseen: Sequence[Observation],
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
 ) -> Judged:
-    found, right = _fresh_of(unseen, chances(judgement, unseen))
+    found, right = chances(judgement, unseen), _right(unseen)
     least = _thresholds(judgement, seen, WORD_COSTS, names)
     return Judged(
         reliability(found, right),
         {show.value: effect(found, right, at) for show, at in least.items()},
         coverage_curve(found, right),
+    )
+
+
+def _crossed(observations: Sequence[Observation], names: Sequence[str]) -> Crossed:
+    right = _right(observations)
+    learned, plain = (
+        crossed_chances(fit(observations, of_way), observations, of_way)
+        for of_way in (names, [BASELINE])
+    )
+    gains = (plain - right) ** 2 - (learned - right) ** 2
+    projects = [one.project for one in observations]
+    return Crossed(
+        reliability(learned, right),
+        reliability(plain, right),
+        float(gains.mean()),
+        interval_by_group(gains, projects),
     )
 
 
@@ -190,8 +225,21 @@ def as_values(result: Result) -> dict[str, Any]:
                 }
                 for way, judged in ways.items()
             }
-            for name, ways in (("line", result.line), ("word", result.word))
+            | {"all_projects": _crossed_values(crossed)}
+            for name, ways, crossed in (
+                ("line", result.line, result.crossed_line),
+                ("word", result.word, result.crossed_word),
+            )
         },
+    }
+
+
+def _crossed_values(crossed: Crossed) -> dict[str, Any]:
+    return {
+        LEARNED: _rounded(asdict(crossed.learned)),
+        PLAIN: _rounded(asdict(crossed.plain)),
+        "brier_gain": round(crossed.gain, 4),
+        "brier_gain_interval": [round(end, 4) for end in crossed.interval],
     }
 
 
@@ -216,6 +264,15 @@ def as_table(result: Result) -> str:
                 f" {e.right_left_out:6.1%} of the right"
                 for show, e in judged.effects.items()
             ]
+    for name, crossed in (("line", result.crossed_line), ("word", result.crossed_word)):
+        low, high = crossed.interval
+        rows.append(
+            f"first {name}, each project by the others: Brier {crossed.learned.brier:.3f} learned,"
+            f" {crossed.plain.brier:.3f} {PLAIN}; {crossed.gain:.4f} lower ({low:.4f} to"
+            f" {high:.4f}); calibration error {crossed.learned.error:.3f} and"
+            f" {crossed.plain.error:.3f}, area under the ROC {crossed.learned.separation:.3f} and"
+            f" {crossed.plain.separation:.3f}"
+        )
     return "\n".join(rows)
 
 

@@ -21,6 +21,7 @@ from fimbul_models.evaluation.items import Item
 from lsp_server.completion.confidence import (
     FIRST_WORD,
     Judgement,
+    Spot,
     chance_at,
     features,
     first_line,
@@ -44,6 +45,20 @@ Vector = npt.NDArray[np.float64]
 BASELINE = "mean"
 """The feature that is a judgement by itself: the mean log probability of a token."""
 
+LIKELIHOODS = ("total", "ending", "probability", "length")
+MORE_LIKELIHOODS = (*LIKELIHOODS, "mean", "least", "first", "count")
+RISING = frozenset(MORE_LIKELIHOODS) - {"length", "count"}
+"""Features with which the chance can only rise."""
+
+PLACES = tuple(f"at {spot.value}" for spot in Spot)
+CANDIDATES: Sequence[Sequence[str]] = (
+    LIKELIHOODS,
+    MORE_LIKELIHOODS,
+    (*LIKELIHOODS, *PLACES),
+    (*MORE_LIKELIHOODS, *PLACES),
+)
+"""Sets of features that are tried, the fewest first."""
+
 RIDGE = 1.0
 """Strength of the penalty on standardised weights, in observations."""
 
@@ -59,14 +74,11 @@ _FLATTEST = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One suggestion, or the rest of one, and whether it was right."""
+    """One suggestion and whether it was right."""
 
     project: str
-    place: str
-    """The suggestion that it is of; rests of one share it."""
     features: Mapping[str, float]
     is_right: bool
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,7 @@ class Data:
     line: tuple[Observation, ...]
     """Whole suggestions: is the first line right?"""
     word: tuple[Observation, ...]
-    """The same, and their beginnings: is the first word right?"""
+    """The same: is the first word right?"""
     projects: tuple[str, ...] = field(default=())
 
 
@@ -125,29 +137,13 @@ def _observed(
     record: Record,
     length_of: Callable[[str], int],
     is_right: Callable[[str, str], bool],
-) -> list[Observation]:
-    """Return a suggestion as it was made, and as it is while it is being typed."""
-    generation, text = generation_of(record), record.answer.text
-    surface = Surface(record.answer.surface)
-    found = []
-    for begin in _begins(generation, text, item.answer):
-        rest, wanted = text[begin:], item.answer[begin:]
-        likelihood = likelihood_of(generation, begin + length_of(rest), begin)
-        if likelihood is None or not wanted.strip():
-            continue
-        where = where_is(request_of(item, item.answer[:begin]), surface)
-        values = features(likelihood, length_of(rest), where)
-        found.append(Observation(item.project, item.task_id, values, is_right(rest, wanted)))
-    return [
-        Observation(one.project, one.place, one.features, one.is_right, 1 / len(found))
-        for one in found
-    ]
-
-
-def _begins(generation: Generation, text: str, wanted: str) -> list[int]:
-    """Return where the suggestion is judged: as it came, and as long as what is typed agrees."""
-    ends = sorted({end for end in generation.ends if 0 < end < first_line(text)})
-    return [0, *(end for end in ends if wanted.startswith(text[:end]))]
+) -> Iterator[Observation]:
+    text = record.answer.text
+    likelihood = likelihood_of(generation_of(record), length_of(text))
+    if likelihood is not None:
+        where = where_is(request_of(item), Surface(record.answer.surface))
+        values = features(likelihood, length_of(text), where)
+        yield Observation(item.project, values, is_right(text, item.answer))
 
 
 def generation_of(record: Record) -> Generation:
@@ -164,10 +160,10 @@ def generation_of(record: Record) -> Generation:
     )
 
 
-def request_of(item: Item, typed: str = "") -> CompletionRequest:
-    """Return the request at the place of an item, behind some more typed text."""
-    before = split_lines(item.prefix + typed)
-    lines = tuple(split_lines(item.prefix + typed + item.suffix))
+def request_of(item: Item) -> CompletionRequest:
+    """Return the request at the place of an item."""
+    before = split_lines(item.prefix)
+    lines = tuple(split_lines(item.prefix + item.suffix))
     document = Document("file:///item", item.language, 1, lines, item.path)
     return CompletionRequest(document, Position(len(before) - 1, len(before[-1])))
 
@@ -218,8 +214,23 @@ def fit(observations: Sequence[Observation], names: Sequence[str] | None = None)
     crossed = _crossed(observations, chosen)
     bias, weights = _logistic(observations, chosen)
     right = np.array([one.is_right for one in observations], float)
-    counts = np.array([one.weight for one in observations])
-    return Judgement(round(bias, 4), weights, knots_of(crossed, right, counts))
+    return Judgement(round(bias, 4), weights, knots_of(crossed, right))
+
+
+def choose_features(observations: Sequence[Observation]) -> Sequence[str]:
+    """Return the smallest set of features that is as good as any on projects a fit has not seen.
+
+    By the mean squared error of chances, a hundredth of it aside.
+    """
+    right = np.array([one.is_right for one in observations], float)
+
+    def error(names: Sequence[str]) -> float:
+        found = crossed_chances(fit(observations, names), observations, names)
+        return float(((found - right) ** 2).mean())
+
+    errors = [error(names) for names in CANDIDATES]
+    good = 1.01 * min(errors)
+    return next(names for names, one in zip(CANDIDATES, errors, strict=True) if one <= good)
 
 
 def crossed_chances(
@@ -260,28 +271,42 @@ def _dot(weights: Mapping[str, float], values: Mapping[str, float]) -> float:
 def _logistic(
     observations: Sequence[Observation], names: Sequence[str]
 ) -> tuple[float, dict[str, float]]:
-    """Return bias and weights, by Newton's method on standardised features."""
+    """Return bias and weights, by Newton's method on standardised features.
+
+    What the model finds likelier is never less likely right: log probabilities that would count
+    against it, next to others that say almost the same, are left out.
+    """
+    bias, weights = _free_logistic(observations, names)
+    while against := [name for name in names if name in RISING and weights[name] < 0]:
+        names = [name for name in names if name not in against]
+        bias, weights = _free_logistic(observations, names)
+    return bias, weights
+
+
+def _free_logistic(
+    observations: Sequence[Observation], names: Sequence[str]
+) -> tuple[float, dict[str, float]]:
     table = np.array([[one.features.get(name, 0.0) for name in names] for one in observations])
     right = np.array([one.is_right for one in observations], float)
-    counts = np.array([one.weight for one in observations])
     middle, spread = table.mean(axis=0), table.std(axis=0)
-    spread[spread < _SAME] = 1.0
+    # Of rare places little is known, so they are not made large, either.
+    spread[(spread < _SAME) | np.array([name in PLACES for name in names])] = 1.0
     inputs = np.hstack([np.ones((len(table), 1)), (table - middle) / spread])
     penalty = np.diag([1e-6, *[RIDGE] * len(names)])
-    found = _newton(inputs, right, counts, penalty)
+    found = _newton(inputs, right, penalty)
     weights = found[1:] / spread
     bias = float(found[0] - weights @ middle)
     return bias, {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
 
 
-def knots_of(scores: Vector, right: Vector, counts: Vector) -> list[tuple[float, float]]:
+def knots_of(scores: Vector, right: Vector) -> list[tuple[float, float]]:
     """Return knots of a rising curve from scores to shares of right ones.
 
     The curve is a logistic one in the score (Platt scaling), which a few hundred observations
     suffice for; knots lie at even distances of its logit.
     """
     inputs = np.column_stack([np.ones(len(scores)), scores])
-    bias, slope = _newton(inputs, right, counts, np.diag([1e-6, 1e-6]))
+    bias, slope = _newton(inputs, right, np.diag([1e-6, 1e-6]))
     # Scores that say nothing, or the contrary, give next to the same chance everywhere.
     slope = max(float(slope), _FLATTEST)
     logits = np.linspace(-KNOTS_TO, KNOTS_TO, KNOTS)
@@ -291,13 +316,13 @@ def knots_of(scores: Vector, right: Vector, counts: Vector) -> list[tuple[float,
     ]
 
 
-def _newton(inputs: Vector, right: Vector, counts: Vector, penalty: Vector) -> Vector:
-    """Return the weights that make weighted outcomes likeliest, less a quadratic penalty."""
+def _newton(inputs: Vector, right: Vector, penalty: Vector) -> Vector:
+    """Return the weights that make the outcomes likeliest, less a quadratic penalty."""
     found: Vector = np.zeros(inputs.shape[1])
     for _ in range(100):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
-        slope = inputs.T @ (counts * (chance - right)) + penalty @ found
-        spread = np.maximum(counts * chance * (1 - chance), 1e-9)
+        slope = inputs.T @ (chance - right) + penalty @ found
+        spread = np.maximum(chance * (1 - chance), 1e-9)
         step = np.linalg.solve((inputs.T * spread) @ inputs + penalty, slope)
         found -= np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-8:
