@@ -185,6 +185,17 @@ def open_store(file: Path, *, doubted: bool = False) -> tuple[Store, Path | None
         return Store(file), aside
 
 
+def empty(file: Path) -> bool:
+    """Overwrite and delete all rows; return whether a server has the file open, so that it stays.
+
+    Raises FeedbackError if the file cannot be opened as a database of this version.
+    """
+    try:
+        return not Store(file).erase()
+    except sqlite3.Error as error:
+        raise FeedbackError(f"{file} could not be overwritten: {error}.") from error
+
+
 def _set_aside(file: Path) -> Path:
     """Rename a damaged file, so that a new one can be begun; return its new name."""
     aside = file.with_name(f"{file.name}.damaged")
