@@ -342,6 +342,22 @@ def test_the_first_line_typed_counts_even_if_the_rest_is_not() -> None:
     assert below.fate == "rejected, inferred"
 
 
+def test_a_body_typed_over_blank_lines_that_the_editor_indents() -> None:
+    typist = Typist("def f():█\n\n")
+    typist.sees("\n    a\n\n    b")
+    typist.inserts("\n    ")
+    typist.sees("a\n\n    b", kept=True)
+    typist.types("a")
+    typist.inserts("\n    ")
+    typist.sees("\n    b", kept=True)
+    typist.inserts("\n    ")
+    assert not typist.rows
+    typist.sees("b", kept=True)
+    typist.types("b")
+    assert typist.fate == "typed, inferred"
+    assert typist.row.length == len("\n    a\n\n    b")
+
+
 def test_an_item_that_replaces_what_a_menu_would_insert() -> None:
     typist = Typist("x.it█\n")
     typist.sees("items()", over=2)

@@ -116,6 +116,38 @@ def test_how_much_stands_in_a_gap(found: str, standing: int | None) -> None:
     assert Gap("x = (", ")").standing("f(a, b)", found) == standing
 
 
+BODY = "f() {\n  a\n\n  b\n}"
+
+
+@pytest.mark.parametrize(
+    ("inside", "standing"),
+    [
+        (BODY, BODY),
+        ("f() {\n  a\n    \n  b\n}", BODY),
+        (BODY + "\n\nmore }", BODY),
+        ("f() {}", "f() {"),
+        ("f() {\n  \n}", "f() {\n  "),
+        ("f() {\n  a\n\n  \n}", "f() {\n  a\n\n  "),
+        ("f() {\n  a\n \t\n}", "f() {\n  a\n"),
+        ("f() {\n  a\n\n  c\n}", None),
+        ("f() {\n  a\nx\n  b\n}", None),
+        ("f() {\n  z\n}", None),
+        ("f() {\n  \n)", None),
+    ],
+)
+def test_bodies_with_blank_lines_and_brackets_closed_below(
+    inside: str, standing: str | None
+) -> None:
+    found = Gap("x ", ";").standing(BODY, f"x {inside};")
+    assert found == (None if standing is None else len(standing))
+
+
+def test_a_bracket_that_was_there_and_is_pushed_down_by_enter() -> None:
+    gap = Gap("f() {", "}")
+    assert gap.standing("\n  a\n", "f() {\n  \n}") == 3
+    assert gap.standing("\n  a\n", "f() {\n  z\n}") is None
+
+
 def test_places_and_first_lines() -> None:
     assert place_of(Region(3, 3), "ab", "cd") == Position(3, 4)
     assert place_of(Region(3, 5), "ab", "cd\n\n  e") == Position(5, 3)
