@@ -6,6 +6,7 @@ Joins the settings, the editor's own notifications, `completion.following` and t
 
 import asyncio
 import atexit
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -54,7 +55,9 @@ class Feedback:
             loop = asyncio.get_running_loop()
 
             def tell_from_thread(message: str) -> None:
-                loop.call_soon_threadsafe(self._tell, message)
+                # At the very end nobody is there to be told.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._tell, message)
 
             self._recorder = Recorder(self._file, size, tell_from_thread)
             self._following = Following(self._recorder.put, loop.call_later)
