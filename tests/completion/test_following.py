@@ -165,6 +165,8 @@ def test_working_to_the_right_or_left_in_the_line_ignores() -> None:
 def test_going_away_ignores() -> None:
     ways: tuple[Callable[[Typist], object], ...] = (
         lambda typist: typist.following.visited(URI, Position(2, 0)),
+        # Where Neovim's cursor goes when insert mode is left.
+        lambda typist: typist.following.visited(URI, Position(0, 3)),
         lambda typist: typist.following.visited("file:///w/b.py", Position(0, 4)),
         lambda typist: typist.following.closed(URI),
         lambda typist: typist.following.close(),
@@ -174,6 +176,7 @@ def test_going_away_ignores() -> None:
         typist = Typist("x = █\na\nb\n")
         typist.sees("total(items)")
         typist.following.visited(URI, Position(0, 4))
+        typist.following.visited(URI, Position(0, 5))
         assert not typist.rows
         leave(typist)
         assert typist.fate == "ignored, inferred"
