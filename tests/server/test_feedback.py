@@ -59,6 +59,13 @@ async def test_an_accepted_suggestion_is_remembered(paths: Paths, script: Path) 
         assert statistics is not None
         assert statistics["accepted"] == 1
         assert statistics["feedback"] == {"seen": 1, "accepted": 1, "typed": 0, "rejected": 0}
+    async with editor(script=script) as session, asyncio.timeout(60):
+        # The next session knows how the last one went.
+        seen = 0
+        while not seen:
+            statistics = await session.request("fimbul/statistics")
+            assert statistics is not None
+            seen = statistics["feedback"]["seen"]
     (row,) = read_rows(paths.feedback_file)
     assert (row["fate"], row["fate_known"], row["accepted"]) == ("whole", "reported", 19)
     assert (row["language"], row["surface"], row["model"]) == ("python", "line", "scripted")
