@@ -7,7 +7,6 @@ they point to is not touched.
 import argparse
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import psutil
 from lsp_server.cli.console import Console, in_units
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FeedbackError
-from lsp_server.feedback.store import Store, is_damage
+from lsp_server.feedback.store import empty
 
 _HONESTLY = (
     "Erased means: the files are gone; the rows of feedback were overwritten in their file first,"
@@ -208,12 +207,11 @@ def _erase_feedback(file: Path, places: tuple[Path, ...], console: Console) -> t
     if is_linked or not file.exists():
         return places
     try:
-        is_deleted = Store(file).erase()
-    except (FeedbackError, sqlite3.Error) as error:
-        if isinstance(error, sqlite3.Error) and not is_damage(error):
-            console.warn(f"{file} could not be overwritten ({error}), only deleted.")
+        stays = empty(file)
+    except FeedbackError as error:
+        console.warn(f"{error} It is deleted without that.")
         return places
-    if is_deleted:
+    if not stays:
         return places
     console.say(f"{file} was emptied; a server has it open, so the empty file stays.")
     return tuple(path for path in file.parent.iterdir() if path.name.endswith(".damaged"))

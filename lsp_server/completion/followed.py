@@ -4,6 +4,7 @@ Knows nothing about clocks, other suggestions or where anything is written.
 """
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ editor that sends changes every 150 ms, as Neovim does, has up to three typed on
 
 LONGEST = 20_000
 """Code points of the lines around a suggestion above which it is not followed: data, not code."""
+
+_ENTER = re.compile(r"\n[ \t]*")
+"""What one key may bring: the indentation is the editor's."""
 
 _RANK = {Fate.WORD: 0, Fate.LINE: 1, Fate.WHOLE: 2}
 
@@ -129,7 +133,13 @@ class Followed:
 
     def goes_on_as(self, fresh: "Followed") -> bool:
         """Whether a new answer is (more of) the same."""
-        if self.uri != fresh.uri or self.place != fresh.place:
+        here, there = self.place, fresh.place
+        if self.uri != fresh.uri or here.line != there.line:
+            return False
+        written = self.gap.left + self.text[: self.done]
+        is_blank = not (written.rpartition("\n")[2] + fresh.gap.left).strip()
+        if here.column != there.column and not is_blank:
+            # In a blank line editors put the cursor where they like.
             return False
         return self.rest.startswith(fresh.rest) or fresh.rest.startswith(self.rest)
 
@@ -200,7 +210,7 @@ class Followed:
         if standing <= begin:
             return False
         self.grown_from = begin
-        if standing - begin < AT_ONCE:
+        if len(_ENTER.sub("\n", self.text[begin:standing])) < AT_ONCE:
             self.typed += standing - begin
             return False
         self.accept(self._kind(begin), begin, standing, Known.INFERRED)

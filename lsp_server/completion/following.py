@@ -135,9 +135,12 @@ class Following:
     def visited(self, uri: str, position: Position) -> None:
         """Take in where the cursor came to rest."""
         current = self._current
-        if current is not None and (
-            current.uri != uri or not current.region.first <= position.line <= current.place.line
-        ):
+        if current is None:
+            return
+        place = current.place
+        # To the right there may be brackets that were typed over.
+        is_there = current.uri == uri and place <= position and position.line == place.line
+        if not is_there:
             self._end(current, Fate.IGNORED)
 
     def closed(self, uri: str) -> None:

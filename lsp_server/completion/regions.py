@@ -4,12 +4,20 @@ Pure. Only the lines of the place itself are ever looked at, so that a key costs
 file of any length.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
-from lsp_server.cache.suggestions import DEEPEST, closings, unified
+from lsp_server.cache.suggestions import CLOSERS, closings, unified
 from lsp_server.text import strip_ending
 from lsp_server.types import Document, Position
+
+_TAIL = re.compile(r"(?:(?:\n[ \t]*)?[)\]}\"'`]){1,8}\Z")
+"""What editors may have put in behind the cursor, at the end of a text: closed brackets and
+quotes, each perhaps on a line of its own."""
+
+_PUSHED = re.compile(r"\n[ \t]*\Z")
+"""What they put in before a bracket that was there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +94,42 @@ class Gap:
         if len(found) < len(self.left) + len(self.right):
             return None
         inside = found[len(self.left) : len(found) - len(self.right)]
-        if text.startswith(inside):
-            return len(inside)
-        if inside.startswith(text):
-            return len(text)
-        for size in range(1, min(DEEPEST, len(inside)) + 1):
-            typed, closed = inside[:-size], inside[-size:]
-            if closed not in closings(typed):
-                continue
-            if text.startswith(typed):
-                return len(typed)
+        standing = _begun(text, inside)
+        if standing is not None:
+            return standing
+        if self.right[:1] in CLOSERS.values() and (pushed := _PUSHED.search(inside)):
+            # Enter between two brackets puts the second on a line of its own.
+            return _begun(text, inside[: pushed.start()])
+        tail = _TAIL.search(inside)
+        for at in range(tail.start(), len(inside)) if tail else ():
+            typed, closed = inside[:at], "".join(inside[at:].split())
+            if closed in closings(typed) and (standing := _begun(text, typed)) is not None:
+                return standing
         return None
+
+
+def _begun(text: str, inside: str) -> int | None:
+    """Return how much of `text` is written in `inside`; None if that is something else.
+
+    Blank lines are equal, whatever blanks are in them: editors put some in and take them away.
+    """
+    if text.startswith(inside):
+        return len(inside)
+    if inside.startswith(text):
+        return len(text)
+    wanted, written = text.split("\n"), inside.split("\n")
+    last = min(len(wanted), len(written)) - 1
+    for line, other in zip(wanted[:last], written[:last], strict=True):
+        if line != other and (line.strip() or other.strip()):
+            return None
+    before = sum(len(line) + 1 for line in wanted[:last])
+    line, other = wanted[last], written[last]
+    if last == len(wanted) - 1 and other.startswith(line):
+        return len(text)
+    is_blank = not (line.strip() or other.strip())
+    if len(written) <= len(wanted) and (line.startswith(other) or is_blank):
+        return before + min(len(line), len(other))
+    return None
 
 
 def place_of(region: Region, left: str, standing: str) -> Position:

@@ -27,7 +27,7 @@ class Reception:
 
 
 class Recent:
-    """The latest suggestions of this session."""
+    """The latest suggestions, of earlier sessions too if they were noted."""
 
     def __init__(self) -> None:
         self._latest: OrderedDict[int, tuple[str, str, Fate]] = OrderedDict()

@@ -185,6 +185,17 @@ def open_store(file: Path, *, doubted: bool = False) -> tuple[Store, Path | None
         return Store(file), aside
 
 
+def empty(file: Path) -> bool:
+    """Overwrite and delete all rows; return whether a server has the file open, so that it stays.
+
+    Raises FeedbackError if the file cannot be opened as a database of this version.
+    """
+    try:
+        return not Store(file).erase()
+    except sqlite3.Error as error:
+        raise FeedbackError(f"{file} could not be overwritten: {error}.") from error
+
+
 def _set_aside(file: Path) -> Path:
     """Rename a damaged file, so that a new one can be begun; return its new name."""
     aside = file.with_name(f"{file.name}.damaged")
@@ -213,10 +224,10 @@ def is_busy(error: sqlite3.Error) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _BUSY
 
 
-def read_rows(file: Path, since: float = 0.0) -> list[dict[str, Any]]:
-    """Return all rows since a time (seconds since 1970), oldest first; the file is not changed.
+def read_rows(file: Path, since: float = 0.0, *, latest: int | None = None) -> list[dict[str, Any]]:
+    """Return rows since a time (seconds since 1970), oldest first; the file is not changed.
 
-    Raises FeedbackError if the file cannot be read.
+    That is all of them, or the `latest` so many. Raises FeedbackError if the file cannot be read.
     """
     if not file.exists():
         return []
@@ -227,9 +238,10 @@ def read_rows(file: Path, since: float = 0.0) -> list[dict[str, Any]]:
                 return []
             names = (*COLUMNS, *KEPT_COLUMNS)
             # The names are constants of this module.
-            query = f"SELECT {', '.join(names)} FROM suggestions WHERE at >= ? ORDER BY id"  # noqa: S608
-            rows = connection.execute(query, (since,)).fetchall()
-            return [dict(zip(names, row, strict=True)) for row in rows]
+            select = f"SELECT {', '.join(names)} FROM suggestions"  # noqa: S608
+            query = f"{select} WHERE at >= ? ORDER BY id DESC LIMIT ?"
+            rows = connection.execute(query, (since, -1 if latest is None else latest)).fetchall()
+            return [dict(zip(names, row, strict=True)) for row in reversed(rows)]
     except sqlite3.Error as error:
         raise FeedbackError(
             f"{file} cannot be read: {error}. The next server that starts sets it aside if it is"

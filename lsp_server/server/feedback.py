@@ -6,6 +6,7 @@ Joins the settings, the editor's own notifications, `completion.following` and t
 
 import asyncio
 import atexit
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,9 +16,11 @@ from typing import Any
 from lsp_server.completion.following import Following
 from lsp_server.completion.regions import LineEdit
 from lsp_server.config.options import FeedbackOptions
-from lsp_server.feedback.recent import Reception
+from lsp_server.errors import FeedbackError
+from lsp_server.feedback.recent import LATEST, Recent, Reception
 from lsp_server.feedback.recorder import Recorder
 from lsp_server.feedback.records import Fate
+from lsp_server.feedback.store import read_rows
 from lsp_server.server.configuration import plain
 from lsp_server.server.positions import column_from_units
 from lsp_server.types import Completion, CompletionRequest, Document, Outcome, Position, Rejection
@@ -54,15 +57,31 @@ class Feedback:
             loop = asyncio.get_running_loop()
 
             def tell_from_thread(message: str) -> None:
-                loop.call_soon_threadsafe(self._tell, message)
+                # At the very end nobody is there to be told.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._tell, message)
 
             self._recorder = Recorder(self._file, size, tell_from_thread)
             self._following = Following(self._recorder.put, loop.call_later)
             # An editor that just goes away ends the process without having asked for it.
             atexit.register(self._close_now)
+            self._following.keep_text = options.keep_text
+            await self._remember(self._following.recent)
+            return
         assert self._following is not None  # noqa: S101  # The two come and go together.
         self._recorder.max_bytes = size
         self._following.keep_text = options.keep_text
+
+    async def _remember(self, recent: Recent) -> None:
+        """Take in how the latest suggestions of earlier sessions were received."""
+        try:
+            rows = await asyncio.to_thread(read_rows, self._file, latest=LATEST)
+        except FeedbackError as error:
+            # Whoever writes there says so to the user.
+            _LOG.info("earlier feedback was not read: %s", error)
+            return
+        for row in rows:
+            recent.note(row["id"], row["surface"], row["language"], Fate(row["fate"]))
 
     async def close(self) -> None:
         """Write what is known and forget it."""

@@ -75,6 +75,8 @@ def _did_change_folders(server: FimbulServer, _params: lsp.DidChangeWorkspaceFol
 def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> None:
     document = server.snapshot(params.text_document.uri)
     if document is not None:
+        # Versions begin anew where a document is opened a second time.
+        server.feedback.closed(document.uri)
         server.files.opened(document)
         server.pipeline.opened(document)
 

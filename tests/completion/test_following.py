@@ -165,6 +165,8 @@ def test_working_to_the_right_or_left_in_the_line_ignores() -> None:
 def test_going_away_ignores() -> None:
     ways: tuple[Callable[[Typist], object], ...] = (
         lambda typist: typist.following.visited(URI, Position(2, 0)),
+        # Where Neovim's cursor goes when insert mode is left.
+        lambda typist: typist.following.visited(URI, Position(0, 3)),
         lambda typist: typist.following.visited("file:///w/b.py", Position(0, 4)),
         lambda typist: typist.following.closed(URI),
         lambda typist: typist.following.close(),
@@ -174,6 +176,7 @@ def test_going_away_ignores() -> None:
         typist = Typist("x = █\na\nb\n")
         typist.sees("total(items)")
         typist.following.visited(URI, Position(0, 4))
+        typist.following.visited(URI, Position(0, 5))
         assert not typist.rows
         leave(typist)
         assert typist.fate == "ignored, inferred"
@@ -340,6 +343,22 @@ def test_the_first_line_typed_counts_even_if_the_rest_is_not() -> None:
     below.sees("\n    b()")
     below.types("\n    c")
     assert below.fate == "rejected, inferred"
+
+
+def test_a_body_typed_over_blank_lines_that_the_editor_indents() -> None:
+    typist = Typist("def f():█\n\n")
+    typist.sees("\n    a\n\n    b")
+    typist.inserts("\n    ")
+    typist.sees("a\n\n    b", kept=True)
+    typist.types("a")
+    typist.inserts("\n    ")
+    typist.sees("\n    b", kept=True)
+    typist.inserts("\n    ")
+    assert not typist.rows
+    typist.sees("b", kept=True)
+    typist.types("b")
+    assert typist.fate == "typed, inferred"
+    assert typist.row.length == len("\n    a\n\n    b")
 
 
 def test_an_item_that_replaces_what_a_menu_would_insert() -> None:

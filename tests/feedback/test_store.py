@@ -46,6 +46,12 @@ def test_what_is_written_is_read_again(store: Store, file: Path) -> None:
     assert read_rows(file, since=row.at + 1) == []
 
 
+def test_only_the_latest_may_be_read(store: Store, file: Path) -> None:
+    rows = [suggestion() for _ in range(5)]
+    store.write(rows, MEGABYTE)
+    assert [row["id"] for row in read_rows(file, latest=2)] == [row.id for row in rows[3:]]
+
+
 def test_only_its_user_can_read_it(store: Store, file: Path) -> None:
     old = os.umask(0)
     try:

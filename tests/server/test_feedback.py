@@ -59,6 +59,13 @@ async def test_an_accepted_suggestion_is_remembered(paths: Paths, script: Path) 
         assert statistics is not None
         assert statistics["accepted"] == 1
         assert statistics["feedback"] == {"seen": 1, "accepted": 1, "typed": 0, "rejected": 0}
+    async with editor(script=script) as session, asyncio.timeout(60):
+        # The next session knows how the last one went.
+        seen = 0
+        while not seen:
+            statistics = await session.request("fimbul/statistics")
+            assert statistics is not None
+            seen = statistics["feedback"]["seen"]
     (row,) = read_rows(paths.feedback_file)
     assert (row["fate"], row["fate_known"], row["accepted"]) == ("whole", "reported", 19)
     assert (row["language"], row["surface"], row["model"]) == ("python", "line", "scripted")
@@ -192,3 +199,17 @@ async def test_notebook_cells_are_followed(paths: Paths, script: Path) -> None:
         assert statistics is not None
         assert statistics["feedback"]["accepted"] == 1
     assert fates(paths) == [("whole", "inferred")]
+
+
+async def test_a_damaged_file_is_set_aside_and_the_user_told(paths: Paths, script: Path) -> None:
+    paths.feedback_file.parent.mkdir(parents=True)
+    paths.feedback_file.write_bytes(b"damaged" * 1000)
+    async with editor(script=script) as session:
+        position = session.open("x = █\n")
+        (item,) = await session.ask(position)
+        await execute(session, item)
+        async with asyncio.timeout(60):
+            while not any("feedback was damaged" in message for message in session.messages):
+                await asyncio.sleep(0.05)
+    assert fates(paths) == [("whole", "reported")]
+    assert paths.feedback_file.with_name("feedback.sqlite.damaged").exists()
