@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions
 from lsp_server.completion.ahead import next_line
-from lsp_server.completion.choices import choice_of, with_choice
+from lsp_server.completion.choices import choice_of, with_choice, with_names
 from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import (
@@ -417,6 +417,7 @@ class Pipeline:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         options = self.settings.completion
         rules = StopRules(options.max_tokens, candidates=self._wanted(request))
+        rules = with_names(rules, assembled.members, options.symbols)
         generation = await self._engine.complete(
             prompt,
             with_choice(rules, asked, options, assembled.context.comment[0]),
