@@ -301,6 +301,10 @@ class StopRules:
     most naturally. Empty leaves that out."""
     comment: str = ""
     """Mark that begins a comment, which is never given in place of code."""
+    names: tuple[str, ...] = ()
+    """Names of which one is likely to stand at the cursor, what is typed of it included."""
+    names_only: bool = False
+    """Whether it has to be one of those, instead of one being favoured."""
 
 
 class StopReason(enum.Enum):

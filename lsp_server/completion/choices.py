@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lsp_server.completion.checks import Check
 from lsp_server.completion.outcomes import outcome_of
-from lsp_server.config.options import CompletionOptions, Rethink
+from lsp_server.config.options import CompletionOptions, Rethink, Symbols
 from lsp_server.text import strip_ending
 from lsp_server.types import (
     BodyStop,
@@ -50,6 +50,13 @@ def with_choice(
     forbidden = (below.strip(),) if sum(map(str.isalnum, below)) > _LETTERS else ()
     following = below if _rethinks(asked, options) else ""
     return replace(rules, forbidden=forbidden, following=following)
+
+
+def with_names(rules: StopRules, names: tuple[str, ...], symbols: Symbols) -> StopRules:
+    """Return `rules` with the names that are favoured or required at the cursor."""
+    if symbols is Symbols.OFF:
+        return rules
+    return replace(rules, names=names, names_only=symbols is Symbols.REQUIRE)
 
 
 def _rethinks(asked: CompletionRequest, options: CompletionOptions) -> bool:

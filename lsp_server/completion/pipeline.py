@@ -18,7 +18,7 @@ from lsp_server.cache.suggestions import Place as CachePlace
 from lsp_server.cache.suggestions import Suggestions, without_closed
 from lsp_server.completion.ahead import next_line
 from lsp_server.completion.checks import Checks
-from lsp_server.completion.choices import choice_of, with_choice
+from lsp_server.completion.choices import choice_of, with_choice, with_names
 from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.confidence import Judge
 from lsp_server.completion.effort import Effort, Efforts
@@ -532,6 +532,7 @@ class Pipeline:
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         options = self.settings.completion
         rules = stop_rules(surface, kind, options, body, timed=self._looks_ahead)
+        rules = with_names(rules, assembled.members, options.symbols)
         rules = with_choice(
             replace(rules, candidates=self._wanted(request)),
             asked,

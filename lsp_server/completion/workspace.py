@@ -17,12 +17,12 @@ from typing import Protocol
 from lsp_server.completion.surfaces import surface_at
 from lsp_server.completion.trees import Trees
 from lsp_server.config.options import SOURCES as SOURCE_NAMES
-from lsp_server.config.options import ContextOptions, Settings
+from lsp_server.config.options import ContextOptions, Settings, Symbols
 from lsp_server.context.candidate import Candidate, Question
 from lsp_server.context.expressions import open_call, receiver_at
 from lsp_server.context.filenames import FileNames
 from lsp_server.context.fusion import Selection, Verdict, select, texts_to_count
-from lsp_server.context.hints import hint_at, render
+from lsp_server.context.hints import hint_at, members_at, render
 from lsp_server.context.hints import texts_to_count as hint_texts
 from lsp_server.context.history import History
 from lsp_server.context.overlay import OpenFile, Overlay
@@ -63,6 +63,8 @@ class Assembled:
     """The comment above the current line; empty if there is none."""
     body: BodyStop | None = None
     """Where the body ends that is to be written; None if the place is none for a body."""
+    members: tuple[str, ...] = ()
+    """Names that may stand behind the dot at the cursor, where that was asked for and is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,10 @@ class Workspace:
         window, hint = await self._hinted(request, window, options, count)
         self._remember(window)
         assembled = self._assembled(document, window, selection, hint)
-        return await self._on_surface(assembled, request)
+        assembled = await self._on_surface(assembled, request)
+        if settings.completion.symbols is Symbols.OFF:
+            return assembled
+        return replace(assembled, members=await self._members(request))
 
     async def foresee(
         self, request: CompletionRequest, settings: Settings, count: CountTokens
@@ -414,6 +419,16 @@ class Workspace:
         comment = comment_of(document.language, document.path)
         counts = await count(hint_texts(hint, comment))
         return render(hint, comment, counts.__getitem__, budget)
+
+    async def _members(self, request: CompletionRequest) -> tuple[str, ...]:
+        """Return the names behind the dot at the cursor, as far as they are known."""
+        around = await self._surroundings(request.document) if _asked(request) else None
+        if around is None:
+            return ()
+        place, kind = await self._place(request.document, request.position)
+        if kind != "code":
+            return ()
+        return await asyncio.to_thread(members_at, place, around.repository, around.files)
 
     def _assembled(
         self, document: Document, window: Window, selection: Selection, hint: str

@@ -120,6 +120,14 @@ class Rethink(enum.Enum):
     ALWAYS = "always"
 
 
+class Symbols(enum.Enum):
+    """What known members of the expression at the cursor do to what is said behind the dot."""
+
+    OFF = "off"
+    FAVOUR = "favour"
+    REQUIRE = "require"
+
+
 class RemoteKind(enum.Enum):
     """Which requests a server understands."""
 
@@ -218,6 +226,11 @@ class CompletionOptions:
         Rethink.ASKED,
         "When an unsure line is held against the line below, and another is given that fits it"
         " better: never, where one asks for a suggestion, or always, which takes more time.",
+    )
+    symbols: Symbols = _option(
+        Symbols.OFF,
+        "Whether names that the index knows to be members of what stands before a dot are favoured"
+        " or required behind it. An experiment.",
     )
     time_budget: int = _option(
         150,

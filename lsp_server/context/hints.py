@@ -86,6 +86,20 @@ def hint_at(
     return _call_hint(types, visible)
 
 
+def members_at(place: Place, repository: Repository, files: FileNames) -> tuple[str, ...]:
+    """Return the names that may stand behind the dot at the cursor, the likeliest first.
+
+    Empty where the cursor is behind no dot, where it is not known what stands before it, and where
+    there are so many that the list would not be whole.
+    """
+    types = Types(place, repository, files)
+    at = types.receiver_text()
+    hint = _members_hint(types, at, NOTHING_VISIBLE) if at is not None else None
+    if hint is None or len(hint.parts) >= MOST:
+        return ()
+    return tuple(part.short.removesuffix("()") for part in hint.parts)
+
+
 def _members_hint(types: Types, at: Receiver, visible: range) -> Hint | None:
     meaning = types.left_of(at)
     if meaning is None:

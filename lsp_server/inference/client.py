@@ -158,6 +158,8 @@ class WorkerClient:
             candidates=stop.candidates,
             following=stop.following,
             comment=stop.comment,
+            names=list(stop.names),
+            names_only=stop.names_only,
         )
         if on_text is not None:
             self._listeners[request.id] = on_text

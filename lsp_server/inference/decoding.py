@@ -20,6 +20,7 @@ from lsp_server.inference.kvcache import BATCH, OUTPUTS, KvCache, Row
 from lsp_server.inference.lines import first_line_end
 from lsp_server.inference.protocol import Complete
 from lsp_server.inference.stopping import AnswerText
+from lsp_server.inference.symbols import BIAS, Names
 from lsp_server.inference.vocabulary import Vocabulary
 from lsp_server.types import GeneratedText, StopReason
 
@@ -68,6 +69,7 @@ class Decoding:
         self._answer = AnswerText(request)
         self._milliseconds = request.milliseconds
         self._begun = 0.0
+        self._names = Names(vocabulary, request.names, request.typed, request.healed)
         self._healing = request.healed.encode()
         self._tokens: list[int] = []
         """Prompt and answer so far."""
@@ -275,21 +277,38 @@ class Decoding:
         """Return the likeliest token, greedily, and its log probability among all tokens."""
         logits = self._cache.row(self._row) if self._end is None else self._end
         normaliser = _log_sum(logits)
-        if self._healing:
-            candidates = self._vocabulary.fitting(self._healing)
+        candidates = self._vocabulary.fitting(self._healing) if self._healing else None
+        if candidates is not None:
             if len(candidates) == 0:
                 return None, 0.0
-            token = int(candidates[np.argmax(logits[candidates])])
             fits = _log_sum(logits[candidates]) - normaliser
             self.typed_logprob += fits
             self._fresh_logprob -= fits
+        weighed, candidates = self._with_names(logits, candidates)
+        if candidates is None:
+            token = int(np.argmax(weighed))
         else:
-            candidates = None
-            token = int(np.argmax(logits))
-        normaliser = _log_sum(logits)
+            token = int(candidates[np.argmax(weighed[candidates])])
         if self.watches and not self._line_is_whole:
             self._watch(logits - normaliser, candidates, token)
         return token, float(logits[token]) - normaliser
+
+    def _with_names(
+        self, logits: Row, candidates: npt.NDArray[np.int64] | None
+    ) -> tuple[Row, npt.NDArray[np.int64] | None]:
+        """Return what to choose by and what from, as far as names are known that fit here."""
+        spelled = None
+        if self._names:
+            pieces = self._vocabulary.pieces
+            spelled = self._names.tokens(b"".join(pieces[token] for token in self.chosen))
+        if spelled is None:
+            return logits, candidates
+        if self._request.names_only:
+            both = spelled if candidates is None else np.intersect1d(candidates, spelled)
+            return logits, both if len(both) else candidates
+        weighed = logits.copy()
+        weighed[spelled] += BIAS
+        return weighed, candidates
 
     def _watch(self, logprobs: Row, candidates: npt.NDArray[np.int64] | None, token: int) -> None:
         """Remember which tokens could have stood in the place of `token`."""

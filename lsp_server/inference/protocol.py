@@ -99,6 +99,10 @@ class Complete(Request, frozen=True):
     """The line below the answer, which it is held against where it is unsure; empty is none."""
     comment: str = ""
     """Mark that begins a comment, which is never given in place of code."""
+    names: list[str] = []
+    """Names of which one is likely to stand at the cursor, what is typed of it included."""
+    names_only: bool = False
+    """Whether it has to be one of those, instead of one being favoured."""
 
 
 class Learn(Request, frozen=True):

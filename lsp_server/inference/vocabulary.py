@@ -5,6 +5,7 @@ Knows nothing about contexts and generation.
 
 import bisect
 import ctypes
+import functools
 from typing import Any
 
 import llama_cpp
@@ -51,6 +52,11 @@ class Vocabulary:
             self.control[token] = llama_cpp.llama_vocab_is_control(
                 self._handle, token
             ) or llama_cpp.llama_vocab_is_eog(self._handle, token)
+
+    @functools.cached_property
+    def ends_word(self) -> npt.NDArray[np.bool_]:
+        """Whether a word in front of each token ends there, by token."""
+        return np.array([not (piece and is_word(piece[0])) for piece in self.pieces], dtype=bool)
 
     def _is_plain(self, token: int) -> bool:
         return bool(self.pieces[token]) and not self.control[token]
@@ -142,3 +148,8 @@ class Vocabulary:
         return [
             self.pieces[token].decode("utf-8", "replace") for token in np.flatnonzero(self.control)
         ]
+
+
+def is_word(byte: int) -> bool:
+    """Return whether a byte of UTF-8 belongs to a word; those beyond ASCII do."""
+    return byte >= 0x80 or chr(byte).isalnum() or byte in b"_$"

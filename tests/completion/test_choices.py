@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lsp_server.completion.choices import choice_of, with_choice
-from lsp_server.config.options import CompletionOptions, Rethink
+from lsp_server.completion.choices import choice_of, with_choice, with_names
+from lsp_server.config.options import CompletionOptions, Rethink, Symbols
 from lsp_server.text import split_lines
 from lsp_server.types import (
     Completion,
@@ -99,3 +99,18 @@ def test_the_reason_for_silence_is_that_of_the_first() -> None:
     outcome = choice_of(asked, asked, Surface.LINE, answers("return x", " "), 1.0)
     assert isinstance(outcome, Rejection)
     assert outcome.reason is RejectionReason.REPEATS_NEXT_LINE
+
+
+@pytest.mark.parametrize(
+    ("symbols", "names", "only"),
+    [
+        (Symbols.OFF, (), False),
+        (Symbols.FAVOUR, ("get",), False),
+        (Symbols.REQUIRE, ("get",), True),
+    ],
+)
+def test_names_are_favoured_or_required(
+    symbols: Symbols, names: tuple[str, ...], only: bool
+) -> None:
+    rules = with_names(RULES, ("get",), symbols)
+    assert (rules.names, rules.names_only) == (names, only)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lsp_server.completion.workspace import Assembled, Workspace
-from lsp_server.config.options import ContextOptions, Settings
+from lsp_server.config.options import CompletionOptions, ContextOptions, Settings, Symbols
 from lsp_server.context.fusion import Verdict
 from lsp_server.context.repository import Repository
 from lsp_server.text import split_lines
@@ -170,3 +170,10 @@ async def test_a_document_without_folder_or_grammar_still_has_its_lines() -> Non
     assembled = await Workspace(Folders()).assemble(asked, Settings(), count)
     assert assembled.context.prefix == "bIjatlh 'e' yImev\nyI"
     assert not assembled.context.snippets
+
+
+async def test_members_are_looked_for_only_where_the_option_says_so() -> None:
+    assert (await ask(Workspace(Folders()), CART)).members == ()
+    favoured = replace(options(), completion=CompletionOptions(symbols=Symbols.FAVOUR))
+    assert "get" in (await ask(Workspace(Folders()), CART, settings=favoured)).members
+    assert (await ask(Workspace(Folders()), "x = 1█\n", settings=favoured)).members == ()

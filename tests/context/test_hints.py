@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.context.filenames import FileNames
-from lsp_server.context.hints import Hint, Part, hint_at, render, texts_to_count
+from lsp_server.context.hints import Hint, Part, hint_at, members_at, render, texts_to_count
 from lsp_server.context.overlay import Overlay
 from lsp_server.syntax.languages import LANGUAGES
 from tests.context.memory import MemoryRepository, place_in
@@ -223,3 +223,20 @@ def test_random_text_never_raises(text: str, tail: str, language: str, budget: i
         assert len(written) <= budget
         assert "\n" not in written
     assert hint == hint_for(path, f"{PYTHON if language == 'python' else ''}{text}{tail}█")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("c = Client()\nc.█", ["_drop", "_hidden", "close", "get", "get_all", "put", "url"]),
+        ("c = Client()\nc.pu█", ["put"]),
+        ("c = Client()\nc.get(█", []),
+        ("c = unknown()\nc.█", []),
+        ("c█", []),
+    ],
+)
+def test_members_are_all_that_may_stand_behind_the_dot(text: str, expected: list[str]) -> None:
+    repository = MemoryRepository(TEXTS)
+    place = place_in("main.py", PYTHON + text)
+    found = members_at(place, repository, FileNames(repository.paths()))
+    assert sorted(found) == expected

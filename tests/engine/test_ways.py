@@ -118,7 +118,7 @@ async def test_drafts_change_no_other_way_either(model: Path) -> None:
     assert answers[0] == answers[7]
 
 
-async def test_an_unsure_line_is_one_that_the_line_below_follows_better(model: Path) -> None:
+async def test_an_unsure_line_may_become_another_whole_one(model: Path) -> None:
     rules = StopRules(12, strings=("(",), following="self.get(x)")
     changed = 0
     async with engine(model) as worker:
@@ -131,7 +131,6 @@ async def test_an_unsure_line_is_one_that_the_line_below_follows_better(model: P
             # Only an answer that is whole is held against what is below.
             assert plain.stop in (StopReason.LINES, StopReason.END)
             assert found.stop in (StopReason.LINES, StopReason.END)
-            assert await asked.answer(worker, rules) == replace(
-                found, reused_tokens=found.prompt_tokens, timings=found.timings
-            )
+            again = await asked.answer(worker, rules)
+            assert (again.text, again.stop) == (found.text, found.stop)
     assert changed
