@@ -38,6 +38,12 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What may follow a line that cannot be the last one, beside the brackets that it leaves open."""
 
 
+MOST_TRIALS = 24
+"""Texts that are tried at one place; further ones are not shown."""
+
+_MENDING_STEPS = 1_000
+"""Steps of the parser after which a document is not mended; most take 100."""
+
 _GOES_ON = (",", "&&", "||", "+", "|")
 """Ends of lines that the next one goes on with."""
 
@@ -49,27 +55,33 @@ class Check:
     """What a tree says about one place."""
 
     tree: SyntaxTree
+    """Of the document, where it has errors with a name at the place that mends as many as one
+    can: a line that is being typed is an error, and what is suggested must not make use of it.
+    Trials also take less time in a tree with fewer errors."""
     position: Position
     kind: PlaceKind
     language: Language
     """Of the place."""
     before: int
-    """Parse errors that there are without a suggestion, and would be with any name."""
-    known: dict[str, int] = field(default_factory=dict)
-    """Errors of the texts that were tried."""
+    """Errors that a suggestion may leave: none where a name mends the document, else as many as
+    there are, since how many a parser counts around others is not quite certain."""
+    name: str = ""
+    """The name that was put there."""
+    known: dict[str, int | None] = field(default_factory=dict)
+    """Errors of the texts that were tried; None of those that took too long."""
 
     @classmethod
     def of(cls, tree: SyntaxTree, position: Position) -> "Check":
-        """Look at a place, which takes parts of a millisecond."""
+        """Look at a place; with errors around it, that reads the document once or twice anew."""
         kind, language = tree.place_at(position), tree.language_at(position)
-        before = tree.errors
-        if before:
-            # A line that is being typed is an error that any name may mend; what is suggested
-            # must not make use of it.
-            trials = (tree.errors_with(position, text) for text in _names(tree, position, language))
-            before = min((found for found in trials if found is not None), default=before)
-            before = min(before, tree.errors)
-        return cls(tree, position, kind, language, before)
+        best, name = tree, ""
+        for text in _names(tree, position, language):
+            if not best.errors:
+                break
+            mended = tree.with_text(position, text, most_steps=_MENDING_STEPS)
+            if mended is not None and mended.errors < best.errors:
+                best, name = mended, text
+        return cls(best, position, kind, language, tree.errors if best.errors else 0, name)
 
     def errors(self, text: str) -> int:
         """Return how many parse errors more there would be with `text` at the place.
@@ -78,9 +90,11 @@ class Check:
         """
         fewest = MOST_ERRORS
         for ending in self._endings(text):
-            fewest = min(fewest, self._count(text + ending))
-            if fewest <= self.before:
+            found = self._count(text + ending)
+            if found is None or found <= self.before:
+                # What cannot be found out is no reason to be silent.
                 return 0
+            fewest = min(fewest, found)
         return fewest - self.before
 
     def _endings(self, text: str) -> Iterator[str]:
@@ -95,22 +109,21 @@ class Check:
         for ending in _ENDINGS.get(self.language.name, ()):
             yield closers + ending
 
-    def _count(self, text: str) -> int:
+    def _count(self, text: str) -> int | None:
         if text not in self.known:
-            errors = self.tree.errors_with(self.position, text)
-            # What cannot be found out in time is no reason to be silent.
-            self.known[text] = 0 if errors is None else errors
+            if len(self.known) >= MOST_TRIALS:
+                return MOST_ERRORS
+            tried = self.tree.with_text(self.position, text, replaced=len(self.name))
+            self.known[text] = None if tried is None else tried.errors
         return self.known[text]
 
 
 def _names(tree: SyntaxTree, position: Position, language: Language) -> Iterator[str]:
     """Yield the shortest texts that may finish the line at a place."""
-    yield "x"
-    closers = _closers(_typed(tree, position), language)
-    if closers:
-        yield f"x{closers}"
+    name = f"x{_closers(_typed(tree, position), language)}"
+    yield name
     if language.name not in _WITHOUT_SEMICOLON:
-        yield f"x{closers};"
+        yield f"{name};"
 
 
 def _typed(tree: SyntaxTree, position: Position) -> str:

@@ -140,7 +140,8 @@ def place_of(
         language=check.language if check else _language_of(document),
         kind=check.kind if check else PlaceKind.CODE,
         ended=ended,
-        errors=check.errors if check else no_errors,
+        # Each answer gets trials of its own.
+        errors=replace(check, known={}).errors if check else no_errors,
     )
 
 

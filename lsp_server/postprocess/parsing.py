@@ -13,7 +13,9 @@ _MOST_TRIALS = 4
 _LEAST = 0.4
 """Part of a suggestion of one line that has to be left for it to be shown."""
 
-_PLACE_TO_END = re.compile(r"[;)\]}\"'`]\s*|\s+(?=[)\]}{])|(?<=\w)(?=[)\]}]+\W*\Z)")
+_END = re.compile(r"(?<=[;)\]}\"'`])|(?=\s+[)\]}{])|(?<=\w)(?=[)\]}]+\W*\Z)")
+"""Where a suggestion of one line may end: behind a statement, closed bracket or string, before
+blanks and a bracket, and before all the brackets that it ends with."""
 
 
 def drop_errors(text: str, place: Place) -> str | RejectionReason:
@@ -39,13 +41,7 @@ def _shorter(text: str) -> Iterator[str]:
             if "".join(lines[:count]).strip():
                 yield "".join(lines[:count]).rstrip()
         return
-    ends = sorted(
-        {
-            match.start() if match.group()[:1].isspace() or not match.group() else match.end()
-            for match in _PLACE_TO_END.finditer(text)
-        },
-        reverse=True,
-    )
-    for end in ends:
+    ends = [match.start() for match in _END.finditer(text)]
+    for end in reversed(ends):
         if len(text) > end >= len(text) * _LEAST and any(map(str.isalnum, text[:end])):
             yield text[:end].rstrip()

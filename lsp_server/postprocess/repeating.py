@@ -124,6 +124,9 @@ def drop_repeated_lines_above(text: str, place: Place) -> str | RejectionReason:
     if place.is_code and _IMPORT.fullmatch(line) and line in place.lines_above:
         return RejectionReason.REPEATS_LINES_ABOVE
     above = place.line_above()
+    if sum(map(str.isalpha, line)) <= 2:
+        # Rows of numbers may well be equal.
+        return text
     if _depth(line) >= _depth(above) and _is_same(line, above, text, place):
         return RejectionReason.REPEATS_LINES_ABOVE
     return text

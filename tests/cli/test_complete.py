@@ -53,11 +53,11 @@ def test_files_that_cannot_be_read(content: bytes | None, said: str, tmp_path: P
 def test_a_suggestion_is_drawn_into_the_file(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    script = write_script(tmp_path, {"after": "x =", "answer": " 42"})
+    script = write_script(tmp_path, {"after": "x =", "answer": " 42 +"})
     status = main(["complete", f"{file}:1:4", "--engine", "scripted", "--script", str(script)])
     shown = capsys.readouterr().out
     assert status == 0
-    assert "x =├ 42┤ 1" in shown
+    assert "x =├ 42 +┤ 1" in shown
     assert "context" in shown
     assert "prefill" in shown
 

@@ -21,7 +21,8 @@ def tried(language: str, before: str, text: str, after: str) -> int | None:
     above = split_lines(before)
     tree = parse(LANGUAGES[language], split_lines(before + after))
     assert tree is not None
-    return tree.errors_with(Position(len(above) - 1, len(above[-1])), text)
+    after_text = tree.with_text(Position(len(above) - 1, len(above[-1])), text)
+    return None if after_text is None else after_text.errors
 
 
 @pytest.mark.parametrize(
@@ -65,14 +66,28 @@ def test_the_tree_itself_stays_as_it_is() -> None:
     tree = parse(LANGUAGES["python"], split_lines(PYTHON))
     assert tree is not None
     before = tree.expression
-    assert tree.errors_with(Position(2, 4), "c = = 1") == 1
-    assert tree.errors_with(Position(2, 4), "c = 1") == 0
+    wrong = tree.with_text(Position(2, 4), "c = = 1")
+    assert wrong is not None
+    assert wrong.errors == 1
     assert tree.expression == before
     assert tree.lines == tuple(split_lines(PYTHON))
+
+
+def test_a_text_may_take_the_place_of_another() -> None:
+    tree = parse(LANGUAGES["go"], split_lines("package p\n\nvar ß = größe()\nvar b = 1\n"))
+    assert tree is not None
+    changed = tree.with_text(Position(2, 8), 'map[string]int{\n\t"é": 1,\n}', replaced=7)
+    assert changed is not None
+    assert "".join(changed.lines) == (
+        'package p\n\nvar ß = map[string]int{\n\t"é": 1,\n}\nvar b = 1\n'
+    )
+    anew = parse(LANGUAGES["go"], changed.lines)
+    assert anew is not None
+    assert changed.expression == anew.expression
 
 
 def test_what_takes_too_long_is_not_found_out() -> None:
     tree = parse(LANGUAGES["json"], ["[]"])
     assert tree is not None
-    assert tree.errors_with(Position(0, 1), "1, " * 100 + "1") == 0
-    assert tree.errors_with(Position(0, 1), "1, " * 300_000 + "1") is None
+    assert tree.with_text(Position(0, 1), "1, " * 100 + "1") is not None
+    assert tree.with_text(Position(0, 1), "1, " * 300_000 + "1") is None
