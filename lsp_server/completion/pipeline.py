@@ -151,6 +151,8 @@ class Pipeline:
         """How many of them were (the rest of) earlier ones."""
         self.parts = 0
         """How many of them were the beginning of one that was still being computed."""
+        self.surfaces: Counter[Surface] = Counter()
+        """Suggestions so far, by surface."""
         self.rejections: Counter[RejectionReason] = Counter()
         """Silences so far, by reason."""
 
@@ -176,6 +178,7 @@ class Pipeline:
             self.rejections[outcome.reason] += 1
         else:
             self.shown += 1
+            self.surfaces[outcome.surface] += 1
             self.kept += outcome.is_kept
             self.parts += outcome.is_part
         self._last[uri] = outcome

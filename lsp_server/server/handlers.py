@@ -188,6 +188,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "shown": server.pipeline.shown,
         "kept": server.pipeline.kept,
         "parts": server.pipeline.parts,
+        "surfaces": {surface.value: n for surface, n in server.pipeline.surfaces.items()},
         "accepted": server.accepted,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
