@@ -432,9 +432,11 @@ class Pipeline:
         body = assembled.body if surface in BODIES else None
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         options = self.settings.completion
+        shows_parts = options.time_budget > 0
         generation = await self._engine.complete(
             prompt,
-            stop_rules(surface, kind, options, body, timed=self._looks_ahead),
+            # Who always waits for the whole, as an evaluation does, waits for all of a body.
+            stop_rules(surface, kind, options, body, timed=self._looks_ahead and shows_parts),
             # The rest of a header's line is no line of its body.
             line_has_text=body is None and bool(typed.strip()),
             on_text=lambda piece: self._tell(computation, piece),

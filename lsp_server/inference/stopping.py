@@ -20,6 +20,9 @@ CYCLES_LENGTH = 64
 """Least length of what is said over and over in one line, in code points. Tables of numbers that
 programs really hold are as long at most, as a rule."""
 
+_CYCLES_REACH = 512
+"""Code points at the end of a text in which that is looked for."""
+
 
 class AnswerText:
     """The text of one answer as it grows."""
@@ -114,7 +117,8 @@ class AnswerText:
 
     def _end_of_cycles(self) -> int | None:
         """Return the end of a text that goes round in circles; nothing is taken off it."""
-        found = _CYCLE.search(self._text, len(self._request.healed))
+        begin = max(len(self._request.healed), len(self._text) - _CYCLES_REACH)
+        found = _CYCLE.search(self._text, begin)
         return None if found is None or len(found[0]) < CYCLES_LENGTH else len(self._text)
 
     def fresh(self) -> str:

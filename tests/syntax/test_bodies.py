@@ -315,6 +315,14 @@ def test_a_language_without_grammar_is_judged_by_its_lines(
     assert (body and body.is_function) == is_function
 
 
+@pytest.mark.parametrize("piece", ["# ", "if x: ", ") ", "{ ", "function (", "class ", '"'])
+def test_long_lines_are_no_headers(piece: str) -> None:
+    lines = (piece * 20_000 + "'\n", "    \n")
+    for language in (None, *(LANGUAGES[name] for name in RULES)):
+        assert not may_be_body(lines, Position(1, 4), language)
+        assert not may_be_body(lines, Position(0, len(lines[0]) - 1), language)
+
+
 TOKENS = st.sampled_from(
     ["def f():", "if x:", "\n", "    ", "\t", "{", "}", "(", ")", '"""', "# ", "else:", "x = 1",
      "fn f() {", "function f() {", "end", "do", "then", "=> {", "case 1:", '"', "é", "/*", "*/"]
