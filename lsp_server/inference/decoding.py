@@ -98,7 +98,7 @@ class Decoding:
         self.logprobs.append(logprob)
         stop = self._answer.add(piece)
         if stop is None and self._is_late():
-            stop = self._answer.end(StopReason.TIME)
+            stop = self._answer.out_of_time()
         if fresh := self._answer.fresh():
             self._emit(fresh)
         if stop is None:

@@ -173,7 +173,7 @@ class ScriptedBackend:
             spent += rule.token_ms
             stop = answer.add(token.encode())
             if stop is None and 0 < request.milliseconds <= spent:
-                stop = answer.end(StopReason.TIME)
+                stop = answer.out_of_time()
             if fresh := answer.fresh():
                 emit(fresh)
             if stop is not None:

@@ -51,16 +51,29 @@ class AnswerText:
     def end(self, reason: StopReason) -> StopReason:
         """End the answer for a reason that may lie outside of its text; return that reason.
 
-        A body that was cut off ends behind its last whole statement.
+        A body that was cut off ends behind its last whole statement, if it has one.
         """
-        body, begin = self._request.body, len(self._request.healed)
-        if body is not None and reason.is_cut:
-            text = self._text[begin : self._end]
-            # The line that was the last one allowed is a whole one.
-            ending = "\n" if reason is StopReason.LINES else ""
-            self._end = begin + min(len(text), whole_until(text + ending, body))
+        if reason.is_cut and (whole := self._whole(reason)) is not None:
+            self._end = whole
         self._safe = None
         return reason
+
+    def out_of_time(self) -> StopReason | None:
+        """End the answer because its time is up, a body once it has a whole statement."""
+        if self._request.body is not None and self._whole(StopReason.TIME) is None:
+            return None
+        return self.end(StopReason.TIME)
+
+    def _whole(self, reason: StopReason) -> int | None:
+        """Return where the last whole statement of a body ends; None if there is none."""
+        begin = len(self._request.healed)
+        if self._request.body is None:
+            return None
+        text = self._text[begin : self._end]
+        # The line that was the last one allowed is a whole one.
+        ending = "\n" if reason is StopReason.LINES else ""
+        whole = whole_until(text + ending, self._request.body)
+        return None if whole is None else begin + min(len(text), whole)
 
     def room_for(self, pieces: Sequence[bytes]) -> int:
         """Return how many of `pieces` could be added before the answer ends."""
