@@ -20,7 +20,7 @@ _FEWEST = 2
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _BEHIND = ")];,"
 """What may stand behind the bracket that closes a body, in its line."""
-_LABELS = ("case ", "default:", "#")
+_LABELS = ("case ", "default:", "public:", "private:", "protected:", "#")
 """What stands further left than the code around it where brackets make the blocks: labels, and
 the lines of a preprocessor."""
 _UNFINISHED = re.compile(

@@ -221,8 +221,6 @@ def _trials(
     """Yield texts in which the body is filled: the whole one, then its headers alone."""
     body = opening.body
     closer = "" if body.is_closed else body.closer
-    if closer == "until":
-        closer = "until x"
     line = lines[position.line]
     filled = f"{line[: position.column]} {rules.filler}"
     place = Position(position.line, position.column + 1)

@@ -70,6 +70,8 @@ def braces(indentation: int = 0, typed: str = "    ", **more: object) -> BodySto
         ("f(\nfunction g() {", braces(), "f(", StopReason.TOP_LEVEL),
         ("x();\ny();\n", braces(), "x();", StopReason.DEDENTED),
         ("case 1:\n      x();\n  case 2:\n}", braces(2, "  "), None, StopReason.CLOSED),
+        ("A();\n\nprivate:\n  int b;\n}", braces(), None, StopReason.CLOSED),
+        ("A();\n\nprivate int b;\n}", braces(), "A();", StopReason.DEDENTED),
         ("#if A\n    x();\n#endif\n}", braces(), None, StopReason.CLOSED),
         ("x])\n", braces(), "x", StopReason.CLOSED),
         # Words

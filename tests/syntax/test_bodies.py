@@ -153,6 +153,8 @@ BLOCKS = {
         "for i = 1, 2 do\n  █\nend\n",
         "if x then\n  █\nelse\n  y()\nend\n",
         "if x then\n  y()\nelse\n  █\nend\n",
+        "repeat\n  █\nuntil x\n",
+        "repeat\n  █\n",
     ],
     "bash": [
         "if x; then\n  █\nfi\n",
