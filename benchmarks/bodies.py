@@ -4,16 +4,21 @@ Completes the places of ``bodies.toml`` as the server does, waited for as if ask
 each which surface it is, why the answer ended, how long it is, and whether the text with it has
 more errors than with an empty body. Prints the suggestions and, last, one line of JSON.
 
-    python -m benchmarks.bodies [--engine scripted]
+With folders, it says instead how long the bodies in their Python sources are, by which the
+budgets in `lsp_server.completion.surfaces` were chosen.
+
+    python -m benchmarks.bodies [--engine scripted] [--sizes FOLDER ...]
 """
 
 import argparse
+import ast
 import asyncio
+import contextlib
 import json
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -111,11 +116,58 @@ async def run(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
+_HEADERS = (ast.For, ast.While, ast.If, ast.With, ast.Try)
+
+
+def bodies_in(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the surface and text of every body in a Python source, documentation taken off."""
+    lines = source.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(source)):
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if not (is_function or isinstance(node, _HEADERS)):
+            continue
+        body: list[ast.stmt] = node.body  # type: ignore[attr-defined]
+        if is_function and ast.get_docstring(node) is not None:  # type: ignore[arg-type]
+            body = body[1:]
+        if body:
+            text = "".join(lines[body[0].lineno - 1 : body[-1].end_lineno])
+            yield ("function" if is_function else "block"), text
+
+
+async def measure(arguments: argparse.Namespace, folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Return how many bodies are within which size, by surface."""
+    texts: dict[str, list[str]] = {"block": [], "function": []}
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            with contextlib.suppress(SyntaxError, UnicodeDecodeError):
+                for surface, text in bodies_in(file.read_text(encoding="utf-8")):
+                    texts[surface].append(text)
+    rows = []
+    async with pipeline_for(arguments) as pipeline:
+        for surface, found in texts.items():
+            counts = await pipeline.counter.counts(found)
+            tokens = [counts[text] for text in found]
+            lines = [sum(map(bool, map(str.strip, text.splitlines()))) for text in found]
+            row: dict[str, Any] = {"surface": surface, "bodies": len(found)}
+            for limit in (50, 80, 96, 160):
+                row[f"{limit} tokens"] = round(sum(n <= limit for n in tokens) / len(found), 3)
+            for limit in (12, 24):
+                row[f"{limit} lines"] = round(sum(n <= limit for n in lines) / len(found), 3)
+            rows.append(row)
+    return rows
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_engine_options(parser)
-    rows = asyncio.run(run(parser.parse_args()))
+    parser.add_argument("--sizes", nargs="+", type=Path, default=[], metavar="FOLDER")
+    arguments = parser.parse_args()
+    if arguments.sizes:
+        rows = asyncio.run(measure(arguments, arguments.sizes))
+        sys.stdout.writelines(json.dumps(row) + "\n" for row in rows)
+        return
+    rows = asyncio.run(run(arguments))
     summary = {
         "places": len(rows),
         "surface_right": sum(row["surface"] == row.get("wanted") for row in rows),

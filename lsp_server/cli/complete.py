@@ -81,8 +81,10 @@ def _as_text(request: CompletionRequest, run: _Run) -> str:
         lines += ["", f"Nothing: {outcome.reason.explanation} {outcome.detail}".rstrip()]
         return "\n".join([*lines, f"{_split(run)}{_limits(run)}", ""])
     first, *rest = split_lines(outcome.text)
-    lines.append(f"{cursor.line + 1:>5}  {begin}├{first.rstrip()}" + ("" if rest else f"┤{end}"))
-    lines += [f"       {text.rstrip()}" for text in rest]
+    lines.append(f"{cursor.line + 1:>5}  {begin}├{first.rstrip()}")
+    lines += [f"       {text.rstrip()}" for text in rest[:-1]]
+    lines += [f"       {text}" for text in rest[-1:]]
+    lines[-1] += f"┤{end}"
     generation = outcome.generation
     evaluated = generation.prompt_tokens - generation.reused_tokens
     counts = f"{evaluated} tokens evaluated, {len(generation.logprobs)} generated"

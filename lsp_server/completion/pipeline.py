@@ -164,6 +164,8 @@ class Pipeline:
         """How many of them were (the rest of) earlier ones."""
         self.parts = 0
         """How many of them were the beginning of one that was still being computed."""
+        self.surfaces: Counter[Surface] = Counter()
+        """Suggestions so far, by surface."""
         self.rejections: Counter[RejectionReason] = Counter()
         """Silences so far, by reason."""
         self.fates = Fates()
@@ -197,6 +199,7 @@ class Pipeline:
             self.rejections[outcome.reason] += 1
         else:
             self.shown += 1
+            self.surfaces[outcome.surface] += 1
             self.kept += outcome.is_kept
             self.parts += outcome.is_part
         self._last[uri] = outcome
@@ -531,7 +534,9 @@ class Pipeline:
         body = assembled.body if surface in BODIES else None
         typed = asked.document.line(asked.position.line)[: asked.position.column]
         options = self.settings.completion
-        rules = stop_rules(surface, kind, options, body, timed=self._looks_ahead)
+        # Who always waits for the whole, as an evaluation does, waits for all of a body.
+        timed = self._looks_ahead and options.time_budget > 0
+        rules = stop_rules(surface, kind, options, body, timed=timed)
         rules = with_names(rules, assembled.members, options.symbols)
         rules = with_choice(
             replace(rules, candidates=self._wanted(request)),

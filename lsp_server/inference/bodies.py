@@ -20,7 +20,7 @@ _FEWEST = 2
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _BEHIND = ")];,"
 """What may stand behind the bracket that closes a body, in its line."""
-_LABELS = ("case ", "default:", "#")
+_LABELS = ("case ", "default:", "public:", "private:", "protected:", "#")
 """What stands further left than the code around it where brackets make the blocks: labels, and
 the lines of a preprocessor."""
 _UNFINISHED = re.compile(
@@ -265,11 +265,11 @@ def _safe(scan: _Scan) -> int:
     return _trimmed(scan.text, last.end)
 
 
-def whole_until(text: str, rules: BodyStop) -> int:
-    """Return where the last whole statement of a text ends that was cut off somewhere.
+def whole_until(text: str, rules: BodyStop) -> int | None:
+    """Return where the last whole statement of a text ends that was cut off; None without one.
 
     Where brackets or words close blocks, that is a statement after which none is open, if there is
-    one. A text without a whole statement ends where it ends.
+    one.
     """
     scan = _Scan(text, rules).run()
     lines = [line for line in scan.lines if _content(scan, line).strip()]
@@ -287,7 +287,7 @@ def whole_until(text: str, rules: BodyStop) -> int:
     else:
         level = ends
     best = (level or ends)[-1:]
-    return best[0].end if best else len(text)
+    return best[0].end if best else None
 
 
 def _is_statement(scan: _Scan, line: _Line, below: _Line | None) -> bool:

@@ -227,7 +227,7 @@ class Decoding:
         stop = self._answer.add(piece)
         self.ends.append(len(self._answer.text()))
         if stop is None and self._is_late():
-            stop = self._answer.end(StopReason.TIME)
+            stop = self._answer.out_of_time()
         if not self._line_is_whole:
             self.line_logprob += logprob
             end = first_line_end(self._answer.text(), has_text=self._request.line_has_text)

@@ -180,7 +180,7 @@ class ScriptedBackend:
             stop = answer.add(token.encode())
             ends.append(len(answer.text()))
             if stop is None and 0 < request.milliseconds <= spent:
-                stop = answer.end(StopReason.TIME)
+                stop = answer.out_of_time()
             if fresh := answer.fresh():
                 emit(GeneratedText(fresh, rule.logprob))
             if stop is not None:

@@ -20,6 +20,9 @@ CYCLES_LENGTH = 64
 """Least length of what is said over and over in one line, in code points. Tables of numbers that
 programs really hold are as long at most, as a rule."""
 
+_CYCLES_REACH = 512
+"""Code points at the end of a text in which that is looked for."""
+
 
 class AnswerText:
     """The text of one answer as it grows."""
@@ -48,16 +51,29 @@ class AnswerText:
     def end(self, reason: StopReason) -> StopReason:
         """End the answer for a reason that may lie outside of its text; return that reason.
 
-        A body that was cut off ends behind its last whole statement.
+        A body that was cut off ends behind its last whole statement, if it has one.
         """
-        body, begin = self._request.body, len(self._request.healed)
-        if body is not None and reason.is_cut:
-            text = self._text[begin : self._end]
-            # The line that was the last one allowed is a whole one.
-            ending = "\n" if reason is StopReason.LINES else ""
-            self._end = begin + min(len(text), whole_until(text + ending, body))
+        if reason.is_cut and (whole := self._whole(reason)) is not None:
+            self._end = whole
         self._safe = None
         return reason
+
+    def out_of_time(self) -> StopReason | None:
+        """End the answer because its time is up, a body once it has a whole statement."""
+        if self._request.body is not None and self._whole(StopReason.TIME) is None:
+            return None
+        return self.end(StopReason.TIME)
+
+    def _whole(self, reason: StopReason) -> int | None:
+        """Return where the last whole statement of a body ends; None if there is none."""
+        begin = len(self._request.healed)
+        if self._request.body is None:
+            return None
+        text = self._text[begin : self._end]
+        # The line that was the last one allowed is a whole one.
+        ending = "\n" if reason is StopReason.LINES else ""
+        whole = whole_until(text + ending, self._request.body)
+        return None if whole is None else begin + min(len(text), whole)
 
     def room_for(self, pieces: Sequence[bytes]) -> int:
         """Return how many of `pieces` could be added before the answer ends."""
@@ -114,7 +130,8 @@ class AnswerText:
 
     def _end_of_cycles(self) -> int | None:
         """Return the end of a text that goes round in circles; nothing is taken off it."""
-        found = _CYCLE.search(self._text, len(self._request.healed))
+        begin = max(len(self._request.healed), len(self._text) - _CYCLES_REACH)
+        found = _CYCLE.search(self._text, begin)
         return None if found is None or len(found[0]) < CYCLES_LENGTH else len(self._text)
 
     def fresh(self) -> str:

@@ -48,7 +48,7 @@ class StreamedAnswer:
                 return True
             self._stop = self._text.add(chunk.text.encode())
             if self._stop is None and self._is_late():
-                self._stop = self._text.end(StopReason.TIME)
+                self._stop = self._text.out_of_time()
             self._end_tokens()
             if (fresh := self._text.fresh()) and self._on_text is not None:
                 self._on_text(GeneratedText(fresh, self._fresh_logprob()))

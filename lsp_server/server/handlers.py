@@ -236,6 +236,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "shown": server.pipeline.shown,
         "kept": server.pipeline.kept,
         "parts": server.pipeline.parts,
+        "surfaces": {surface.value: n for surface, n in server.pipeline.surfaces.items()},
         "accepted": server.accepted,
         "feedback": server.feedback.as_json(),
         "calibrated": server.pipeline.is_calibrated,

@@ -27,6 +27,9 @@ REACH = 60
 HEADER_LINES = 20
 """Longest header."""
 
+LONGEST = 500
+"""Code points of the longest line that may be (part of) a header. Longer ones are data, mostly."""
+
 TAB = 4
 """Columns of a tab; only lines of one file are compared, which mostly have either."""
 
@@ -120,17 +123,18 @@ def _opening(
     rules = _rules(language)
     line = lines[position.line].rstrip("\r\n")
     typed, rest = line[: position.column], line[position.column :].strip()
-    if rest.strip(" \t)]};,"):
+    if rest.strip(" \t)]};,") or len(typed) > LONGEST:
         return None
     mark = language.line_comment if language else "//"
     row = position.line if typed.strip() else _code_above(lines, position.line, rules, mark)
     if row is None:
         return None
     code = _without_comment(typed if row == position.line else lines[row], mark).strip("\r\n")
-    if not matches(rules.opens, code):
+    if len(code) > LONGEST or not matches(rules.opens, code):
         return None
     first = _first_row(lines, row, code)
-    header = " ".join([*(_without_comment(one, mark).strip() for one in lines[first:row]), code])
+    above = (_without_comment(one, mark).strip() for one in lines[first:row])
+    header = " ".join([*(one[:LONGEST] for one in above), code])
     indentation = width(lines[first])
     closer = next((text for opens, text in rules.closers if matches(opens, code)), "")
     is_closed = _is_closed(lines, position.line, rest, indentation, rules)
@@ -168,7 +172,7 @@ def _documentation(lines: Sequence[str], last: int, limit: int) -> int:
 
 
 def _without_comment(line: str, mark: str) -> str:
-    if not mark or mark not in line:
+    if not mark or mark not in line or len(line) > LONGEST:
         return line
     return re.sub(rf"(?:^|(?<=[\s{{:;])){re.escape(mark)}[^\"'`]*$", "", line)
 
@@ -217,8 +221,6 @@ def _trials(
     """Yield texts in which the body is filled: the whole one, then its headers alone."""
     body = opening.body
     closer = "" if body.is_closed else body.closer
-    if closer == "until":
-        closer = "until x"
     line = lines[position.line]
     filled = f"{line[: position.column]} {rules.filler}"
     place = Position(position.line, position.column + 1)

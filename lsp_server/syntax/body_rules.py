@@ -179,7 +179,8 @@ RULES: Mapping[str, BodyRules] = MappingProxyType(
             opens=r"\b(?:then|do|else|repeat)\s*$|\bfunction\b[^()]*\([^()]*\)\s*$",
             block=r"^\s*(?:if|for|while|else|elseif|repeat|do)\b",
             function=r"\bfunction\b",
-            closers=((r"\brepeat\s*$", "until"), (r"", "end")),
+            # What closes `repeat` takes a condition, which is no part of the body.
+            closers=((r"\brepeat\s*$", ""), (r"", "end")),
             goes_on=r"(?:end|else|elseif|until)\b",
             top_level=r"(?:local\s+)?function\b|return\b",
             filler="_()",

@@ -100,5 +100,8 @@ def test_a_body_is_completed_up_to_its_end(
     found = json.loads(capsys.readouterr().out)
     assert found["surface"] == "function"
     assert found["text"] == "if x:\n        return 1\n    return 2"
+    assert main(place) == 0
+    shown = capsys.readouterr().out
+    assert "    2      ├if x:\n               return 1\n           return 2┤\n" in shown
     assert main([*place, "--set", "completion.surfaces=['line']", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["text"] == "if x:"

@@ -124,6 +124,15 @@ async def test_a_body_is_asked_for_and_told_as_one() -> None:
         assert engine.calls[0].stop.milliseconds > 0
 
 
+async def test_who_waits_for_the_whole_waits_for_all_of_a_body() -> None:
+    engine = Engine(answers={"b:\n    ": "d(a)"})
+    async with typist(engine, with_options(time_budget=0)) as user:
+        await got(user, LOOP)
+    async with typist(engine, looks_ahead=False) as user:
+        await got(user, LOOP)
+    assert [call.stop.milliseconds for call in engine.calls] == [0.0, 0.0]
+
+
 async def test_the_rest_of_the_headers_line_is_no_line_of_the_body() -> None:
     engine = Engine(answers={"def f():": "\n    return 1"})
     async with typist(engine) as user:

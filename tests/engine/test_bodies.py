@@ -70,6 +70,8 @@ def braces(indentation: int = 0, typed: str = "    ", **more: object) -> BodySto
         ("f(\nfunction g() {", braces(), "f(", StopReason.TOP_LEVEL),
         ("x();\ny();\n", braces(), "x();", StopReason.DEDENTED),
         ("case 1:\n      x();\n  case 2:\n}", braces(2, "  "), None, StopReason.CLOSED),
+        ("A();\n\nprivate:\n  int b;\n}", braces(), None, StopReason.CLOSED),
+        ("A();\n\nprivate int b;\n}", braces(), "A();", StopReason.DEDENTED),
         ("#if A\n    x();\n#endif\n}", braces(), None, StopReason.CLOSED),
         ("x])\n", braces(), "x", StopReason.CLOSED),
         # Words
@@ -114,7 +116,6 @@ def test_bodies_end(
         ("x = 1\n    y = [\n        1,\n", python(), "x = 1"),
         ("x = 1\n    # And now\n", python(), "x = 1"),
         ("if a:\n        b()\n        c(", python(), "if a:\n        b()"),
-        ("x = f(1", python(), "x = f(1"),
         ("x();\n    if (a) {\n        b();\n        c(", braces(), "x();"),
         ("if (a) {\n        b();\n        c(", braces(), "if (a) {\n        b();"),
         ("i++\n    j++\n    k", braces(), "i++\n    j++"),
@@ -124,6 +125,11 @@ def test_bodies_end(
 )
 def test_what_is_cut_off_ends_behind_a_statement(text: str, body: BodyStop, expected: str) -> None:
     assert text[: whole_until(text, body)] == expected
+
+
+def test_a_text_without_a_whole_statement_is_not_cut() -> None:
+    assert whole_until("x = f(1", python()) is None
+    assert run("x = f(1, 2, 3)", python(), max_tokens=5)[:2] == ("x = f", StopReason.TOKENS)
 
 
 def test_budgets_cut_behind_a_statement() -> None:
@@ -143,8 +149,21 @@ def test_time_cuts_behind_a_statement() -> None:
     answer = AnswerText(Complete(1, [], "", 99, 99, False, body=python()))
     for token in ("x = 1", "\n    y", " = "):
         assert answer.add(token.encode()) is None
-    assert answer.end(StopReason.TIME) is StopReason.TIME
+    assert answer.out_of_time() is StopReason.TIME
     assert answer.text() == "x = 1"
+
+
+def test_time_waits_for_the_first_statement() -> None:
+    answer = AnswerText(Complete(1, [], "", 99, 99, False, body=python()))
+    for token in ("x = (1", ",\n", "         2)"):
+        assert answer.add(token.encode()) is None
+        assert answer.out_of_time() is None
+    assert answer.add(b"\n") is None
+    assert answer.out_of_time() is StopReason.TIME
+    assert answer.text() == "x = (1,\n         2)"
+    line = AnswerText(Complete(1, [], "", 99, 1, True))
+    line.add(b"x = ")
+    assert (line.out_of_time(), line.text()) == (StopReason.TIME, "x = ")
 
 
 def test_healed_text_is_no_part_of_the_body() -> None:
@@ -191,4 +210,5 @@ def test_any_text_ends_the_same_way_however_it_comes(pieces: list[str], body: Bo
         assert answer.text().startswith(handed_out)
     verdict = judge(text, body)
     assert verdict.safe <= len(text)
-    assert 0 <= whole_until(text, body) <= len(text)
+    whole = whole_until(text, body)
+    assert whole is None or 0 < whole <= len(text)

@@ -41,6 +41,7 @@ async def test_a_suggestion_has_an_empty_range_at_the_cursor_and_reports_accepta
         assert statistics.pop("effort") in ("full", "battery", "busy")
         assert statistics.pop("feedback")["seen"] == 0
         assert statistics.pop("engine") == {"runs": "local", "server": ""}
+        assert statistics.pop("surfaces") == {"line": 1}
         assert statistics == {"shown": 1, "kept": 0, "parts": 0, "accepted": 0, "rejections": {}}
         assert index["state"] == "off"
         await session.client.workspace_execute_command_async(
@@ -59,6 +60,17 @@ async def test_positions_mean_the_same_in_every_encoding(encoding: str, tmp_path
         (item,) = await session.ask(position)
         assert item.insert_text == "right"
         assert item.range == lsp.Range(position, position)
+
+
+async def test_a_body_comes_whole_and_is_named(tmp_path: Path) -> None:
+    script = write_script(tmp_path, {"answer": "if x:\n        y()\n    z()\n\nw()\n"})
+    async with editor(script=script, options=WHOLE) as session:
+        position = session.open("for x in a:\n    █\n\nb()\n")
+        (item,) = await session.ask(position)
+        assert item.insert_text == "if x:\n        y()\n    z()"
+        outcome = await session.request("fimbul/lastOutcome", uri=URI)
+        assert outcome is not None
+        assert (outcome["surface"], outcome["stop"]) == ("block", "dedented")
 
 
 async def test_changes_are_followed(tmp_path: Path) -> None:

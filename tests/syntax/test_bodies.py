@@ -153,6 +153,8 @@ BLOCKS = {
         "for i = 1, 2 do\n  █\nend\n",
         "if x then\n  █\nelse\n  y()\nend\n",
         "if x then\n  y()\nelse\n  █\nend\n",
+        "repeat\n  █\nuntil x\n",
+        "repeat\n  █\n",
     ],
     "bash": [
         "if x; then\n  █\nfi\n",
@@ -313,6 +315,14 @@ def test_a_language_without_grammar_is_judged_by_its_lines(
     assert language_for("dart", "a.dart") is None
     body = body_at(lines, place, None, lambda _: None)
     assert (body and body.is_function) == is_function
+
+
+@pytest.mark.parametrize("piece", ["# ", "if x: ", ") ", "{ ", "function (", "class ", '"'])
+def test_long_lines_are_no_headers(piece: str) -> None:
+    lines = (piece * 20_000 + "'\n", "    \n")
+    for language in (None, *(LANGUAGES[name] for name in RULES)):
+        assert not may_be_body(lines, Position(1, 4), language)
+        assert not may_be_body(lines, Position(0, len(lines[0]) - 1), language)
 
 
 TOKENS = st.sampled_from(

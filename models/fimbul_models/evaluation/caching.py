@@ -37,8 +37,8 @@ from lsp_server.types import StopReason
 _HEADER = b'{"holds":"answers of fimbul\'s engine by prompt","version":1}\n'
 
 _CODE = (
-    "backend.py", "decoding.py", "kvcache.py", "lines.py", "llama.py", "protocol.py", "scripted.py",
-    "stopping.py", "symbols.py", "vocabulary.py", "ways.py",
+    "backend.py", "bodies.py", "decoding.py", "kvcache.py", "lines.py", "llama.py", "protocol.py",
+    "scripted.py", "stopping.py", "symbols.py", "vocabulary.py", "ways.py",
 )  # fmt: skip
 """Files of `lsp_server.inference` that decide what an evaluated prompt gives."""
 
