@@ -38,6 +38,7 @@ async def test_a_suggestion_has_an_empty_range_at_the_cursor_and_reports_accepta
         statistics = await session.request("fimbul/statistics")
         assert statistics is not None
         index = statistics.pop("index")
+        assert statistics.pop("calibrated") is False
         assert statistics.pop("effort") in ("full", "battery", "busy")
         assert statistics.pop("feedback")["seen"] == 0
         assert statistics.pop("engine") == {"runs": "local", "server": ""}
