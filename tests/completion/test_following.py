@@ -127,10 +127,13 @@ def test_taking_back_a_typed_character_decides_nothing() -> None:
 
 
 def test_dismissing_is_reported() -> None:
-    typist = Typist("x = █\n")
-    number = typist.sees("total(items)", seconds=0.1)
-    typist.following.dismissed(number)
-    assert typist.fate == "rejected, reported"
+    for named in (True, False):
+        typist = Typist("x = █\n")
+        number = typist.sees("total(items)", seconds=0.1)
+        typist.following.dismissed(number + 1)
+        assert not typist.rows
+        typist.following.dismissed(number if named else None)
+        assert typist.fate == "rejected, reported"
 
 
 @pytest.mark.parametrize(
