@@ -187,10 +187,10 @@ class Following:
         current = self._current
         return None if current is None else current.items.get(number, (0, None))[1]
 
-    def dismissed(self, number: int) -> None:
-        """Take in that the user has sent a suggestion away."""
+    def dismissed(self, number: int | None) -> None:
+        """Take in that the user has sent a suggestion away: None is the one on the screen."""
         current = self._current
-        if current is not None and number in current.items:
+        if current is not None and (number is None or number in current.items):
             self._end(current, Fate.REJECTED, Known.REPORTED)
 
     def close(self) -> None:

@@ -154,15 +154,14 @@ class Feedback:
         """Take in a notification of ours."""
         values, following = plain(params), self._following
         number = _number(values)
-        if number is None:
+        if number is None and method != REJECTED:
             _LOG.warning("%s without an id was ignored", method)
+        elif following is None:
             return
-        if following is None:
-            return
-        if method == SHOWN:
-            following.seen(number)
-        elif method == REJECTED:
+        elif number is None or method == REJECTED:
             following.dismissed(number)
+        elif method == SHOWN:
+            following.seen(number)
         else:
             self._took(following, number, values, encoding)
 

@@ -14,8 +14,11 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that anything may take; machines that run tests are slow."""
+
+ANSWER = 10.0
+"""Seconds that one question may take; Neovim does not answer while it starts or waits for a key."""
 
 
 def neovim() -> str | None:
@@ -75,7 +78,10 @@ class Neovim:
     def until(self, wanted: Callable[[], bool]) -> None:
         """Wait until something is so."""
         end = time.monotonic() + PATIENCE
-        while not wanted():
+        while True:
+            with contextlib.suppress(subprocess.SubprocessError):
+                if wanted():
+                    return
             assert time.monotonic() < end, (self.lines, self.ghost)
             time.sleep(0.02)
 
@@ -89,9 +95,7 @@ class Neovim:
 
     def _remote(self, *arguments: str) -> str:
         command = [self.program, "--clean", "--headless", "--server", str(self.socket), *arguments]
-        found = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=True
-        )
+        found = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER, check=True)
         # `--remote-expr` writes to the error stream where there is no terminal.
         return found.stdout or found.stderr
 
@@ -108,6 +112,8 @@ def running(
         f"vim.opt.runtimepath:prepend({json.dumps(str(ROOT / 'editors' / 'neovim'))})\n"
         f"vim.lsp.config('fimbul', {{ cmd = {{ {', '.join(map(json.dumps, command))} }} }})\n"
         "vim.o.swapfile = false\n"
+        # Room for messages, so that none waits for a key.
+        "vim.o.cmdheight = 5\n"
     )
     socket = folder / "nvim.sock"
     process = subprocess.Popen(
