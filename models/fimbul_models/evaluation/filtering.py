@@ -79,7 +79,8 @@ class Tally:
     errors: int = 0
     """Those that add parse errors, as the filters count them: unfinished ends are finished."""
     strict_errors: int = 0
-    """Those with which the whole document, parsed anew, has more errors than it had before."""
+    """Those with which the whole document, parsed anew, has more errors than with what stood
+    there; what is unfinished counts."""
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ def _first_line(text: str) -> str:
 
 
 def _adds_errors(item: Item, text: str) -> bool:
-    before = _tree(item, item.prefix + item.suffix)
+    before = _tree(item, item.prefix + item.answer + item.suffix)
     after = _tree(item, item.prefix + text + item.suffix)
     return before is not None and after is not None and after.errors > before.errors
 
