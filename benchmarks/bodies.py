@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.cli.engines import add_engine_options, engine_of
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.answering import ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.serving import load_options
 from lsp_server.config.options import CompletionOptions, Settings
 from lsp_server.config.paths import Paths

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.answering import ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.serving import chooser, load_options
 from lsp_server.config.options import CompletionOptions, ContextOptions, RemoteKind, Settings
 from lsp_server.config.paths import Paths

@@ -17,7 +17,8 @@ import psutil
 from benchmarks.peer import T_FIRST_PREDICT_MS, Buffer, LlamaVim, Windows
 from benchmarks.peer_server import BATCH, PeerServer, peer_server
 from benchmarks.scores import Work
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.answering import ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.serving import ChosenModel, load_options
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Ahead, Settings

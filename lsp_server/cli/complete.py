@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsp_server.cli.session import add_place_options, open_session
-from lsp_server.completion.pipeline import ServedModel
+from lsp_server.completion.answering import ServedModel
 from lsp_server.text import split_lines
 from lsp_server.types import Completion, CompletionRequest, Outcome, Rejection
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.cli.engines import add_engine_options, engine_of
+from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.indexes import Indexes
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.serving import ChosenModel, load_options, served_by
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import Model
-from lsp_server.completion.pipeline import ServedModel
+from lsp_server.completion.answering import ServedModel
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError, ModelError, SetupError

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
+from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.fates import (
     DELAY,
     KEPT,
@@ -17,7 +18,6 @@ from lsp_server.completion.fates import (
     counted,
     fate_of,
 )
-from lsp_server.completion.pipeline import ServedModel
 from lsp_server.prompt.formats import FORMATS
 from lsp_server.text import split_lines
 from lsp_server.types import (

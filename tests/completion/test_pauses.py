@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.effort import Efforts
+from lsp_server.completion.lookahead import LEARNED
 from lsp_server.completion.pauses import PAUSE
-from lsp_server.completion.pipeline import LEARNED, Pipeline, ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import (

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.answering import ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import CompletionOptions, Healing, PromptOptions, Settings, Trigger
 from lsp_server.inference.engine import EngineState

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.answering import ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.surfaces import BODIES, BUDGETS, permitted, stop_rules
 from lsp_server.config.options import SURFACES, CompletionOptions, Settings
 from lsp_server.inference.client import worker_command

@@ -16,7 +16,7 @@ from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation.driver import Answer
 from fimbul_models.evaluation.items import Item
 from lsp_server.catalogue.store import ModelStore
-from lsp_server.completion.pipeline import build_prompt
+from lsp_server.completion.answering import build_prompt
 from lsp_server.completion.serving import fim_format
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths

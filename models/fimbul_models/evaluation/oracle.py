@@ -14,7 +14,8 @@ import msgspec
 from fimbul_models.evaluation.caching import evaluations
 from fimbul_models.evaluation.driver import Answer
 from fimbul_models.evaluation.items import Item
-from lsp_server.completion.pipeline import Pipeline, ServedModel
+from lsp_server.completion.answering import ServedModel
+from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.serving import ChooseModel, chooser, load_options
 from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import Settings

@@ -1,0 +1,262 @@
+"""What is asked of the engine at one place, and what is made of its answer.
+
+The prompt and its smaller one, the rules where the answer ends, filters, and whether the model is
+sure enough. Knows nothing about what was suggested earlier or is being computed besides.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from lsp_server.cache.suggestions import Place as CachePlace
+from lsp_server.completion.checks import Checks
+from lsp_server.completion.choices import choice_of, with_choice, with_names
+from lsp_server.completion.computation import Computation
+from lsp_server.completion.confidence import Judge
+from lsp_server.completion.outcomes import part_of, with_selection
+from lsp_server.completion.surfaces import BODIES, permitted, stop_rules
+from lsp_server.completion.workspace import Assembled, CountTokens
+from lsp_server.config.options import Settings
+from lsp_server.context.short import lines_to_count, shortened
+from lsp_server.context.window import build_context
+from lsp_server.inference.counting import TokenCounter
+from lsp_server.inference.engine import Engine
+from lsp_server.prompt.build import build_prompt as lay_out
+from lsp_server.prompt.formats import FimFormat
+from lsp_server.types import (
+    Completion,
+    CompletionRequest,
+    ContextUse,
+    Document,
+    Generation,
+    Outcome,
+    Prompt,
+    Rejection,
+    RejectionReason,
+    Surface,
+    TriggerKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The model that answers, as far as the pipeline needs to know it."""
+
+    name: str
+    fim: FimFormat
+    is_remote: bool = False
+    """Whether it runs on a server."""
+    heals: Callable[[], bool] = lambda: True
+    """Returns whether what runs it can make an answer begin with some text."""
+
+
+@dataclass(slots=True)
+class Current:
+    """What may change while a server runs."""
+
+    settings: Settings
+    model: ServedModel | None = None
+    """The model that answers; None while there is none."""
+
+
+def build_prompt(
+    request: CompletionRequest,
+    settings: Settings,
+    fim: FimFormat,
+    count_tokens: Callable[[str], int],
+) -> Prompt:
+    """Return the prompt for a document that stands alone, without regard to other files."""
+    asked = with_selection(request)
+    context = build_context(asked, settings.context, count_tokens)
+    return lay_out(context, fim, settings.prompt)
+
+
+class Contexts(Protocol):
+    """Decides what the model sees. `Workspace` does; an evaluation may put something else here."""
+
+    def state(self, document: Document) -> object:
+        """Return what is equal as long as other files would give a document the same context."""
+
+    async def assemble(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Assembled:
+        """Return the context of one request."""
+
+    async def foresee(
+        self, request: CompletionRequest, settings: Settings, count: CountTokens
+    ) -> Assembled | None:
+        """Return the context at a place of a text that may come to be; None if that is too much."""
+
+
+class Answering:
+    """Asks one engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        current: Current,
+        checks: Checks,
+        *,
+        looks_ahead: bool,
+        longer: Callable[[CompletionRequest, Completion | None], None],
+    ) -> None:
+        """See `lsp_server.completion.pipeline.Pipeline` for `looks_ahead` and `longer`."""
+        self._engine = engine
+        self._current = current
+        self._checks = checks
+        self._looks_ahead = looks_ahead
+        self._longer = longer
+        self.counter = TokenCounter(engine)
+        """Counts tokens as the model does."""
+        self.cold: set[str] = set()
+        """Documents that were answered from the smaller prompt last."""
+
+    def gated(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
+        """Return `outcome`, or that the model is not sure enough of it."""
+        if self._current.model is None:
+            return outcome
+        return Judge.of(self._current.model.name).gated(
+            request, outcome, self._current.settings.completion.show
+        )
+
+    def judged(
+        self, asked: CompletionRequest, made: Completion, new: str, begin: int = 0
+    ) -> Completion:
+        """Return a suggestion with its chance of being right, see `Judge.judged`."""
+        return (
+            Judge.of(self._current.model.name).judged(asked, made, new, begin)
+            if self._current.model
+            else made
+        )
+
+    def _cut(self, asked: CompletionRequest, made: Completion) -> Completion:
+        """Return a suggestion up to its first unsure statement, see `Judge.cut`."""
+        if self._current.model is None:
+            return made
+        show = self._current.settings.completion.show
+        return Judge.of(self._current.model.name).cut(asked, made, new_text(asked, made), show)
+
+    def part(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        came: Generation,
+        surface: Surface,
+    ) -> Completion | None:
+        """Return what can be shown of what has come, if its first word is sure enough."""
+        part = part_of(request, asked, came, surface)
+        if part is None:
+            return None
+        part = self._cut(asked, self.judged(asked, part, came.text))
+        return None if isinstance(self.gated(request, part), Rejection) else part
+
+    def wanted(self, request: CompletionRequest) -> int:
+        """Return how many suggestions are asked for: several only where a user in an editor asks.
+
+        What is known already is then not enough, be it one suggestion or the rest of one.
+        """
+        invoked = request.trigger_kind is TriggerKind.INVOKED
+        return self._current.settings.completion.candidates if self._looks_ahead and invoked else 1
+
+    def surface(self, assembled: Assembled, asked: CompletionRequest) -> Surface | RejectionReason:
+        """Return the kind of suggestion that is given at a place, or why none is."""
+        return permitted(
+            assembled.context.surface, asked.trigger_kind, self._current.settings.completion
+        )
+
+    async def answer(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        assembled: Assembled,
+        prompt: Prompt,
+        computation: Computation,
+        context_ms: float = 0.0,
+    ) -> Outcome:
+        """Ask the engine; return what there is to show, or why there is nothing.
+
+        `asked` is `request` with its selected menu item inserted. What comes is told to
+        `computation`. Raises EngineError.
+        """
+        surface, kind = computation.surface, asked.trigger_kind
+        is_lowered = surface is not assembled.context.surface
+        automatic = kind is TriggerKind.AUTOMATIC
+        computation.is_limited = automatic and (is_lowered or surface in BODIES)
+        body = assembled.body if surface in BODIES else None
+        typed = asked.document.line(asked.position.line)[: asked.position.column]
+        options = self._current.settings.completion
+        # Who always waits for the whole, as an evaluation does, waits for all of a body.
+        timed = self._looks_ahead and options.time_budget > 0
+        rules = stop_rules(surface, kind, options, body, timed=timed)
+        rules = with_names(rules, assembled.members, options.symbols)
+        rules = with_choice(
+            replace(rules, candidates=self.wanted(request)),
+            asked,
+            options,
+            assembled.context.comment[0],
+        )
+
+        async def generate() -> Generation:
+            made = await self._engine.complete(
+                prompt,
+                rules,
+                # The rest of a header's line is no line of its body.
+                line_has_text=body is None and bool(typed.strip()),
+                on_text=lambda piece: self._tell(computation, piece),
+            )
+            computation.take("")
+            return made
+
+        generation, check = await asyncio.gather(generate(), self._checks.check(asked))
+        if generation.is_short:
+            self.cold.add(asked.document.uri)
+        outcome = await asyncio.to_thread(
+            choice_of, request, asked, surface, generation, context_ms, check, body
+        )
+        if isinstance(outcome, Completion):
+            others = tuple(
+                self.judged(asked, one, new_text(request, one)) for one in outcome.others
+            )
+            outcome = self._cut(asked, self.judged(asked, outcome, new_text(request, outcome)))
+            outcome = replace(outcome, is_lowered=is_lowered, others=others)
+        return replace(outcome, used=_use(assembled, is_short=generation.is_short))
+
+    def _tell(self, computation: Computation, piece: str) -> None:
+        """Take in what comes; of a body that is shown in part, show each line as it comes."""
+        computation.take(piece)
+        shown = computation.shown
+        if shown is None or computation.surface not in BODIES or "\n" not in piece:
+            return
+        asked = with_selection(shown)
+        place = CachePlace.of(asked.document, asked.position)
+        part = self.part(shown, asked, computation.likelihood(place), computation.surface)
+        if part is not None and not computation.is_over:
+            self._longer(shown, part)
+
+    async def prompt(self, assembled: Assembled) -> Prompt:
+        """Return the prompt, and a smaller one for a place that is cold."""
+        assert self._current.model is not None  # noqa: S101  # Nobody is asked without one.
+        context, options = assembled.context, self._current.settings.prompt
+        prompt = lay_out(context, self._current.model.fim, options)
+        cold = self._current.settings.context.cold_tokens
+        if not cold or not self._looks_ahead:
+            return prompt
+        counts = await self.counter.counts(lines_to_count(context))
+        short = lay_out(
+            shortened(context, cold, counts.__getitem__), self._current.model.fim, options
+        )
+        return replace(prompt, short=short.segments, cold_tokens=cold)
+
+
+def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:
+    if is_short:
+        return ContextUse(is_short=True)
+    selection = assembled.selection
+    sources = tuple(snippet.source for snippet in selection.snippets)
+    return ContextUse(selection.tokens, sources, bool(assembled.hint))
+
+
+def new_text(request: CompletionRequest, made: Completion) -> str:
+    """Return what a suggestion adds to the selected menu item, if there is one."""
+    return made.text[len(request.selected.text) if request.selected else 0 :]
