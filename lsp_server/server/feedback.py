@@ -175,11 +175,13 @@ class Feedback:
             _LOG.warning("%s without a kind or a length was ignored", TOOK)
         elif (text := following.text_of(number)) is not None:
             start = values.get("start")
+            if not isinstance(start, int) or not 0 <= start <= length:
+                start = None
             following.took(
                 number,
                 kind,
                 column_from_units(text, length, encoding),
-                column_from_units(text, start, encoding) if isinstance(start, int) else None,
+                None if start is None else column_from_units(text, start, encoding),
             )
 
 
