@@ -13,7 +13,7 @@ from lsp_server.inference.client import WorkerClient, worker_command
 from lsp_server.inference.inspection import describe_model
 from lsp_server.inference.protocol import LoadOptions
 from lsp_server.prompt.formats import FORMATS, custom_format, family_of
-from lsp_server.types import Generation, Prompt, Segment, StopReason, StopRules
+from lsp_server.types import BodyStop, Generation, Prompt, Segment, StopReason, StopRules
 from tests.engine.tiny import CONTEXT, FIM, write_tiny_model
 
 pytestmark = pytest.mark.engine
@@ -146,6 +146,7 @@ async def test_drafts_change_no_token(model: Path) -> None:
 async def test_an_answer_ends_inside_a_draft_where_it_ends_without(model: Path) -> None:
     ends = [StopRules(count, max_lines=99) for count in range(1, 12)]
     ends += [StopRules(30, max_lines=lines) for lines in (1, 2)]
+    ends += [StopRules(tokens, 99, body=BodyStop(0, "    ")) for tokens in (4, 30)]
     async with engine(model, LoadOptions(1, CONTEXT, draft_tokens=0)) as worker:
         whole = (await complete(worker, prompt("x = self"), tokens=30)).text
         ends += [StopRules(30, 99, (whole[at : at + 2],)) for at in range(2, len(whole) - 2, 5)]
