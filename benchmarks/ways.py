@@ -280,9 +280,9 @@ def whole(settings: Settings) -> Settings:
 
 
 def unlimited(settings: Settings) -> Settings:
-    """Return `settings` under which each answer is whole and made from the whole prompt."""
+    """Return `settings` under which each answer is whole, from the whole prompt, and shown."""
     return replace(
-        whole(settings),
+        whole(ungated(settings)),
         context=replace(settings.context, cold_tokens=0),
         engine=replace(settings.engine, ahead=Ahead.OFF),
     )

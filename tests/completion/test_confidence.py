@@ -349,7 +349,8 @@ UNSURE = -4.0
 
 async def test_an_unsure_suggestion_is_not_shown_unless_it_is_asked_for() -> None:
     engine = Engine()
-    async with typist(engine) as user:
+    one = replace(SETTINGS, completion=replace(SETTINGS.completion, candidates=1))
+    async with typist(engine, one) as user:
         asked = user.ask("x = █\n")
         (await engine.call(0)).finish("total", UNSURE)
         outcome: Outcome = await asyncio.wait_for(asked, 10)
