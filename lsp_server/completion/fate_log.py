@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from lsp_server.completion.fates import Fate, collapsed
+from lsp_server.completion.fates import RequestFate, collapsed
 from lsp_server.config.private import make_folder, open_to_append, remove_old, session_name
 
 SCHEMA = 1
@@ -46,7 +46,7 @@ class Session:
     head: Head
     is_running: bool
     """Whether that server is still there."""
-    fates: tuple[Fate, ...]
+    fates: tuple[RequestFate, ...]
     """Oldest first."""
 
     @property
@@ -67,7 +67,7 @@ class FateLog:
         """What stands in the file."""
         self._size = 0
 
-    def write(self, fates: Iterable[Fate]) -> None:
+    def write(self, fates: Iterable[RequestFate]) -> None:
         """See `Log.write`. What somebody has deleted meanwhile does not come back."""
         lines = [_line(fate) for fate in fates]
         if not self.file.exists():
@@ -127,7 +127,7 @@ def _read(file: Path) -> Session | None:
     fates = []
     for line in lines:
         try:
-            fates.append(msgspec.json.decode(line, type=Fate))
+            fates.append(msgspec.json.decode(line, type=RequestFate))
         except msgspec.MsgspecError:
             # The last line of a server that was killed while it wrote.
             continue
@@ -143,5 +143,5 @@ def _is_running(head: Head) -> bool:
     return created <= head.started + 1.0
 
 
-def _line(value: Fate | Head) -> bytes:
+def _line(value: RequestFate | Head) -> bytes:
     return msgspec.json.encode(value) + b"\n"

@@ -63,7 +63,7 @@ class Served(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class RequestFate:
     """What became of one request, or of several in a row that were passed over."""
 
     at: float
@@ -113,7 +113,7 @@ class Fate:
 class Log(Protocol):
     """Where fates are written."""
 
-    def write(self, fates: Iterable[Fate]) -> None:
+    def write(self, fates: Iterable[RequestFate]) -> None:
         """Write them; the first time make the file. Raises OSError."""
 
     def remove(self) -> None:
@@ -128,9 +128,9 @@ def fate_of(
     *,
     at: float,
     after_part: bool = False,
-) -> Fate:
+) -> RequestFate:
     """Return what is kept of an outcome; `request` is None if the document is not open."""
-    fate = Fate(
+    fate = RequestFate(
         at=round(at, 3),
         file=_name(uri),
         timings=_rounded(outcome.timings),
@@ -155,7 +155,7 @@ def fate_of(
     )
 
 
-def _with_rejection(fate: Fate, rejection: Rejection) -> Fate:
+def _with_rejection(fate: RequestFate, rejection: Rejection) -> RequestFate:
     detail = rejection.detail
     return replace(
         fate,
@@ -166,7 +166,7 @@ def _with_rejection(fate: Fate, rejection: Rejection) -> Fate:
     )
 
 
-def _with_suggestion(fate: Fate, completion: Completion) -> Fate:
+def _with_suggestion(fate: RequestFate, completion: Completion) -> RequestFate:
     made = completion.generation
     return replace(
         fate,
@@ -199,7 +199,7 @@ def _rounded(timings: Timings) -> Timings:
     return Timings(*(round(value, 1) for value in dataclasses.astuple(timings)))
 
 
-def joined(earlier: Fate, later: Fate) -> Fate | None:
+def joined(earlier: RequestFate, later: RequestFate) -> RequestFate | None:
     """Return both as one if they were passed over in the same document; None if they stay two."""
     same = (earlier.reason, earlier.file, earlier.language) == (
         later.reason,
@@ -211,16 +211,16 @@ def joined(earlier: Fate, later: Fate) -> Fate | None:
     return replace(later, count=earlier.count + later.count)
 
 
-def collapsed(fates: Iterable[Fate]) -> list[Fate]:
+def collapsed(fates: Iterable[RequestFate]) -> list[RequestFate]:
     """Return `fates` with runs of those that were passed over made one."""
-    found: list[Fate] = []
+    found: list[RequestFate] = []
     for fate in fates:
         both = joined(found[-1], fate) if found else None
         found[-1:] = [both] if both is not None else [*found[-1:], fate]
     return found
 
 
-def counted(fates: Iterable[Fate]) -> Counter[str]:
+def counted(fates: Iterable[RequestFate]) -> Counter[str]:
     """Return how often each reason stands there; what was shown counts as an empty one.
 
     What came later for a suggestion that was shown in part is not counted again.
@@ -236,11 +236,11 @@ class Fates:
     """The latest fates, newest last, and the file that they are written to."""
 
     def __init__(self) -> None:
-        self._latest: deque[tuple[str, Fate]] = deque(maxlen=KEPT)
+        self._latest: deque[tuple[str, RequestFate]] = deque(maxlen=KEPT)
         self._log: Log | None = None
-        self._new: list[Fate] = []
+        self._new: list[RequestFate] = []
         self._writing: asyncio.Task[None] | None = None
-        self.listen: Callable[[Fate], None] = lambda _: None
+        self.listen: Callable[[RequestFate], None] = lambda _: None
         """Called with each fate."""
 
     def keep_in(self, log: Log | None) -> None:
@@ -280,7 +280,7 @@ class Fates:
             self._write_soon(DELAY)
         self.listen(fate)
 
-    def latest(self, count: int, uri: str | None = None) -> list[Fate]:
+    def latest(self, count: int, uri: str | None = None) -> list[RequestFate]:
         """Return the latest fates, of one document if `uri` names it, oldest first."""
         found = [fate for owner, fate in self._latest if uri is None or owner == uri]
         return found[-count:] if count > 0 else []

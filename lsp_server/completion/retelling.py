@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from lsp_server.completion.fates import Fate
+from lsp_server.completion.fates import RequestFate
 from lsp_server.types import RejectionReason, Timings, TriggerKind
 
 _ORIGINS = {
@@ -40,13 +40,13 @@ def explanation_of(reason: str) -> str:
         return f"This version of fimbul does not know the reason {reason}."
 
 
-def place_of(fate: Fate) -> str:
+def place_of(fate: RequestFate) -> str:
     """Return where it was, as in ``cart.py:6:22``."""
     name = fate.file or "a document without a file"
     return f"{name}:{fate.line}:{fate.column}" if fate.line else name
 
 
-def result_of(fate: Fate) -> str:
+def result_of(fate: RequestFate) -> str:
     """Return what became of a request, as a sentence or half of one."""
     if not fate.reason:
         said = _LATER[True] if fate.after_part else _ORIGINS.get(fate.origin, "shown")
@@ -58,7 +58,7 @@ def result_of(fate: Fate) -> str:
     return f"{begin}{times}. {explanation_of(fate.reason)}{detail}"
 
 
-def times_of(fate: Fate) -> str:
+def times_of(fate: RequestFate) -> str:
     """Return where the time went; empty if none was spent."""
     timings = fate.timings
     if timings.total < _SHORTEST:
@@ -72,7 +72,7 @@ def times_of(fate: Fate) -> str:
     return f"{total}: {', '.join(parts)}" if parts else total
 
 
-def tokens_of(fate: Fate) -> str:
+def tokens_of(fate: RequestFate) -> str:
     """Return how much the model read and wrote; empty if nothing was asked of it."""
     if fate.origin in ("kept", "ahead") or not fate.prompt_tokens:
         return ""
@@ -83,7 +83,7 @@ def tokens_of(fate: Fate) -> str:
     return read + written
 
 
-def told(fate: Fate) -> list[str]:
+def told(fate: RequestFate) -> list[str]:
     """Return the lines that tell one fate."""
     how = [fate.language, _ASKED.get(fate.asked, "")]
     if fate.in_menu:
@@ -105,7 +105,7 @@ def summary(counts: Counter[str]) -> str:
     return f"{said}; not: {', '.join(reasons)}" if reasons else said
 
 
-def on_one_line(fate: Fate) -> str:
+def on_one_line(fate: RequestFate) -> str:
     """Return a fate for a message of an editor."""
     return f"{place_of(fate)} at {_clock(fate.at)}: {result_of(fate)}"
 
@@ -115,7 +115,7 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def told_all(fates: Iterable[Fate]) -> list[str]:
+def told_all(fates: Iterable[RequestFate]) -> list[str]:
     """Return the lines that tell fates, in their order."""
     return [line for fate in fates for line in told(fate)]
 
@@ -131,7 +131,7 @@ def timings_as_json(timings: Timings) -> dict[str, float]:
     }
 
 
-def as_json(fate: Fate) -> dict[str, object]:
+def as_json(fate: RequestFate) -> dict[str, object]:
     """Return all that is known of a fate, and its sentence."""
     return {
         "at": fate.at,

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lsp_server.completion.fates import PASSED_OVER, Fate, Fates
+from lsp_server.completion.fates import PASSED_OVER, Fates, RequestFate
 from lsp_server.completion.retelling import as_json, explanation_of, on_one_line, told_all
 from lsp_server.server.configuration import plain
 
@@ -42,7 +42,7 @@ class LastReason:
         reason = self._reason
         return {"reason": reason, "explanation": explanation_of(reason) if reason else ""}
 
-    def take(self, fate: Fate) -> None:
+    def take(self, fate: RequestFate) -> None:
         """Take in what became of a request."""
         if fate.reason in PASSED_OVER:
             return

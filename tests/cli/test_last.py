@@ -11,18 +11,18 @@ import pytest
 from lsp_server.cli.doctor import Finding, as_markdown, examine
 from lsp_server.cli.main import main
 from lsp_server.completion.fate_log import FateLog
-from lsp_server.completion.fates import Fate
+from lsp_server.completion.fates import RequestFate
 from lsp_server.config.paths import Paths
 from lsp_server.config.private import session_name
 from lsp_server.types import RejectionReason
 
 NOW = time.time()
 FATES = [
-    Fate(at=NOW + 1.0, file="a.py", language="python", line=1, column=5, origin="model"),
-    Fate(
+    RequestFate(at=NOW + 1.0, file="a.py", language="python", line=1, column=5, origin="model"),
+    RequestFate(
         at=NOW + 2.0, file="a.py", language="python", line=2, column=1, reason="cancelled", count=3
     ),
-    Fate(at=NOW + 3.0, file="a.py", language="python", line=2, column=4, reason="empty"),
+    RequestFate(at=NOW + 3.0, file="a.py", language="python", line=2, column=4, reason="empty"),
 ]
 
 

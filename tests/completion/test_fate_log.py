@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from lsp_server.completion.fate_log import LARGEST, FateLog, sessions
-from lsp_server.completion.fates import Fate
+from lsp_server.completion.fates import RequestFate
 from lsp_server.config.private import SESSIONS, can_write, remove_old, session_name
 
 
-def fate(number: int = 0, reason: str = "empty") -> Fate:
-    return Fate(at=float(number), file="a.py", line=number + 1, reason=reason)
+def fate(number: int = 0, reason: str = "empty") -> RequestFate:
+    return RequestFate(at=float(number), file="a.py", line=number + 1, reason=reason)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

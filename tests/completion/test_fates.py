@@ -12,8 +12,8 @@ from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.fates import (
     DELAY,
     KEPT,
-    Fate,
     Fates,
+    RequestFate,
     collapsed,
     counted,
     fate_of,
@@ -52,7 +52,7 @@ SHOWN = Completion(
 )
 
 
-def kept(outcome: Outcome, request: CompletionRequest | None = REQUEST) -> Fate:
+def kept(outcome: Outcome, request: CompletionRequest | None = REQUEST) -> RequestFate:
     return fate_of(URI, outcome, request, MODEL, at=100.0)
 
 
@@ -125,9 +125,9 @@ def test_what_fimbul_says_itself_is_kept() -> None:
 # Runs of requests that were passed over
 
 
-def fate(reason: RejectionReason | None, at: float = 0.0, **more: object) -> Fate:
+def fate(reason: RejectionReason | None, at: float = 0.0, **more: object) -> RequestFate:
     values: dict[str, object] = {"file": "a.py", "reason": reason.value if reason else "", **more}
-    return Fate(at=at, **values)  # type: ignore[arg-type]  # A row of the table below.
+    return RequestFate(at=at, **values)  # type: ignore[arg-type]  # A row of the table below.
 
 
 CANCELLED, SUPERSEDED = RejectionReason.CANCELLED, RejectionReason.SUPERSEDED
@@ -163,12 +163,12 @@ def test_counts_hold_each_request_once() -> None:
 class Memory:
     """A log in memory."""
 
-    written: list[Fate] = field(default_factory=list)
+    written: list[RequestFate] = field(default_factory=list)
     writes: int = 0
     removed: int = 0
     breaks: bool = False
 
-    def write(self, fates: Iterable[Fate]) -> None:
+    def write(self, fates: Iterable[RequestFate]) -> None:
         self.writes += 1
         if self.breaks:
             raise PermissionError(13, "Permission denied")

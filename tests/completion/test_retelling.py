@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from lsp_server.completion.fates import Fate
+from lsp_server.completion.fates import RequestFate
 from lsp_server.completion.retelling import (
     as_json,
     explanation_of,
@@ -15,7 +15,7 @@ from lsp_server.completion.retelling import (
 )
 from lsp_server.types import RejectionReason, Timings
 
-SHOWN = Fate(
+SHOWN = RequestFate(
     at=0.0,
     file="cart.py",
     language="python",
@@ -41,7 +41,7 @@ def test_a_suggestion_is_told_with_its_times() -> None:
 
 
 def test_a_silence_is_told_with_its_sentence() -> None:
-    fate = Fate(at=0.0, reason="no-model", asked="invoked", in_menu=True)
+    fate = RequestFate(at=0.0, reason="no-model", asked="invoked", in_menu=True)
     first, second = told(fate)
     assert first.endswith(
         "a document without a file, on request, with an item selected in the menu"
@@ -50,24 +50,24 @@ def test_a_silence_is_told_with_its_sentence() -> None:
 
 
 def test_details_runs_chances_and_unknown_reasons() -> None:
-    failed = Fate(at=0.0, reason="engine-failed", detail="It ended (signal 11).")
+    failed = RequestFate(at=0.0, reason="engine-failed", detail="It ended (signal 11).")
     assert result_of(failed).endswith(" It ended (signal 11).")
-    run = Fate(at=0.0, reason="cancelled", count=4)
+    run = RequestFate(at=0.0, reason="cancelled", count=4)
     assert result_of(run).startswith("nothing was shown 4 times in a row. ")
-    assert result_of(Fate(at=0.0, origin="kept", chance=0.625)).endswith(", 62% sure")
+    assert result_of(RequestFate(at=0.0, origin="kept", chance=0.625)).endswith(", 62% sure")
     assert "later-reason" in explanation_of("later-reason")
 
 
 def test_what_came_of_a_part() -> None:
-    rest = Fate(at=0.0, origin="kept", after_part=True)
+    rest = RequestFate(at=0.0, origin="kept", after_part=True)
     assert result_of(rest) == "the rest of what was shown in part"
-    gone = Fate(at=0.0, reason="empty", after_part=True)
+    gone = RequestFate(at=0.0, reason="empty", after_part=True)
     assert result_of(gone).startswith("what was shown in part was taken back. ")
 
 
 def test_small_prompts_and_servers_are_named() -> None:
     lines = told(
-        Fate(
+        RequestFate(
             at=0.0,
             origin="model",
             short_prompt=True,
@@ -81,7 +81,7 @@ def test_small_prompts_and_servers_are_named() -> None:
 
 
 def test_a_place_without_a_position() -> None:
-    assert place_of(Fate(at=0.0, file="a.py")) == "a.py"
+    assert place_of(RequestFate(at=0.0, file="a.py")) == "a.py"
     assert on_one_line(SHOWN).startswith("cart.py:6:22 at ")
 
 
@@ -97,6 +97,6 @@ def test_json_holds_everything() -> None:
     assert (found["file"], found["line"], found["reason"]) == ("cart.py", 6, "")
     assert found["explanation"] == ""
     assert found["timings"]
-    silent = as_json(Fate(at=0.0, reason="empty"))
+    silent = as_json(RequestFate(at=0.0, reason="empty"))
     assert silent["explanation"] == RejectionReason.EMPTY.explanation
     assert len(told_all([SHOWN, SHOWN])) == 2 * len(told(SHOWN))

@@ -12,7 +12,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
 from lsp_server.completion.fate_log import sessions
-from lsp_server.completion.fates import Fate
+from lsp_server.completion.fates import RequestFate
 from lsp_server.config.options import LogLevel, LogOptions
 from lsp_server.config.paths import Paths
 from lsp_server.server.explaining import NOTHING, LastReason
@@ -110,8 +110,8 @@ async def test_the_status_holds_the_last_reason(tmp_path: Path) -> None:
         assert len(session.statuses) == count + 1
 
 
-def fate(reason: str) -> Fate:
-    return Fate(at=0.0, reason=reason)
+def fate(reason: str) -> RequestFate:
+    return RequestFate(at=0.0, reason=reason)
 
 
 async def test_the_status_is_not_told_at_every_key() -> None:
