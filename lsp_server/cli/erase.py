@@ -46,8 +46,8 @@ class Kind:
 
 KINDS = (
     Kind("feedback", "what became of suggestions", lambda paths: (paths.feedback_file.parent,)),
-    Kind("requests", "what became of requests", lambda paths: (paths.state / "requests",)),
-    Kind("logs", "logs of the server", lambda paths: (paths.state / "logs",)),
+    Kind("requests", "what became of requests", lambda paths: (paths.requests,)),
+    Kind("logs", "logs of the server", lambda paths: (paths.logs,)),
     Kind("index", "indexes of workspace folders", lambda paths: (paths.cache / "index",)),
     Kind(
         "evaluation",

@@ -147,7 +147,7 @@ async def _inline_completion(
         server.answered(request, outcome)
         return lsp.InlineCompletionList(items=[])
     items = [server.item_from(request.document, one) for one in (outcome, *outcome.others)]
-    server.answered(request, outcome)
+    server.answered(request, outcome, *outcome.others)
     return lsp.InlineCompletionList(items=items)
 
 
