@@ -187,10 +187,10 @@ class StandIn:
                 "timings": {"cache_n": 5},
             }
             if text:
-                event["completion_probabilities"] = [{"id": 1, "logprob": -0.5}]
+                event["completion_probabilities"] = [{"id": 1, "logprob": -0.1}]
         else:
             reason = {"limit": "length", "eos": "stop", "": None}[end]
-            logprobs = {"token_logprobs": [-0.5]} if text else None
+            logprobs = {"token_logprobs": [-0.1]} if text else None
             event = {"choices": [{"text": text, "finish_reason": reason, "logprobs": logprobs}]}
         data = f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
         return (data + ("data: [DONE]\n\n" if end else "")).encode()

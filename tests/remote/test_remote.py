@@ -61,7 +61,7 @@ async def test_an_answer_comes_as_a_stream_and_ends_with_its_line(owner: str) ->
         await asyncio.wait_for(server.left.wait(), 5)
     assert (found.text, found.stop) == ("value()", StopReason.LINES)
     assert pieces == ["value", "(", ")"]
-    assert found.logprobs == (-0.5,) * 4
+    assert found.logprobs == (-0.1,) * 4
     assert found.prompt_tokens > 0
     (body,) = server.completions
     assert body["temperature"] == 0.0
