@@ -53,6 +53,8 @@ SERVER: dict[str, Any] = {
     },
 }
 
+_OF_A_MACHINE = ("engine", "log")
+
 _NOT_AN_EDITORS = (Tighten.MACHINE, Tighten.POLICY)
 
 
@@ -76,7 +78,8 @@ def _property(entry: Entry) -> dict[str, Any]:
     unit = f" In {entry.option.unit}." if entry.option.unit else ""
     return {
         **_type(entry),
-        "scope": "machine",
+        # What belongs to a machine is set where the code is; the rest goes with the user.
+        "scope": "machine" if entry.section in _OF_A_MACHINE else "application",
         "markdownDescription": entry.option.doc + unit,
     }
 

@@ -167,9 +167,18 @@ class Suggestions(Generic[_Value]):
             self._kept.popitem(last=False)
 
     def find(
-        self, uri: str, place: Place, *, depends: object = None, state: object = None
+        self,
+        uri: str,
+        place: Place,
+        *,
+        depends: object = None,
+        state: object = None,
+        is_begun: bool = False,
     ) -> Found[_Value] | None:
-        """Return the latest suggestion that goes on at a place; None if there is none."""
+        """Return the latest suggestion that goes on at a place; None if there is none.
+
+        Of one whose beginning stands there already (`is_begun`) the state does not matter either.
+        """
         for one in self._kept.get(uri, ()):
             if one.depends != depends or len(place.left) < one.length:
                 continue
@@ -177,7 +186,7 @@ class Suggestions(Generic[_Value]):
             rest = _rest_after(one.text, typed)
             if not rest:
                 continue
-            if not typed and one.state != state:
+            if not typed and not is_begun and one.state != state:
                 continue
             closed = _closed(one, typed, place.right)
             if closed is None or _digest(place.left[: one.length]) != one.left:

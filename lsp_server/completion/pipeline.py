@@ -320,10 +320,12 @@ class Pipeline:
         asked: CompletionRequest,
         place: CachePlace,
         depends: object,
+        *,
+        is_begun: bool = False,
     ) -> Completion | None:
         """Return (the rest of) an earlier suggestion, for which nothing has to be evaluated."""
         uri, state = asked.document.uri, self._contexts.state(asked.document)
-        found = self.suggestions.find(uri, place, depends=depends, state=state)
+        found = self.suggestions.find(uri, place, depends=depends, state=state, is_begun=is_begun)
         if found is None or is_limited(request, found.value):
             return None
         if self._answering.wanted(request) > 1 and (found.typed or not found.value.others):
@@ -443,7 +445,7 @@ class Pipeline:
         place = CachePlace.of(asked.document, asked.position)
         whole: Outcome | None = outcome
         if isinstance(outcome, Completion):
-            whole = self._kept(shown, asked, place, depends)
+            whole = self._kept(shown, asked, place, depends, is_begun=True)
         if whole is None:
             return
         if isinstance(whole, Completion) and isinstance(
@@ -458,6 +460,9 @@ class Pipeline:
         if isinstance(whole, Rejection):
             self._longer(shown, None)
         else:
+            # An editor has to ask again to show it, and files may have changed meanwhile.
+            state, new = self._contexts.state(asked.document), new_text(shown, whole)
+            self.suggestions.keep(uri, place, new, whole, depends=depends, state=state)
             self._longer(shown, whole)
             self._ahead.prepare(shown, whole)
 

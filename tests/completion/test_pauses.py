@@ -127,6 +127,23 @@ async def test_a_part_is_shown_when_the_time_is_up_and_the_rest_follows() -> Non
         assert len(engine.calls) == 1
 
 
+async def test_the_rest_follows_though_other_files_changed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, states = Engine(), ["before"]
+    async with typist(engine) as user:
+        monkeypatch.setattr(user.workspace, "state", lambda _document: states[-1])
+        asked = user.ask("x = █\n")
+        call = await engine.call(0)
+        call.say("total(items, na")
+        await asyncio.wait_for(asked, 10)
+        states.append("after")
+        call.finish("me)")
+        await until(lambda: user.told)
+        assert await user.shown("x = █\n") == "total(items, name)"
+        assert len(engine.calls) == 1
+
+
 async def test_a_part_waits_for_a_whole_word() -> None:
     engine = Engine()
     async with typist(engine) as user:

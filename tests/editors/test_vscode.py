@@ -38,7 +38,7 @@ def test_a_workspace_cannot_set_anything() -> None:
     contributes = manifest()["contributes"]
     assert isinstance(contributes, dict)
     properties = contributes["configuration"]["properties"]
-    assert {one["scope"] for one in properties.values()} == {"machine"}
+    assert {one["scope"] for one in properties.values()} == {"machine", "application"}
 
 
 def test_nothing_runs_in_a_folder_that_is_not_trusted() -> None:

@@ -41,6 +41,7 @@ export class Server implements vscode.Disposable {
   private cursorTimer: NodeJS.Timeout | undefined;
   private askedAgain = false;
   private restarts = 0;
+  private wasReady = false;
 
   constructor(
     found: Found,
@@ -90,12 +91,14 @@ export class Server implements vscode.Disposable {
     this.client = new LanguageClient(SECTION, 'fimbul', server, options);
     this.disposables.push(
       this.client.onNotification('fimbul/status', (status: ServerStatus) => {
-        this.restarts = status.state === 'ready' ? 0 : this.restarts;
+        const isReady = status.state === 'ready';
+        this.restarts = isReady ? 0 : this.restarts;
         around.onStatus(status);
-        if (status.state === 'ready') {
+        if (isReady && !this.wasReady) {
           // What was asked while the model was loading got no answer.
-          this.askAgain();
+          void this.askAgain();
         }
+        this.wasReady = isReady;
       }),
       this.client.onNotification('fimbul/longer', (longer: Longer) => this.showLonger(longer)),
       this.client.onDidChangeState(({ newState }) => {
@@ -178,13 +181,15 @@ export class Server implements vscode.Disposable {
       code2ProtocolConverter.asUri(editor.document.uri) === longer.textDocument.uri &&
       editor.selection.active.isEqual(protocol2CodeConverter.asPosition(longer.position));
     if (isHere) {
-      this.askAgain();
+      void this.askAgain();
     }
   }
 
-  private askAgain(): void {
+  private async askAgain(): Promise<void> {
+    // What VS Code shows already it would keep, and take the new one for an alternative.
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.hide');
     this.askedAgain = true;
-    void vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
+    await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
   }
 
   private cursorMoved(): void {
