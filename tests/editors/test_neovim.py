@@ -92,7 +92,7 @@ def test_sending_away_and_keys_that_mean_what_they_meant(paths: Paths, tmp_path:
 
 
 def test_a_word_after_typing_on_and_wide_characters(paths: Paths, tmp_path: Path) -> None:
-    answer = "größe😀(items, names)"
+    answer = "größe𝒙(items, names)"
     script = write_script(tmp_path, {"after": "x = ", "answer": answer}, {"answer": ""})
     file = tmp_path / "a.py"
     file.write_text("\n")
@@ -101,7 +101,7 @@ def test_a_word_after_typing_on_and_wide_characters(paths: Paths, tmp_path: Path
         editor.sees(answer)
         editor.types("gr")
         editor.types("<M-Right>")
-        editor.has("x = größe😀")
+        editor.has("x = größe𝒙")
         editor.sees("(items, names)")
         editor.types("<Esc>")
     row = remembered(paths)
