@@ -162,7 +162,7 @@ def _records(paths: Paths, settings: Settings) -> Iterable[Finding]:
     """Say what became of the newest server's requests, and whether its files can be written."""
     yield Finding("Requests", last.newest(paths.requests) if settings.log.requests else "not kept")
     for name, wanted, option, folder in (
-        ("Requests' files", settings.log.requests, "log.requests", paths.requests),
+        ("Request files", settings.log.requests, "log.requests", paths.requests),
         ("Log files", settings.log.file, "log.file", paths.logs),
     ):
         if not wanted:

@@ -130,14 +130,14 @@ def test_wrong_arguments(
 
 
 def findings(paths: Paths) -> Iterator[Finding]:
-    wanted = ("Requests", "Requests' files", "Log files")
+    wanted = ("Requests", "Request files", "Log files")
     return (finding for finding in examine(paths) if finding.name in wanted)
 
 
 def test_doctor_counts_the_reasons(paths: Paths, running: FateLog) -> None:
     requests, files, logs = findings(paths)
     assert requests.found.endswith("not: cancelled 3, empty 1")
-    assert files == Finding("Requests' files", str(paths.requests))
+    assert files == Finding("Request files", str(paths.requests))
     assert logs == Finding("Log files", f"{paths.logs} (not there)")
     assert "a.py" not in as_markdown([requests, files, logs])
 
