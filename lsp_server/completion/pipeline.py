@@ -252,7 +252,7 @@ class Pipeline:
         return None
 
     async def _generate(self, request: CompletionRequest) -> Outcome:
-        assert self.model is not None  # noqa: S101  # `_availability` has seen to it.
+        assert self.model is not None  # noqa: S101  # `availability` has seen to it.
         asked = with_selection(request)
         place = CachePlace.of(asked.document, asked.position)
         depends = (self.model.name, self.settings)
