@@ -126,11 +126,16 @@ class StandIn:
             return
         tokens = self._tokens_of_answer(body)
         for index, token in enumerate(tokens):
-            if await self._gone(reader, self.token_seconds):
+            try:
+                gone = await self._gone(reader, self.token_seconds)
+                writer.write(self._event(path, token))
+                await writer.drain()
+            except ConnectionError:
+                # Who closes with events unread resets the connection instead of ending it.
+                gone = True
+            if gone:
                 self.left.set()
                 return
-            writer.write(self._event(path, token))
-            await writer.drain()
             if fault == "drop" and index == 0:
                 return
             if fault == "error":
