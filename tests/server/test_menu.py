@@ -205,7 +205,9 @@ async def test_the_newest_request_wins_whatever_it_is(through_menu: bool, tmp_pa
 
 @pytest.mark.parametrize("budget", [0, 10_000])
 async def test_a_cancelled_request_is_answered_so(budget: int, tmp_path: Path) -> None:
-    script = write_script(tmp_path, {"answer": "a b c d e f", "token_ms": 60_000})
+    script = write_script(
+        tmp_path, {"after": "slow", "answer": "a", "token_ms": 100_000}, {"answer": "x"}
+    )
     options = {"completion": {"time_budget": budget}}
     async with editor(script=script, options=options, inline=False) as session:
         position = session.open("slow█\n")
@@ -222,7 +224,9 @@ async def test_a_cancelled_request_is_answered_so(budget: int, tmp_path: Path) -
 async def test_what_takes_too_long_is_an_empty_list_that_asks_to_come_back(
     tmp_path: Path,
 ) -> None:
-    script = write_script(tmp_path, {"answer": "now", "token_ms": 3_000})
+    script = write_script(
+        tmp_path, {"after": "late", "answer": "now", "token_ms": 3_000}, {"answer": "x"}
+    )
     options = {"completion": {"time_budget": 1}}
     async with editor(script=script, options=options, inline=False) as session:
         position = session.open("late█\n")
@@ -238,7 +242,9 @@ async def test_what_takes_too_long_is_an_empty_list_that_asks_to_come_back(
 
 
 async def test_a_beginning_asks_to_come_back(tmp_path: Path) -> None:
-    script = write_script(tmp_path, {"answer": "a + b + c + d + e", "token_ms": 400})
+    script = write_script(
+        tmp_path, {"after": "x = ", "answer": "a + b + c + d + e", "token_ms": 400}, {"answer": "x"}
+    )
     options = {"completion": {"time_budget": 2_500}}
     async with editor(script=script, options=options, inline=False) as session:
         found = await session.ask_menu(session.open("x = █\n"))
