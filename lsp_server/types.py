@@ -331,6 +331,8 @@ class StopReason(enum.Enum):
     """The next line was the one that is there already below."""
     REPETITION = "repetition"
     """It said the same again and again."""
+    UNSURE = "unsure"
+    """What came was not likely enough to be shown, so what follows was not waited for."""
 
     @property
     def is_cut(self) -> bool:
@@ -437,6 +439,9 @@ class Completion:
     """Whether it was computed before anybody asked for it."""
     is_lowered: bool = False
     """Whether it is but a line where a body could be had by asking for it."""
+    is_doubtful: bool = False
+    """Whether its first word is so unlikely that its rest was not waited for. It is never shown,
+    and says only that whoever types that word gets nothing better."""
     others: tuple["Completion", ...] = ()
     """Other suggestions for the same place, best first, where several were asked for."""
 

@@ -356,9 +356,13 @@ class Pipeline:
             others=() if found.typed or request.selected else earlier.others,
         )
         whole = new_text(request, earlier)
-        return self._answering.judged(
+        kept = self._answering.judged(
             asked, kept, text[-len(whole) :], max(0, len(whole) - len(found.rest))
         )
+        if earlier.is_doubtful and not isinstance(self._answering.gated(request, kept), Rejection):
+            # There is more to it now than what was waited for.
+            return None
+        return kept
 
     def _may_join(
         self, running: Computation, request: CompletionRequest, place: CachePlace, depends: object
