@@ -87,18 +87,22 @@ async def moments(here: Editor) -> dict[str, float]:
         await asyncio.sleep(0.05)
     found = {"cold_place": await _timed(here, other, there)}
     found["tab_switch"] = await _timed(here, uri, at)
-    here.insert(uri, at, "f")
-    found["key"] = await _timed(here, uri, Position(at.line, at.column + 1))
-    here.insert(uri, at, "", delete=1)
-    text = await here.complete(uri, at) or "value"
-    first = text.split("\n")[0]
     await asyncio.sleep(PAUSE)
+    # By now the whole of what was begun there is known.
+    text = await here.complete(uri, at)
+    if not text:
+        raise SystemExit("Nothing was suggested where something was before; see fimbul explain.")
+    first = text.split("\n")[0]
     here.insert(uri, at, first)
     end = Position(at.line, at.column + len(first))
     found["accept"] = await _timed(here, uri, end, pause=0.0)
     await asyncio.sleep(PAUSE)
     here.insert(uri, end, "\n" + " " * at.column)
-    found["enter"] = await _timed(here, uri, Position(at.line + 1, at.column), pause=0.0)
+    below = Position(at.line + 1, at.column)
+    found["enter"] = await _timed(here, uri, below, pause=0.0)
+    await asyncio.sleep(PAUSE)
+    here.insert(uri, below, "f")
+    found["key"] = await _timed(here, uri, Position(below.line, below.column + 1), pause=0.0)
     found["jump"] = await _timed(here, uri, Position(max(0, at.line - 40), 0))
     return {f"{name}_ms": round(value, 1) for name, value in found.items()}
 

@@ -14,6 +14,7 @@ from lsp_server.completion.checks import Check
 from lsp_server.completion.surfaces import BODIES, before_closer
 from lsp_server.postprocess.filters import postprocess
 from lsp_server.postprocess.place import PLAIN, Ended, Place, indentation_of, no_errors
+from lsp_server.syntax.bodies import may_be_body
 from lsp_server.syntax.languages import Language, comment_of, language_for
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.text import split_lines
@@ -29,6 +30,7 @@ from lsp_server.types import (
     RejectionReason,
     StopReason,
     Surface,
+    TriggerKind,
 )
 
 _LINES_BELOW = 12
@@ -37,6 +39,9 @@ _LINES_ABOVE = 40
 
 _LIMITS = frozenset({StopReason.TOKENS, StopReason.TIME, StopReason.CONTEXT_FULL})
 """What ends an answer in the middle of a word."""
+
+_ENDINGS = frozenset({StopReason.END, StopReason.LINES, StopReason.DEDENTED, StopReason.TOP_LEVEL})
+"""What ends an answer behind a line that the model has ended."""
 
 _WHOLE_WORDS = re.compile(r".*\W", re.DOTALL)
 
@@ -87,6 +92,23 @@ def outcome_of(
             text, generation.stop.value, timings, prompt_tokens=generation.prompt_tokens
         )
     return Completion(*inserted(request, text), surface, generation, timings)
+
+
+def said_all(request: CompletionRequest, done: Completion) -> bool:
+    """Tell whether the model would say nothing more in this line.
+
+    `done` is a suggestion that was put in as a whole just left of the cursor. The model itself has
+    ended it there, no limit or filter; and no body can begin here, which is another question.
+    """
+    document, position = request.document, request.position
+    automatic = request.trigger_kind is TriggerKind.AUTOMATIC and request.selected is None
+    if not automatic or document.line(position.line)[position.column :].strip():
+        return False
+    generation = done.generation
+    if generation.stop not in _ENDINGS or not done.text.endswith(generation.text.rstrip()):
+        return False
+    language = language_for(document.language, document.path)
+    return not may_be_body(document.lines, position, language)
 
 
 def part_of(

@@ -25,6 +25,7 @@ from lsp_server.completion.lookahead import LookAhead
 from lsp_server.completion.outcomes import (
     inserted,
     place_of,
+    said_all,
     with_selection,
 )
 from lsp_server.completion.restraint import Restraint
@@ -256,6 +257,9 @@ class Pipeline:
         asked = with_selection(request)
         place = CachePlace.of(asked.document, asked.position)
         depends = (self.model.name, self.settings)
+        done = self.suggestions.finished(request.document.uri, place, depends=depends)
+        if done is not None and said_all(request, done):
+            return Rejection(RejectionReason.EMPTY)
         while (kept := self._kept(request, asked, place, depends)) is None:
             running = self._computing.get(request.document.uri)
             if running is None or not self._may_join(running, request, place, depends):
