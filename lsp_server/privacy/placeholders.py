@@ -57,9 +57,7 @@ def placeholder(value: str) -> str:
     of them is told and no quote or escape is made or unmade.
     """
     letters = set(filter(str.isalnum, value))
-    kind = next(
-        (number for number, known in enumerate(_SETS) if letters <= known), len(_SETS) - 1
-    )
+    kind = next((number for number, known in enumerate(_SETS) if letters <= known), len(_SETS) - 1)
     return _filled(_SEQUENCES[kind], len(value))
 
 

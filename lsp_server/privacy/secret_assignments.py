@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 WORDS = (
     "pass", "pwd", "secret", "token", "apikey", "api_key", "api-key", "api.key", "accesskey",
@@ -21,16 +22,19 @@ WORDS = (
 )  # fmt: skip
 """Texts of which a line in lower case has one, if it can have such a secret."""
 
-_PASSWORD = r"pass(?:word|wd|phrase|code)?s?|pwd|pw|secret(?:_?word)?"
+_LIKE_PASS = r"pass(?:word|wd|phrase|code)?s?|pwd|pw|secret(?:_?word)?"
 _KEY = (
     r"secret|tokens?|(?:api|access|private|encryption|signing|master|account|shared|secret|hmac|"
     r"license|licence|session|cookie|auth|webhook|service|jwt|crypto|aes)[_.-]?(?:key|secret|salt)s?|"
     r"auth(?:orization)?|credentials?|salt|bearer"
 )
-_BEHIND = r"(?:[_.-]?(?:\d{1,3}|value|val|str|string|raw|plain|prod|production|live|dev|staging|b64|base64|hex|env|main|primary|secondary|old|new))?"
+_BEHIND = (
+    r"(?:[_.-]?(?:\d{1,3}|value|val|str|string|raw|plain|prod|production|live|dev|staging|b64|base64|"
+    r"hex|env|main|primary|secondary|old|new))?"
+)
 _NAME = (
     r"(?<![a-z0-9])(?P<before>[a-z0-9_.$\-]{0,60}?)"
-    rf"(?P<name>(?P<pw>{_PASSWORD})|{_KEY}){_BEHIND}"
+    rf"(?P<name>(?P<pw>{_LIKE_PASS})|{_KEY}){_BEHIND}"
 )
 
 _QUOTED = re.compile(
@@ -43,7 +47,7 @@ _QUOTED = re.compile(
 """A telling name, what assigns, and a string; where it ends is found by its quote."""
 
 _BARE = re.compile(
-    r"^[ \t]*(?:[-+*]\s+)?(?:export[ \t]+|env[ \t]+|arg[ \t]+|set[ \t]+|setx[ \t]+|declare[ \t]+-x[ \t]+)?[\"']?"
+    r"^[ \t]*(?:[-+*]\s+)?(?:(?:export|env|arg|setx?|declare[ \t]+-x)[ \t]+)?[\"']?"
     + _NAME
     + r"[\"']?[ \t]*[:=][ \t]*(?P<s>[^\s\"'`#;,(){}\[\]<>]{6,600})[ \t]*(?:[#;].*)?$",
     re.IGNORECASE,
@@ -79,10 +83,14 @@ _DUMMY = re.compile(
 )
 """What a value says that is none."""
 
-_WORDLIKE = re.compile(r"[A-Za-z]+(?:[ _./:\\-]+[A-Za-z]+)*[ _./:\\!?-]*\d{0,2}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*\d{0,2}")
+_WORDLIKE = re.compile(
+    r"[A-Za-z]+(?:[ _./:\\-]+[A-Za-z]+)*[ _./:\\!?-]*\d{0,2}|[A-Z]?[a-z]+(?:[A-Z][a-z]+)*\d{0,2}"
+)
 """Names, paths and sentences: words with marks between them, and a digit or two at the end."""
 
-_VARIABLE = re.compile(r"[$%@&][A-Za-z_{(].*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]\w*(?:[.:]{1,2}\w+)+(?:\(.*)?|\.{0,2}/[\w./-]*|https?://.*|\w+\(.*")
+_VARIABLE = re.compile(
+    r"[$%@&][A-Za-z_{(].*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]\w*(?:[.:]{1,2}\w+)+(?:\(.*)?|\.{0,2}/[\w./-]*|https?://.*|\w+\(.*"
+)
 """References to what stands elsewhere."""
 
 
@@ -186,5 +194,5 @@ def _switches(value: str) -> float:
 
     Words in camel case have one or two in ten.
     """
-    pairs = list(zip(value, value[1:], strict=False))
+    pairs = list(pairwise(value))
     return sum(a.isupper() != b.isupper() for a, b in pairs) / max(1, len(pairs))

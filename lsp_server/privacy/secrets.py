@@ -7,10 +7,14 @@ files, documents or prompts.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lsp_server.privacy.placeholders import has_placeholder, is_placeholder, placeholder
+from lsp_server.privacy.placeholders import (
+    has_placeholder,
+    is_placeholder,
+    placeholder,
+)
 from lsp_server.privacy.secret_assignments import WORDS, looks_random, secrets_named
 from lsp_server.privacy.secret_patterns import KINDS, hint_pattern
 
@@ -21,14 +25,27 @@ _HINT = hint_pattern(WORDS)
 _NAMED = re.compile("|".join(map(re.escape, WORDS)))
 
 _MOST = 100_000
-"""Characters of a line that are looked at; what stands behind them goes into no prompt."""
+"""Characters of a line that are looked at; all that stands behind them is replaced."""
 
-_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?)-----|^PuTTY-User-Key-File-\d:|^---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----")
-_END = re.compile(r"-----END |^Private-MAC:|^---- END SSH2 ENCRYPTED")
-_BODY = re.compile(r"(?<![\w+/])(?P<s>(?!-----)[A-Za-z0-9+/]{16,}={0,3})(?![\w+/])|(?<![\w+/])(?P<s2>[A-Za-z0-9+/]{1,15}={0,3})(?=(?:\\n)?[\"'`]?[,;+)\s\\]*$)")
-_HEADER_LINE = re.compile(r"^[\s\"'#/*-]*[A-Z][\w-]+: ")
-_LONGEST_KEY = 400
-"""Lines after which a private key is given up that has no end."""
+_TYPED = 2000
+"""Characters left of a suggestion that are looked at with it."""
+
+_BEGIN = re.compile(
+    r"-----BEGIN (?:[A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-\d:|"
+    r"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----"
+)
+_END = re.compile(r"-----END |^Private-MAC:|---- END SSH2 ENCRYPTED")
+_BODY = re.compile(
+    r"[\s\"'`#/*>|+.$@(-]*(?P<s>[A-Za-z0-9+/=]{2,}?={0,2})(?:\\[nr])*[\"'`]?[ \t]*[\\+,;.&)]*\s*"
+)
+"""A line of a private key: base64, in a string and as a comment too."""
+_AROUND = re.compile(r"[\s\"'`#/*-]*(?:[A-Z][\w-]+: .*|\s*)\s*")
+"""A line between those: empty, or a header such as ``Proc-Type: 4,ENCRYPTED``."""
+
+_SHORT = 16
+"""Characters of base64 below which a line may be a word: it must follow a longer one."""
+
+Find = Callable[[str], "tuple[Found, ...]"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -46,8 +63,9 @@ class Found:
 def find(line: str) -> tuple[Found, ...]:
     """Return the secret values of `line` from left to right, none over another."""
     lowered = line[:_MOST].lower()
+    unseen = (Found(_MOST, len(line.rstrip("\r\n")), "unseen"),) if len(line) > _MOST else ()
     if _HINT.search(lowered) is None:
-        return ()
+        return _fresh(line, unseen)
     found = sorted(_found(line[:_MOST], lowered))
     apart: list[Found] = []
     for one in found:
@@ -56,7 +74,11 @@ def find(line: str) -> tuple[Found, ...]:
                 apart[-1] = Found(apart[-1].start, one.end, apart[-1].kind)
             continue
         apart.append(one)
-    return tuple(one for one in apart if not is_placeholder(line[one.start : one.end]))
+    return _fresh(line, (*apart, *unseen))
+
+
+def _fresh(line: str, found: Iterable[Found]) -> tuple[Found, ...]:
+    return tuple(one for one in found if not is_placeholder(line[one.start : one.end]))
 
 
 def _found(line: str, lowered: str) -> Iterator[Found]:
@@ -83,41 +105,40 @@ def replaced(line: str, found: Sequence[Found]) -> str:
 
 def begins_key(line: str) -> bool:
     """Tell whether a private key begins in `line` and does not end there."""
-    if "-----" not in line and "PuTTY" not in line and "----" not in line:
+    if "----" not in line and "PuTTY" not in line:
         return False
     match = _BEGIN.search(line)
     return match is not None and _END.search(line, match.end()) is None
 
 
-def ends_key(line: str) -> bool:
-    """Tell whether a private key that began above ends in `line`."""
-    return _END.search(line) is not None
+def find_all(lines: Sequence[str], find: Find = find) -> dict[int, tuple[Found, ...]]:
+    """Return the secret values of `lines`, by line number, lines without any left out.
 
-
-def find_in_key(line: str) -> tuple[Found, ...]:
-    """Return what has to be replaced of a line within a private key."""
-    if _HEADER_LINE.match(line):
-        return ()
-    return tuple(
-        Found(*match.span("s" if match["s"] is not None else "s2"), "private-key")
-        for match in _BODY.finditer(line)
-        if not is_placeholder(match[0])
-    )
-
-
-def find_all(lines: Sequence[str]) -> dict[int, tuple[Found, ...]]:
-    """Return the secret values of `lines`, by line number, lines without any left out."""
+    `find` looks at a single line; who asks often may pass one that remembers.
+    """
     found: dict[int, tuple[Found, ...]] = {}
-    inside = 0
+    longest = -1
+    """Characters of the longest line of the private key that is gone through; -1 outside of one."""
     for number, line in enumerate(lines):
-        if inside and (ends_key(line) or number - inside >= _LONGEST_KEY):
-            inside = 0
-        here = find_in_key(line) if inside else find(line)
+        here: tuple[Found, ...] = ()
+        if longest >= 0:
+            body = None if _END.search(line) else _in_key(line, longest)
+            longest = -1 if body is None else max(longest, sum(one.end - one.start for one in body))
+            here = body or ()
+        here = here or find(line)
         if here:
-            found[number] = here
+            found[number] = _fresh(line, here)
         if begins_key(line):
-            inside = number + 1
-    return found
+            longest = 0
+    return {number: here for number, here in found.items() if here}
+
+
+def _in_key(line: str, longest: int) -> tuple[Found, ...] | None:
+    """Return what has to be replaced of a line within a private key; None if it is none of it."""
+    match = _BODY.fullmatch(line)
+    if match is not None and (len(match["s"]) >= _SHORT or longest >= _SHORT):
+        return (Found(*match.span("s"), "private-key"),)
+    return () if _AROUND.fullmatch(line) else None
 
 
 def redact(lines: Sequence[str]) -> tuple[str, ...]:
@@ -139,6 +160,7 @@ def reveals(typed: str, text: str) -> bool:
     if has_placeholder(text):
         return True
     first, *others = text.split("\n")
+    typed = typed[-_TYPED:]
     whole = typed + first
     if any(one.end > len(typed) for one in find(whole)):
         return True
