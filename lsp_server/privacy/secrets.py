@@ -36,7 +36,8 @@ _BEGIN = re.compile(
 )
 _END = re.compile(r"-----END |^Private-MAC:|---- END SSH2 ENCRYPTED")
 _BODY = re.compile(
-    r"[\s\"'`#/*>|+.$@(-]*(?P<s>[A-Za-z0-9+/=]{2,}?={0,2})(?:\\[nr])*[\"'`]?[ \t]*[\\+,;.&)]*\s*"
+    r"[\s\"'`#*>|.$@(-]*(?://+[ \t]*)?[\"'`]*(?P<s>[A-Za-z0-9+/=]{2,}?={0,2})"
+    r"(?:\\[nr])*[\"'`]?[ \t]*[\\+,;.&)]*\s*"
 )
 """A line of a private key: base64, in a string and as a comment too."""
 _AROUND = re.compile(r"[\s\"'`#/*-]*(?:[A-Z][\w-]+: .*|\s*)\s*")
