@@ -35,6 +35,7 @@ from lsp_server.context.index.messages import Failed, IndexEvent, Ready, Updated
 from lsp_server.context.index.reader import IndexReader
 from lsp_server.context.index.store import index_file
 from lsp_server.context.words import identifiers, words
+from lsp_server.privacy.secrets import redact
 from lsp_server.text import split_lines
 
 TICK = 0.001

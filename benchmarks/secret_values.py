@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # A kind a row is read at a glance, and as several lines is not.
 """Made-up secrets and things that look like some, for `benchmarks.secrets`.
 
 Every value is put together at run time from a seeded generator: none was ever valid, none stands
@@ -25,6 +26,7 @@ def of(characters: str, length: int) -> Callable[[Random], str]:
 
 
 def some(chance: Random, characters: str, length: int) -> str:
+    """Return `length` of `characters`."""
     return "".join(chance.choices(characters, k=length))
 
 

@@ -41,7 +41,8 @@ _QUOTED = re.compile(
     r"(?:(?::|[ \t])[ \t]*[\w.<>\[\]?&' ]{1,40}(?==)|[ \t]*\{[ \t]*get;[\w; \t]{0,20}\}[ \t]*|"
     r"\.\w{2,20}(?=\())?"
     r"(?::=|=>|->|={1,3}|!==?|[:=,(])[ \t]*(?:\(?[\"'`]{0,2}(?<=\()|)[ \t]*"
-    r"(?P<call>&?[a-z_][\w.:]{0,30}!?\([ \t]*)?(?:[bruf@$]{1,2})?(?P<quote>[\"'`])(?P<s>[^\r\n]{4,2000})",
+    r"(?P<call>&?[a-z_][\w.:]{0,30}!?\([ \t]*)?"
+    r"(?:[bruf@$]{1,2})?(?P<quote>[\"'`])(?P<s>[^\r\n]{4,2000})",
     re.IGNORECASE,
 )
 """A telling name, what assigns, and a string; where it ends is found by its quote."""
