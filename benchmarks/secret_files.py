@@ -91,7 +91,7 @@ class Planted:
 
     def parts(self) -> list[str]:
         """Return pieces of the value by any of which it is betrayed, or has been altered."""
-        rows = self.value.split("\n")
+        rows = self.value.replace("\\n", "\n").split("\n")
         return [row for row in rows if row and not row.startswith("-----")]
 
 

@@ -37,12 +37,12 @@ _NAME = (
 )
 
 _QUOTED = re.compile(
-    _NAME + r"(?![a-z0-9])[\"'`]?\]?\)?[ \t]*"
+    _NAME + r"(?![a-z0-9])\\?[\"'`]?\]?\)?[ \t]*"
     r"(?:(?::|[ \t])[ \t]*[\w.<>\[\]?&' ]{1,40}(?==)|[ \t]*\{[ \t]*get;[\w; \t]{0,20}\}[ \t]*|"
     r"\.\w{2,20}(?=\())?"
     r"(?::=|=>|->|={1,3}|!==?|[:=,(])[ \t]*(?:\(?[\"'`]{0,2}(?<=\()|)[ \t]*"
     r"(?P<call>&?[a-z_][\w.:]{0,30}!?\([ \t]*)?"
-    r"(?:[bruf@$]{1,2})?(?P<quote>[\"'`])(?P<s>[^\r\n]{4,2000})",
+    r"(?:[bruf@$]{1,2})?(?P<escape>\\?)(?P<quote>[\"'`])(?P<s>[^\r\n]{4,2000})",
     re.IGNORECASE,
 )
 """A telling name, what assigns, and a string; where it ends is found by its quote."""
@@ -156,13 +156,19 @@ def secrets_named(line: str) -> Iterator[tuple[int, int]]:
 
 def _in_quotes(line: str) -> Iterator[tuple[int, int]]:
     for match in _QUOTED.finditer(line):
-        begin = match.start("s")
-        end = _closing(line, begin, match["quote"])
-        value = line[begin:end]
+        begin, quote = match.start("s"), match["quote"]
         if match["call"] and _ASKS.search(match["call"]):
             continue
+        if match["escape"]:
+            end = line.find(f"\\{quote}", begin)
+        elif quote != "'" and line.count(quote, 0, begin) % 2 == 0:
+            # It closes a string, such as a label that ends in the telling name.
+            continue
+        else:
+            end = _closing(line, begin, quote)
+        value = line[begin:end] if end > begin else ""
         judge = is_password if match["pw"] else looks_random
-        if judge(value):
+        if judge(value) and not _is_name(value) and value[0] not in ").,;":
             yield begin, end
 
 
@@ -189,7 +195,6 @@ def is_password(value: str) -> bool:
         and not _VARIABLE.fullmatch(value)
         and not _EXPRESSION.search(value)
         and not _ALGORITHM.fullmatch(value)
-        and not _is_name(value)
         and (_WORDLIKE.fullmatch(value) is None or _is_phrase(value))
         and len(set(value)) > 3
         and not ("\\" in value and len(value) < 8)

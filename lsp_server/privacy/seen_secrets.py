@@ -19,8 +19,8 @@ class SeenSecrets:
 
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(32)
-        self._begins: dict[bytes, set[int]] = {}
-        """The lengths of the values that begin alike."""
+        self._begins: dict[int, set[int]] = {}
+        """The lengths of the values that begin alike, by a quick hash, salted too."""
         self._values: set[bytes] = set()
 
     def __len__(self) -> int:
@@ -31,7 +31,7 @@ class SeenSecrets:
         if len(value) < _FEWEST or len(self._values) >= _MOST:
             return
         self._values.add(self._hash(value))
-        self._begins.setdefault(self._hash(value[:_FEWEST]), set()).add(len(value))
+        self._begins.setdefault(self._quick(value[:_FEWEST]), set()).add(len(value))
 
     def is_in(self, text: str) -> bool:
         """Tell whether one of the values is part of `text`."""
@@ -40,8 +40,11 @@ class SeenSecrets:
         return any(
             self._hash(text[start : start + length]) in self._values
             for start in range(len(text) - _FEWEST + 1)
-            for length in self._begins.get(self._hash(text[start : start + _FEWEST]), ())
+            for length in self._begins.get(self._quick(text[start : start + _FEWEST]), ())
         )
+
+    def _quick(self, text: str) -> int:
+        return hash((self._salt, text))
 
     def _hash(self, text: str) -> bytes:
         return hashlib.blake2b(
