@@ -100,6 +100,8 @@ class RejectionReason(enum.Enum):
     MANUAL_ONLY = "manual-only"
     UNKNOWN_DOCUMENT = "unknown-document"
     BINARY_DOCUMENT = "binary-document"
+    SECRET_FILE = "secret-file"  # noqa: S105  # A reason, not a password.
+    IGNORED_FILE = "ignored-file"
     SURFACE_OFF = "surface-off"
     SURFACE_MANUAL = "surface-manual"
     INSIDE_WORD = "inside-word"
@@ -143,6 +145,12 @@ _EXPLANATIONS = {
         "The editor asked about a document that it has not opened; opening it again may help."
     ),
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
+    RejectionReason.SECRET_FILE: (
+        "A file of this name holds passwords or keys; fimbul does not look into it (SECURITY.md)."
+    ),
+    RejectionReason.IGNORED_FILE: (
+        "This file is left out by .gitignore or .fimbulignore; fimbul does not look into it."
+    ),
     RejectionReason.SURFACE_OFF: (
         "Suggestions of this kind are switched off (completion.surfaces)."
     ),

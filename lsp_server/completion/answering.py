@@ -15,6 +15,7 @@ from lsp_server.completion.choices import choice_of, with_choice, with_names
 from lsp_server.completion.computation import Computation
 from lsp_server.completion.confidence import Judge
 from lsp_server.completion.outcomes import inserted, part_of, with_selection
+from lsp_server.completion.secrecy import Secrecy
 from lsp_server.completion.surfaces import BODIES, permitted, stop_rules
 from lsp_server.completion.workspace import Assembled, CountTokens
 from lsp_server.config.options import Settings
@@ -70,7 +71,7 @@ def build_prompt(
     count_tokens: Callable[[str], int],
 ) -> Prompt:
     """Return the prompt for a document that stands alone, without regard to other files."""
-    asked = with_selection(request)
+    asked = Secrecy().request(with_selection(request))
     context = build_context(asked, settings.context, count_tokens)
     return lay_out(context, fim, settings.prompt)
 
@@ -100,6 +101,7 @@ class Answering:
         engine: Engine,
         current: Current,
         checks: Checks,
+        secrecy: Secrecy,
         *,
         looks_ahead: bool,
         longer: Callable[[CompletionRequest, Completion | None], None],
@@ -108,6 +110,7 @@ class Answering:
         self._engine = engine
         self._current = current
         self._checks = checks
+        self._secrecy = secrecy
         self._looks_ahead = looks_ahead
         self._longer = longer
         self.counter = TokenCounter(engine)
@@ -148,7 +151,7 @@ class Answering:
         surface: Surface,
     ) -> Completion | None:
         """Return what can be shown of what has come, if its first word is sure enough."""
-        part = part_of(request, asked, came, surface)
+        part = part_of(request, asked, came, surface, self._secrecy.reveals)
         if part is None:
             return None
         part = self._cut(asked, self.judged(asked, part, came.text))
@@ -226,7 +229,15 @@ class Answering:
             use = _use(assembled, is_short=False)
             return replace(doubtful, used=use, timings=Timings(context=context_ms))
         outcome = await asyncio.to_thread(
-            choice_of, request, asked, surface, generation, context_ms, check, body
+            choice_of,
+            request,
+            asked,
+            surface,
+            generation,
+            context_ms,
+            check,
+            body,
+            self._secrecy.reveals,
         )
         if isinstance(outcome, Completion):
             others = tuple(
@@ -276,7 +287,7 @@ class Answering:
         shown = computation.shown
         if shown is None or computation.surface not in BODIES or "\n" not in piece:
             return
-        asked = with_selection(shown)
+        asked = self._secrecy.request(with_selection(shown))
         place = CachePlace.of(asked.document, asked.position)
         part = self.part(shown, asked, computation.likelihood(place), computation.surface)
         if part is not None and not computation.is_over:

@@ -2,7 +2,7 @@
 
     python -P -m lsp_server.completion.indexing --cache DIR
 
-Joins the index with the rule which files may be read.
+Joins the index with the rule which files may be read, and with what is replaced in them.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lsp_server.context.index.process import run_index_process
 from lsp_server.privacy.reading import may_read
+from lsp_server.privacy.secrets import redact
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     # What a library prints must not come between the messages.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    run_index_process(source, sink, arguments.cache, may_read)
+    run_index_process(source, sink, arguments.cache, may_read, redact)
 
 
 if __name__ == "__main__":

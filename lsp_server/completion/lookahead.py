@@ -17,6 +17,7 @@ from lsp_server.completion.computation import Computation
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import with_selection
 from lsp_server.completion.pauses import Pauses
+from lsp_server.completion.secrecy import Secrecy
 from lsp_server.config.options import Ahead
 from lsp_server.errors import EngineError
 from lsp_server.inference.engine import Engine
@@ -74,6 +75,7 @@ class LookAhead:
         contexts: Contexts,
         current: Current,
         answering: Answering,
+        secrecy: Secrecy,
         *,
         used: bool,
     ) -> None:
@@ -82,6 +84,7 @@ class LookAhead:
         self._contexts = contexts
         self._current = current
         self._answering = answering
+        self._secrecy = secrecy
         self._used = used
         self.efforts = Efforts()
         """How much may be done ahead."""
@@ -92,8 +95,7 @@ class LookAhead:
     def learn(self, document: Document) -> None:
         """Let the engine learn from a document how the next ones may go on."""
         if self._used and self._host.availability() is None:
-            text = "".join(document.lines)[:LEARNED]
-            learning = asyncio.create_task(self._learn(text))
+            learning = asyncio.create_task(self._learn(self._secrecy.document(document)))
             self._learning.add(learning)
             learning.add_done_callback(self._learning.discard)
 
@@ -143,6 +145,8 @@ class LookAhead:
 
     async def _warm(self, asked: CompletionRequest) -> None:
         """Evaluate the whole prompt of a place."""
+        if await self._secrecy.withheld(asked.document) is not None:
+            return
         if self._host.availability() is not None or self._current.model is None:
             return
         assembled = await self._contexts.assemble(
@@ -161,6 +165,7 @@ class LookAhead:
         if self._host.availability() is not None or self._current.model is None:
             return
         uri, depends = request.document.uri, (self._current.model.name, self._current.settings)
+        target = self._secrecy.request(target)
         there = CachePlace.of(target.document, target.position)
         indentation = target.document.line(target.position.line)[: target.position.column]
         place = replace(there, left=there.left[: len(there.left) - len(indentation)])
@@ -199,8 +204,10 @@ class LookAhead:
             return False
         return wanted is Ahead.ALWAYS or self.efforts.now() is Effort.FULL
 
-    async def _learn(self, text: str) -> None:
+    async def _learn(self, document: Document) -> None:
+        if await self._secrecy.withheld(document) is not None:
+            return
         try:
-            await self._engine.learn([text])
+            await self._engine.learn(["".join(document.lines)[:LEARNED]])
         except EngineError as error:
             _LOG.debug("nothing was learned from a document: %s", type(error).__name__)

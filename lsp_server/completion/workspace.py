@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from lsp_server.completion.secrecy import Secrecy
 from lsp_server.completion.surfaces import surface_at
 from lsp_server.completion.trees import Trees
 from lsp_server.config.options import SOURCES as SOURCE_NAMES
@@ -24,7 +25,7 @@ from lsp_server.context.filenames import FileNames
 from lsp_server.context.fusion import Selection, Verdict, select, texts_to_count
 from lsp_server.context.hints import hint_at, members_at, render
 from lsp_server.context.hints import texts_to_count as hint_texts
-from lsp_server.context.history import History
+from lsp_server.context.history import History, Past
 from lsp_server.context.overlay import OpenFile, Overlay
 from lsp_server.context.place import NEAR_ABOVE, Place
 from lsp_server.context.repository import Repository
@@ -111,6 +112,8 @@ class Workspace:
         self._repositories = repositories
         self.trees = Trees()
         """The trees of open documents."""
+        self.secrecy = Secrecy()
+        """What is secret in the documents."""
         self._history = History()
         self._open: OrderedDict[str, Document] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
@@ -123,11 +126,13 @@ class Workspace:
 
     def opened(self, document: Document) -> None:
         """Take in a document that the editor has opened."""
+        document = self.secrecy.document(document)
         self._open[document.uri] = document
         self._history.opened(document)
 
     def changed(self, document: Document) -> None:
         """Take in a document's text after a change."""
+        document = self.secrecy.document(document)
         self._open[document.uri] = document
         self._open.move_to_end(document.uri)
         self._history.changed(document)
@@ -139,6 +144,7 @@ class Workspace:
         self._choices.pop(uri, None)
         self._nothing_known.pop(uri, None)
         self.trees.forget(uri)
+        self.secrecy.forget(uri)
         self._history.closed(uri)
 
     def state(self, document: Document) -> object:
@@ -150,6 +156,7 @@ class Workspace:
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Assembled:
         """Return what the model sees at a place; the same history gives the same context."""
+        request = self.secrecy.request(request)
         document, options = request.document, settings.context
         self._take(options)
         self._visit(document, request.position)
@@ -172,6 +179,7 @@ class Workspace:
         Nothing is remembered of it. None where the prompt would have to be chosen anew: that is
         too much for a guess.
         """
+        request = self.secrecy.request(request)
         document, options = request.document, settings.context
         previous, chosen = self._windows.get(document.uri), self._choices.get(document.uri)
         if previous is None or chosen is None or options != self._options or options.hint_tokens:
@@ -189,6 +197,7 @@ class Workspace:
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Explanation:
         """Return the context at a place that is looked at for the first time, and all about it."""
+        request = self.secrecy.request(request)
         document, options = request.document, settings.context
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
@@ -330,7 +339,7 @@ class Workspace:
             place,
             around.repository,
             around.files,
-            self._history.past(place.document.folder),
+            await self._past(place.document.folder),
             around.open_paths,
         )
 
@@ -338,6 +347,21 @@ class Workspace:
             return {name: SOURCES[name](question) for name in sources}
 
         return await asyncio.to_thread(ask)
+
+    async def _past(self, folder: str) -> Past:
+        """Return what was edited and visited, files apart that may not be used."""
+        past = self._history.past(folder)
+        paths = {edit.uri: edit.path for edit in past.edits}
+        paths |= {visit.uri: visit.path for visit in past.visits}
+        used = {
+            uri
+            for uri, path in paths.items()
+            if await self.secrecy.withheld(Document(uri, "", 0, ("",), path, folder)) is None
+        }
+        return Past(
+            tuple(edit for edit in past.edits if edit.uri in used),
+            tuple(visit for visit in past.visits if visit.uri in used),
+        )
 
     async def _surroundings(self, document: Document) -> _Surroundings | None:
         base = self._repository(document.folder)
@@ -347,6 +371,7 @@ class Workspace:
             other
             for other in reversed(self._open.values())
             if other.folder == document.folder and other.path and other.uri != document.uri
+            if await self.secrecy.withheld(other) is None
         ]
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others

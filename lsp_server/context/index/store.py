@@ -35,9 +35,9 @@ from lsp_server.context.index.files import LeftOut, Stamp
 from lsp_server.context.words import identifiers, words_of
 from lsp_server.syntax.outline import Definition, DefinitionKind, Import, Outline
 
-FORMAT = 1
-"""Version of all that is written. Raise it whenever the tables, the words or what an outline
-says of the same text change."""
+FORMAT = 2
+"""Version of all that is written. Raise it whenever the tables, the words, what an outline says of
+the same text or what is replaced in it change."""
 
 BLOCK_LINES = 10
 """Lines of a block, the unit of the word index. Two neighbours make a window of 20 lines."""
