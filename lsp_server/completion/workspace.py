@@ -31,6 +31,7 @@ from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
+from lsp_server.privacy.off import is_off, off_among
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
@@ -118,6 +119,7 @@ class Workspace:
         self._files: dict[str, tuple[object, FileNames]] = {}
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
+        self._off_paths: tuple[str, ...] = ()
         self._visits = 0
         self._last = ""
 
@@ -152,6 +154,7 @@ class Workspace:
         """Return what the model sees at a place; the same history gives the same context."""
         document, options = request.document, settings.context
         self._take(options)
+        self._off_paths = settings.privacy.off_paths
         self._visit(document, request.position)
         previous = self._windows.get(document.uri)
         window = await self._window(request, options, count)
@@ -190,6 +193,7 @@ class Workspace:
     ) -> Explanation:
         """Return the context at a place that is looked at for the first time, and all about it."""
         document, options = request.document, settings.context
+        self._off_paths = settings.privacy.off_paths
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
         window, hint = await self._hinted(request, window, options, count)
@@ -337,7 +341,11 @@ class Workspace:
         def ask() -> dict[str, Sequence[Candidate]]:
             return {name: SOURCES[name](question) for name in sources}
 
-        return await asyncio.to_thread(ask)
+        found = await asyncio.to_thread(ask)
+        return {
+            name: [one for one in candidates if not is_off(one.path, self._off_paths)]
+            for name, candidates in found.items()
+        }
 
     async def _surroundings(self, document: Document) -> _Surroundings | None:
         base = self._repository(document.folder)
@@ -347,12 +355,14 @@ class Workspace:
             other
             for other in reversed(self._open.values())
             if other.folder == document.folder and other.path and other.uri != document.uri
+            if not is_off(other.path, self._off_paths)
         ]
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
-        overlay = Overlay(base, files, document.path)
-        state = (base.generation, tuple(sorted(files)), document.path)
+        off = await asyncio.to_thread(off_among, base.paths, self._off_paths)
+        overlay = Overlay(base, files, document.path, off)
+        state = (base.generation, tuple(sorted(files)), document.path, self._off_paths)
         known = self._files.get(document.folder)
         if known is None or known[0] != state:
             known = (
