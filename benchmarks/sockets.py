@@ -133,7 +133,7 @@ async def run_session(name: str, requests: int, folder: Path, options: Iterable[
     """Run the session `name` in the empty `folder`, with `options` for the server."""
     workspace, first, log = folder / "work", folder / "first", folder / "strace"
     shutil.copytree(ROOT / "examples", workspace, ignore=shutil.ignore_patterns("__pycache__"))
-    first.mkdir()
+    first.mkdir(parents=True)
     patches = (_WITHOUT_GUARD if name.endswith("off") else "") + (
         _CONTROL if name.startswith("control") else ""
     )
