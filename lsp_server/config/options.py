@@ -189,7 +189,7 @@ class PrivacyOptions:
 
     mode: PrivacyMode = _option(
         PrivacyMode.AUTO,
-        "team: the server of `engine.remote_url` is asked. offline: no connection can be opened."
+        "team: the server that you have named is asked. offline: no connection can be opened."
         " strict: offline, only the current file is looked at, and nothing about your work is"
         " written to disk. auto is team where a server is named, else offline.",
         tighten=Tighten.STRICTER,
@@ -498,7 +498,14 @@ class PolicyOptions:
     """What only the machine-wide policy sets."""
 
     allowed_models: tuple[str, ...] = _option(
-        (), "Models that may be used; empty is all.", tighten=Tighten.POLICY
+        (),
+        "Models that may be used, by name, or by digest as `sha256:…`; empty is all.",
+        tighten=Tighten.POLICY,
+    )
+    allowed_adapters: tuple[str, ...] = _option(
+        (),
+        "Adapters that may be used, by path, or by digest as `sha256:…`; empty is all.",
+        tighten=Tighten.POLICY,
     )
 
 

@@ -258,7 +258,7 @@ class FimbulServer(LanguageServer):
         try:
             # Its digest may have to be read from half a gigabyte, so this runs in a thread.
             chosen = await asyncio.to_thread(self._choose, self.settings)
-            options = load_options(self.settings)
+            options = await asyncio.to_thread(load_options, self.settings)
         except FimbulError as error:
             await self.engine.close()
             self._end_progress(progress)
