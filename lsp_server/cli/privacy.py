@@ -5,7 +5,7 @@ The guard is tried out in a process of its own, since it could not be taken away
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -35,24 +35,23 @@ class _Tried(msgspec.Struct, frozen=True):
     no_core: bool
 
 
-def findings(settings: Settings) -> Iterator[Row]:
+def findings(settings: Settings, probe: Sequence[str] = _PROBE) -> Iterator[Row]:
     """Yield the mode, what the guard does on this machine, and whether memory stays off the disk.
 
+    `probe` is the command that tries the guard out.
     An editor or a workspace can make the mode stricter than it is said to be here.
     """
     mode = settings.privacy.mode
     yield "Privacy", f"{_MEANING[mode]} (privacy.mode)", ""
     try:
-        done = subprocess.run(_PROBE, capture_output=True, check=True, timeout=_SECONDS)
+        done = subprocess.run(probe, capture_output=True, check=True, timeout=_SECONDS)
         tried = msgspec.json.decode(done.stdout, type=_Tried)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         yield "Guard", "could not be tried out", f"{type(error).__name__}; please report it."
         return
     yield "Guard", *_guard(tried, mode)
-    said = (
-        "none is left behind" if tried.no_core else "the system may write one when fimbul crashes"
-    )
-    yield "Core dumps", said, ""
+    cores = "none is left behind" if tried.no_core else "the system may write one after a crash"
+    yield "Core dumps", cores, ""
 
 
 def _guard(tried: _Tried, mode: PrivacyMode) -> tuple[str, str]:

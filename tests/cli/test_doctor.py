@@ -7,6 +7,7 @@ import pytest
 from lsp_server.cli.doctor import Finding, as_markdown, as_text, examine
 from lsp_server.cli.main import main
 from lsp_server.cli.privacy import findings
+from lsp_server.config.modes import in_force
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 
@@ -92,12 +93,13 @@ def test_what_gets_past_the_guard_is_said(
     probe = tmp_path / "probe.py"
     found = {"active": ["audit hook"], "missing": "", "open": ["UDP over IPv4"], "no_core": False}
     probe.write_text(f"import json\nprint(json.dumps({found!r}))\n")
-    rows = list(findings(Settings(), (sys.executable, str(probe))))
+    offline, _ = in_force(Settings())
+    rows = list(findings(offline, (sys.executable, str(probe))))
     _, (name, _, advice), (_, cores, _) = rows
     assert name == "Guard"
     assert "UDP over IPv4 got past it" in advice
     assert "may write one" in cores
     probe.write_text("raise SystemExit(3)\n")
-    _, (_, said, advice) = findings(Settings(), (sys.executable, str(probe)))
+    _, (_, said, advice) = findings(offline, (sys.executable, str(probe)))
     assert said == "could not be tried out"
     assert advice
