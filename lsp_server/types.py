@@ -97,6 +97,7 @@ class RejectionReason(enum.Enum):
 
     DISABLED = "disabled"
     LANGUAGE_DISABLED = "language-disabled"
+    PATH_OFF = "path-off"
     MANUAL_ONLY = "manual-only"
     UNKNOWN_DOCUMENT = "unknown-document"
     BINARY_DOCUMENT = "binary-document"
@@ -140,6 +141,7 @@ _EXPLANATIONS = {
     RejectionReason.LANGUAGE_DISABLED: (
         "Suggestions are switched off for this language (completion.disabled_languages)."
     ),
+    RejectionReason.PATH_OFF: "Suggestions are switched off in this file (privacy.off_paths).",
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
     RejectionReason.UNKNOWN_DOCUMENT: (
         "The editor asked about a document that it has not opened; opening it again may help."

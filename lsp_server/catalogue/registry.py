@@ -25,6 +25,8 @@ class Stamp(msgspec.Struct, frozen=True):
     bytes: int
     mtime_ns: int
     """Modification time, in nanoseconds since the epoch."""
+    inode: int = 0
+    """Which file it was: another one put in its place has another number. 0 in old records."""
 
 
 class Provenance(msgspec.Struct, frozen=True):

@@ -22,12 +22,15 @@ def _run(arguments: argparse.Namespace) -> int:
     # Imported here, because no other command needs LSP and it takes a quarter of a second.
     from lsp_server.server.handlers import create_server
     from lsp_server.server.logs import start_logging
+    from lsp_server.server.privacy import confine_server
     from lsp_server.server.stdio import run_on_stdio
     from lsp_server.server.turns import take_short_turns
 
+    paths = Paths.of_user()
+    guard = confine_server(paths)
     start_logging()
     take_short_turns()
-    paths = Paths.of_user()
     command, choose = engine_of(arguments, paths)
-    run_on_stdio(create_server(importlib.metadata.version("fimbul"), paths, choose, command))
+    version = importlib.metadata.version("fimbul")
+    run_on_stdio(create_server(version, paths, choose, command, guard))
     return 0

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from lsp_server.context.index.process import run_index_process
+from lsp_server.guard.child import confine
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import redact
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The index process of fimbul.")
     parser.add_argument("--cache", type=Path, required=True, help="folder of the indexes")
     arguments = parser.parse_args()
+    confine()
     # What a library prints must not come between the messages.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -17,12 +17,12 @@ from lsp_server.completion.computation import Computation
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import with_selection
 from lsp_server.completion.pauses import Pauses
+from lsp_server.completion.permission import check_place
 from lsp_server.completion.secrecy import Secrecy
 from lsp_server.config.options import Ahead
 from lsp_server.errors import EngineError
 from lsp_server.inference.engine import Engine
 from lsp_server.prompt.build import build_prompt as lay_out
-from lsp_server.trigger import check_trigger
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -104,7 +104,7 @@ class LookAhead:
         if not self._may_look_ahead() or self._host.is_computing():
             return
         request = CompletionRequest(document, position)
-        if check_trigger(request, self._current.settings.completion) is None:
+        if check_place(request, self._current.settings) is None:
             self.pauses.begin(lambda: self._warm(request))
 
     def forget(self, uri: str) -> None:

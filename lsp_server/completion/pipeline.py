@@ -28,6 +28,7 @@ from lsp_server.completion.outcomes import (
     said_all,
     with_selection,
 )
+from lsp_server.completion.permission import check_place
 from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.surfaces import is_limited
@@ -38,7 +39,7 @@ from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
 from lsp_server.postprocess.filters import KEPT_FILTERS, postprocess
 from lsp_server.prompt.build import is_healed
-from lsp_server.trigger import check_trigger, is_inside_word
+from lsp_server.trigger import is_inside_word
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -235,7 +236,7 @@ class Pipeline:
 
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = (
-            check_trigger(request, self.settings.completion)
+            check_place(request, self.settings)
             or await self.secrecy.withheld(request.document)
             or self.availability()
             or self.restraint.check(request, time.monotonic())

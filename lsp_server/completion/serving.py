@@ -4,10 +4,12 @@ Also which server, where the user or the machine's policy has named one.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lsp_server.catalogue.allowed import asks_for_digests, is_allowed
+from lsp_server.catalogue.files import sha256_of
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import Model
 from lsp_server.completion.answering import ServedModel
@@ -83,7 +85,8 @@ def with_server(choose: ChooseModel, paths: Paths) -> ChooseModel:
 def _on_this_machine(paths: Paths, settings: Settings) -> ChosenModel:
     name = settings.engine.model
     allowed = settings.policy.allowed_models
-    if allowed and name not in allowed:
+    row = _row(paths, name)
+    if not is_allowed(allowed, name, row.sha256 if row is not None else None):
         raise ModelError(
             f"The policy of this machine does not allow the model {name} "
             f"(engine.model), only: {', '.join(allowed)}."
@@ -156,12 +159,12 @@ def load_options(settings: Settings) -> LoadOptions:
         threads=settings.engine.threads or default_threads(),
         context_length=settings.engine.context_length,
         gpu_layers=settings.engine.gpu_layers,
-        adapter=_adapter(settings.engine.adapter),
+        adapter=_adapter(settings.engine.adapter, settings.policy.allowed_adapters),
         adapter_scale=settings.engine.adapter_percent / 100,
     )
 
 
-def _adapter(setting: str) -> str:
+def _adapter(setting: str, allowed: Sequence[str]) -> str:
     """Return the path of the adapter, checked as far as it can be without loading it."""
     if not setting:
         return ""
@@ -174,6 +177,7 @@ def _adapter(setting: str) -> str:
     try:
         with path.open("rb") as file:
             begin = file.read(len(_GGUF))
+        digest = sha256_of(path) if asks_for_digests(allowed) else None
     except OSError as error:
         raise ModelError(
             f"The adapter {path} (engine.adapter) cannot be read: {error.strerror}."
@@ -181,5 +185,10 @@ def _adapter(setting: str) -> str:
     if begin != _GGUF:
         raise ModelError(
             f"{path} (engine.adapter) is no GGUF file; convert the adapter to that form first."
+        )
+    if not is_allowed(allowed, str(path), digest):
+        raise ModelError(
+            f"The policy of this machine does not allow the adapter {path} (engine.adapter), only: "
+            f"{', '.join(allowed)}."
         )
     return str(path)

@@ -32,6 +32,7 @@ from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
+from lsp_server.privacy.off import is_off, off_among
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
@@ -121,6 +122,7 @@ class Workspace:
         self._files: dict[str, tuple[object, FileNames]] = {}
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
+        self._off_paths: tuple[str, ...] = ()
         self._visits = 0
         self._last = ""
 
@@ -159,6 +161,7 @@ class Workspace:
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
         self._take(options)
+        self._off_paths = settings.privacy.off_paths
         self._visit(document, request.position)
         previous = self._windows.get(document.uri)
         window = await self._window(request, options, count)
@@ -199,6 +202,7 @@ class Workspace:
         """Return the context at a place that is looked at for the first time, and all about it."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self._off_paths = settings.privacy.off_paths
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
         window, hint = await self._hinted(request, window, options, count)
@@ -346,7 +350,11 @@ class Workspace:
         def ask() -> dict[str, Sequence[Candidate]]:
             return {name: SOURCES[name](question) for name in sources}
 
-        return await asyncio.to_thread(ask)
+        found = await asyncio.to_thread(ask)
+        return {
+            name: [one for one in candidates if not is_off(one.path, self._off_paths)]
+            for name, candidates in found.items()
+        }
 
     async def _past(self, folder: str) -> Past:
         """Return what was edited and visited, files apart that may not be used."""
@@ -371,13 +379,15 @@ class Workspace:
             other
             for other in reversed(self._open.values())
             if other.folder == document.folder and other.path and other.uri != document.uri
-            if await self.secrecy.withheld(other) is None
+            if not is_off(other.path, self._off_paths)
+            and await self.secrecy.withheld(other) is None
         ]
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
-        overlay = Overlay(base, files, document.path)
-        state = (base.generation, tuple(sorted(files)), document.path)
+        off = await asyncio.to_thread(off_among, base.paths, self._off_paths)
+        overlay = Overlay(base, files, document.path, off)
+        state = (base.generation, tuple(sorted(files)), document.path, self._off_paths)
         known = self._files.get(document.folder)
         if known is None or known[0] != state:
             known = (

@@ -187,6 +187,7 @@ class LocalEngine:
         except (EngineError, asyncio.CancelledError):
             await worker.close()
             raise
+        worker.on_refusal = self._tell_refusal
         self.description = description_of(loaded)
         self._worker = worker
         self._change(EngineState.READY)
@@ -225,6 +226,15 @@ class LocalEngine:
         self._told = True
         self._change(EngineState.LOADING, message)
         return True
+
+    def _tell_refusal(self) -> None:
+        self._listen(
+            EngineEvent(
+                self._state,
+                "Code in the engine's process tried to open a connection, which was refused. "
+                "fimbul never does that; please report it.",
+            )
+        )
 
     def _step_down(self) -> bool:
         now = (self._result.extra_buffers, self._result.one_thread)

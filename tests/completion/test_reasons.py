@@ -17,7 +17,14 @@ import pytest
 from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import CompletionOptions, Healing, PromptOptions, Settings, Trigger
+from lsp_server.config.options import (
+    CompletionOptions,
+    Healing,
+    PrivacyOptions,
+    PromptOptions,
+    Settings,
+    Trigger,
+)
 from lsp_server.inference.engine import EngineState
 from lsp_server.prompt.formats import FORMATS
 from lsp_server.text import split_lines
@@ -123,6 +130,12 @@ async def inside_word() -> Outcome:
         return await found.complete(asked("x = na█\n"))
 
 
+async def path_off() -> Outcome:
+    settings = replace(Settings(), privacy=PrivacyOptions(off_paths=("*.py", "!b.py")))
+    async with pipeline(Silent("1", StopReason.LINES), settings) as found:
+        return await found.complete(asked("x = █\n", TriggerKind.INVOKED))
+
+
 async def server_without_healing() -> Outcome:
     async with pipeline(Silent("me", StopReason.LINES)) as found:
         model = ServedModel("m", FORMATS["qwen2.5-coder"], is_remote=True, heals=lambda: False)
@@ -210,6 +223,7 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.NO_MODEL: no_model,
     Reason.MODEL_LOADING: model_loading,
     Reason.ENGINE_FAILED: engine_failed,
+    Reason.PATH_OFF: path_off,
     Reason.SUPERSEDED: superseded,
     Reason.CANCELLED: cancelled,
     Reason.UNSURE: unsure,

@@ -1,0 +1,98 @@
+"""What the privacy mode means for this process: the guard, and what the editor is told of it.
+
+What a mode makes of other options is not decided here (`lsp_server.config.modes`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from lsprotocol import types as lsp
+
+from lsp_server.config.layers import POLICY_MAY, merge, read_file
+from lsp_server.config.modes import without_server
+from lsp_server.config.options import PrivacyMode, Settings
+from lsp_server.config.paths import Paths
+from lsp_server.guard.network import NetworkGuard
+from lsp_server.guard.remnants import forbid_core_dumps
+
+_LOG = logging.getLogger(__name__)
+
+_RESTART = (
+    "privacy.mode is now team, but this server was started without a connection being possible, "
+    "which nothing can take back; restart it (or the editor) to use the server that is named."
+)
+
+
+def confine_server(paths: Paths) -> NetworkGuard:
+    """Return the guard of this process, up unless the user or the policy wants a server asked.
+
+    Only those two can; what an editor or a workspace says later can only raise it then.
+    """
+    forbid_core_dumps()
+    guard = NetworkGuard()
+    layers, _ = read_file(paths.user_file, None)
+    policy, _ = read_file(paths.policy_file, POLICY_MAY)
+    settings, _ = merge([*layers, *policy])
+    if settings.privacy.mode is not PrivacyMode.TEAM:
+        guard.raise_up()
+    return guard
+
+
+class Privacy:
+    """The mode that is in force, and the guard."""
+
+    def __init__(
+        self,
+        guard: NetworkGuard,
+        tell: Callable[[lsp.MessageType, str], None],
+        report: Callable[[], None],
+    ) -> None:
+        """Take the guard, who shows the user a message, and who sends the status anew."""
+        self._guard = guard
+        self._tell = tell
+        self._report = report
+        self._mode = PrivacyMode.OFFLINE
+        self._told = False
+
+    def take(self, settings: Settings) -> tuple[Settings, list[str]]:
+        """Return the settings that can be in force in this process, and what to tell about it."""
+        loop = asyncio.get_running_loop()
+        self._guard.listen = lambda what: self._hand_over(loop, what)
+        messages = []
+        if settings.privacy.mode is not PrivacyMode.TEAM:
+            self._guard.raise_up()
+        elif self._guard.is_up:
+            offline = replace(settings.privacy, mode=PrivacyMode.OFFLINE)
+            settings, _ = without_server(replace(settings, privacy=offline))
+            messages.append(_RESTART)
+        self._mode = settings.privacy.mode
+        return settings, messages
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the mode, what keeps this process from opening connections, and what it did."""
+        means = self._guard.means
+        return {
+            "mode": self._mode.value,
+            "guard": list(means.active),
+            "guardMissing": means.missing,
+            "refused": self._guard.refused.total(),
+        }
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, what: str) -> None:
+        # An attempt may come from any thread, also while the loop is being closed.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._refused, what)
+
+    def _refused(self, what: str) -> None:
+        _LOG.warning("the guard refused %s", what)
+        if not self._told:
+            self._told = True
+            self._tell(
+                lsp.MessageType.Warning,
+                f"Code in the server tried to open a connection ({what}), which was refused. "
+                "fimbul never does that; please report it.",
+            )
+        self._report()

@@ -1,0 +1,188 @@
+"""Privacy modes as an editor meets them."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from lsprotocol import types as lsp
+
+from lsp_server.config.paths import Paths
+from tests.remote.stand_in import StandIn, running
+from tests.server.editor import Editor, editor
+
+OTHER = "def grand_total(items):\n    return sum(items)\n"
+
+
+def settings(paths: Paths, text: str) -> None:
+    paths.config.mkdir(parents=True, exist_ok=True)
+    paths.user_file.write_text(text)
+
+
+def mode(session: Editor) -> str:
+    return str(session.statuses[-1]["privacy"]["mode"])
+
+
+async def test_offline_is_the_rule_and_the_status_says_by_which_means() -> None:
+    async with editor() as session:
+        privacy = session.statuses[-1]["privacy"]
+        assert privacy["mode"] == "offline"
+        assert "audit hook" in privacy["guard"]
+        assert privacy["refused"] == 0
+        if sys.platform == "linux":
+            assert ("kernel filter" in privacy["guard"]) == (privacy["guardMissing"] == "")
+
+
+async def test_a_named_server_is_team_mode_without_a_guard(paths: Paths) -> None:
+    async with running(StandIn()) as server:
+        settings(paths, f"[engine]\nremote_url = '{server.url}'\n")
+        async with editor() as session:
+            assert session.statuses[-1]["privacy"]["mode"] == "team"
+            assert session.statuses[-1]["privacy"]["guard"] == []
+            assert session.statuses[-1]["engine"]["runs"] == "remote"
+
+
+@pytest.mark.parametrize("chosen", ["offline", "strict"])
+async def test_a_server_is_not_asked_in_another_mode(paths: Paths, chosen: str) -> None:
+    async with running(StandIn()) as server:
+        settings(paths, f"[privacy]\nmode = '{chosen}'\n[engine]\nremote_url = '{server.url}'\n")
+        async with editor() as session:
+            (item,) = await session.ask(session.open("x = █\n"))
+            assert item.insert_text == "scripted()"
+            assert mode(session) == chosen
+            assert session.statuses[-1]["engine"] == {"runs": "local", "server": ""}
+            (message,) = session.messages
+            assert f"engine.remote_url is not used, since privacy.mode is {chosen}" in message
+            assert 'privacy.mode = "team"' in message
+        assert not server.requests
+
+
+async def test_a_workspace_takes_the_server_away_and_raises_the_guard(
+    paths: Paths, tmp_path: Path
+) -> None:
+    async with running(StandIn()) as server:
+        settings(paths, f"[engine]\nremote_url = '{server.url}'\n")
+        workspace = tmp_path / "work"
+        workspace.mkdir()
+        (workspace / ".fimbul.toml").write_text("[privacy]\nmode = 'offline'\n")
+        async with editor(folders=[workspace]) as session:
+            assert mode(session) == "offline"
+            assert session.statuses[-1]["privacy"]["guard"]
+            assert session.statuses[-1]["engine"]["runs"] == "local"
+        assert not server.requests
+
+
+async def test_a_server_that_is_named_later_needs_a_restart_and_says_so(paths: Paths) -> None:
+    async with running(StandIn()) as server:
+        async with editor() as session:
+            settings(paths, f"[engine]\nremote_url = '{server.url}'\n")
+            session.client.workspace_did_change_configuration(
+                lsp.DidChangeConfigurationParams({"fimbul": {"log": {"level": "error"}}})
+            )
+            (item,) = await session.ask(session.open("x = █\n"))
+            assert item.insert_text == "scripted()"
+            (message,) = session.messages
+            assert "restart it" in message
+            assert mode(session) == "offline"
+        assert not server.requests
+
+
+async def test_neither_editor_nor_workspace_loosens_the_mode(paths: Paths, tmp_path: Path) -> None:
+    settings(paths, "[privacy]\nmode = 'strict'\n")
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    (workspace / ".fimbul.toml").write_text("[privacy]\nmode = 'team'\n")
+    options = {"privacy": {"mode": "offline"}}
+    async with editor(options=options, folders=[workspace]) as session:
+        assert mode(session) == "strict"
+        (message,) = session.messages
+        assert "privacy.mode is set to 'offline' only in your own config.toml" in message
+
+
+async def test_strict_looks_at_no_other_file_and_writes_nothing(
+    paths: Paths, tmp_path: Path
+) -> None:
+    settings(paths, "[privacy]\nmode = 'strict'\n[log]\nlevel = 'debug'\n")
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    (workspace / "other.py").write_text(OTHER)
+    (workspace / "a.py").write_text("from other import grand_total\nx = grand_total\n")
+    async with editor(folders=[workspace]) as session:
+        session.open(OTHER, (workspace / "other.py").as_uri())
+        uri = (workspace / "a.py").as_uri()
+        position = session.open("from other import grand_total\nx = █\n", uri)
+        (item,) = await session.ask(position, uri)
+        assert item.insert_text == "scripted()"
+        outcome = await session.request("fimbul/lastOutcome", uri=uri)
+        assert outcome is not None
+        assert outcome["sources"] == []
+        assert session.statuses[-1]["index"]["state"] == "off"
+        explained = await session.client.workspace_execute_command_async(
+            lsp.ExecuteCommandParams("fimbul.explain", [])
+        )
+        assert explained, "what became of requests is still told, from memory"
+    # What it wrote says how fast the engine is on this machine, and that a model is intact.
+    about_the_machine = {"selftest.json", "selftest.json.lock"}
+    written = {
+        path.name
+        for folder in (paths.state, paths.cache, paths.data)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert written <= about_the_machine
+    assert {path.name for path in workspace.iterdir()} == {"a.py", "other.py"}
+
+
+async def test_the_same_session_offline_does_leave_files(paths: Paths, tmp_path: Path) -> None:
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    (workspace / "other.py").write_text(OTHER)
+    async with editor(folders=[workspace]) as session:
+        assert await session.ask(session.open("x = █\n"))
+    assert [path for path in paths.state.rglob("*") if path.is_file()]
+    assert [path for path in paths.cache.rglob("*") if path.is_file()]
+
+
+async def test_nothing_is_suggested_in_files_that_are_off(tmp_path: Path) -> None:
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    options = {"privacy": {"off_paths": ["/private/", "*.secret.py", "!"]}}
+    async with editor(options=options, folders=[workspace]) as session:
+        for path, reason in (
+            ("private/a.py", "path-off"),
+            ("b.secret.py", "path-off"),
+            ("c.py", ""),
+        ):
+            uri = (workspace / path).as_uri()
+            items = await session.ask(session.open("x = █\n", uri), uri)
+            assert bool(items) == (reason == "")
+            assert await session.reason(uri) == reason
+        (message,) = session.messages
+        assert "'!' is no pattern" in message
+
+
+async def test_an_attempt_is_refused_shown_and_counted(tmp_path: Path) -> None:
+    worker = tmp_path / "chatty.py"
+    worker.write_text(
+        "import socket, threading, time\n"
+        "from lsp_server.inference import worker\n"
+        "def call_home():\n"
+        "    while True:\n"
+        "        time.sleep(0.5)\n"
+        "        try:\n"
+        "            socket.create_connection(('127.0.0.1', 9))\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "def make():\n"
+        "    threading.Thread(target=call_home, daemon=True).start()\n"
+        "    return worker.make_backend('scripted')\n"
+        "worker.serve(make)\n"
+    )
+    command = f"{sys.executable} -P {worker}"
+    async with editor("--engine", "scripted", "--worker", command) as session:
+        async with asyncio.timeout(120):
+            while not any("tried to open a connection" in text for text in session.messages):
+                session.changed.clear()
+                await session.changed.wait()
+        assert not any("127.0.0.1" in text for text in session.messages)
+        assert await session.ask(session.open("x = █\n")), "everything else goes on"
