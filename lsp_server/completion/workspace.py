@@ -313,7 +313,12 @@ class Workspace:
             place, _ = await self._place(document, request.position)
             found = await self._found(place, options.sources)
             counts = await count(texts_to_count(found))
-            before = chosen.selection.snippets if chosen is not None else ()
+            before = [
+                snippet
+                for snippet in (chosen.selection.snippets if chosen is not None else ())
+                # A source may have been switched off since.
+                if snippet.source in options.sources
+            ]
             selection = select(
                 found, options.snippet_tokens, _shown(window), counts.__getitem__, before
             )

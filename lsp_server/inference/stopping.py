@@ -20,9 +20,9 @@ CYCLES_LENGTH = 64
 """Least length of what is said over and over in one line, in code points. Tables of numbers that
 programs really hold are as long at most, as a rule."""
 
-BLANKS = 8
-"""Tokens of nothing but white space in a row that end an answer. Models know runs of blanks, so
-the deepest indentation takes two or three tokens; one that writes blank after blank never ends."""
+BLANKS = 24
+"""Tokens of nothing but white space in a row that end an answer. A model that writes blank after
+blank never ends; most know runs of blanks, but one that does not may still indent so far."""
 
 _CYCLES_REACH = 512
 """Code points at the end of a text in which that is looked for."""
