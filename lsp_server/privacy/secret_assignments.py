@@ -21,11 +21,14 @@ WORDS = (
 )  # fmt: skip
 """Texts of which a line in lower case has one, if it can have such a secret."""
 
-_PHRASES = r"pass(?:word|wd|phrase|code)?s?|pwd|pw|secret(?:_?word)?"
+_ALONE = r"(?-i:(?<![A-Za-z])|(?<=[a-z0-9])(?=[A-Z]))"
+"""Where a word begins: short ones end many others, as in *bypass*."""
+
+_PHRASES = rf"pass(?:word|wd|phrase|code)s?|{_ALONE}pass|pwd|{_ALONE}pw|secret(?:_?word)?"
 _KEY = (
     r"secret|tokens?|(?:api|access|private|encryption|signing|master|account|shared|secret|hmac|"
     r"license|licence|session|cookie|auth|webhook|service|jwt|crypto|aes)[_.-]?(?:key|secret|salt)s?|"
-    r"auth(?:orization)?|credentials?|salt|bearer"
+    rf"{_ALONE}(?:auth(?:orization)?|credentials?|salt|bearer)"
 )
 _BEHIND = (
     r"(?:[_.-]?(?:\d{1,3}|value|val|str|string|raw|plain|prod|production|live|dev|staging|b64|base64|"
@@ -39,7 +42,7 @@ _NAME = (
 _QUOTED = re.compile(
     _NAME + r"(?![a-z0-9])\\?[\"'`]?\]?\)?[ \t]*"
     r"(?:(?::|[ \t])[ \t]*[\w.<>\[\]?&' ]{1,40}(?==)|[ \t]*\{[ \t]*get;[\w; \t]{0,20}\}[ \t]*|"
-    r"\.\w{2,20}(?=\())?"
+    r"\.(?:to_?be|(?:to_?|is_?)?equals?(?:_?to)?|eq|to_?equal|set|put|with|default)(?=\())?"
     r"(?::=|=>|->|={1,3}|!==?|[:=,(])[ \t]*(?:\(?[\"'`]{0,2}(?<=\()|)[ \t]*"
     r"(?P<call>&?[a-z_][\w.:]{0,30}!?\([ \t]*)?"
     r"(?:[bruf@$]{1,2})?(?P<escape>\\?)(?P<quote>[\"'`])(?P<s>[^\r\n]{4,2000})",
@@ -92,7 +95,7 @@ _EXPRESSION = re.compile(r"[\])][{+*?]|\(\?|\\[dwsb]|\[[^\]]+-[^\]]*\]|^\^.*\$$"
 
 _ALGORITHM = re.compile(
     r"(?:(?:hs|rs|es|ps|sha|aes|hmac|md|rsa|ecdsa|ed|x|pbkdf|argon|bcrypt|scrypt|base|gcm|cbc|ctr|"
-    r"with|oauth|utf|latin|iso|tls|ssl|v|poly|chacha)[-_/]?\d{0,5}(?:id?|of)?[-_/]?)+",
+    r"with|le|be|oauth|utf|latin|iso|tls|ssl|v|poly|chacha)[-_/]?\d{0,5}(?:id?|of)?[-_/]?)+",
     re.IGNORECASE,
 )
 """Names of algorithms and encodings, which have digits, too."""
