@@ -81,7 +81,7 @@ _CONNECTION = re.compile(
 
 _DUMMY = re.compile(
     r"change.?(?:me|this|it)|placeholder|example|redacted|xxxx|\*\*\*|\.\.\.|…|<[^>]*>|"
-    r"\$\{|\$\(|\{\{|%\(|%[sd]\b|#\{|\{[a-z_.]*\}|process\.env|os\.environ|getenv|"
+    r"\$\{|\$\(|\{\{|%\(|%[-+.*\d]*[sdvxq]\b|#\{|\{[a-z_.]*\}|process\.env|os\.environ|getenv|"
     r"(?<![a-z])(?:your|my|some|dummy|fake|mock|insert|replace|todo|fixme|test|testing|demo|sample|"
     r"foo|bar|baz|lorem|none|null|undefined|required|optional|invalid|missing|expired|unknown|"
     r"default|here|not.?set|not.?real|deadbeef|qwerty|123456\d*|abcdef\w?|abc123)(?![a-z])|"
