@@ -84,10 +84,12 @@ class Secrecy:
         reason = self._withheld.get(asked)
         return None if reason is None else Rejection(reason)
 
-    def files_changed(self, paths: Sequence[str]) -> None:
-        """Look anew at what is ignored, if one of the files that say so has changed."""
-        if any(PurePath(path).name in (*RULE_FILES, "exclude") for path in paths):
+    def files_changed(self, paths: Sequence[str]) -> bool:
+        """Look anew at what is ignored if one of the files that say so has changed; say whether."""
+        has_rules = any(PurePath(path).name in (*RULE_FILES, "exclude") for path in paths)
+        if has_rules:
             self._withheld.clear()
+        return has_rules
 
     def forget(self, uri: str) -> None:
         """Forget a document."""

@@ -90,12 +90,12 @@ _DUMMY = re.compile(
 )
 """What a value says that is none."""
 
-_EXPRESSION = re.compile(r"[\])][{+*?]|\(\?|\\[dwsb]|\[[^\]]+-[^\]]*\]|^\^.*\$$")
+_EXPRESSION = re.compile(r"[\])][{+*?]|\(\?|\\[dwsb]|\[[^\]]{1,40}-[^\]]{0,40}\]|^\^.*\$$")
 """What only a regular expression has."""
 
 _ALGORITHM = re.compile(
-    r"(?:(?:hs|rs|es|ps|sha|aes|hmac|md|rsa|ecdsa|ed|x|pbkdf|argon|bcrypt|scrypt|base|gcm|cbc|ctr|"
-    r"with|le|be|oauth|utf|latin|iso|tls|ssl|v|poly|chacha)[-_/]?\d{0,5}(?:id?|of)?[-_/]?)+",
+    r"(?>(?:hs|rs|es|ps|sha|aes|hmac|md|rsa|ecdsa|ed|x|pbkdf|argon|bcrypt|scrypt|base|gcm|cbc|ctr|"
+    r"with|le|be|oauth|utf|latin|iso|tls|ssl|v|poly|chacha)(?:[-_/]?\d{1,5})?(?:id?|of)?[-_/]?)++",
     re.IGNORECASE,
 )
 """Names of algorithms and encodings, which have digits, too."""
