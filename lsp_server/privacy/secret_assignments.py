@@ -35,7 +35,7 @@ _BEHIND = (
     r"hex|env|main|primary|secondary|old|new))?"
 )
 _NAME = (
-    r"(?<![a-z0-9])(?P<before>[a-z0-9_.$\-]{0,60}?)"
+    r"(?<![\w.$-])(?P<before>[a-z0-9_.$\-]{0,100}?)"
     rf"(?P<name>(?P<pw>{_PHRASES})|{_KEY}){_BEHIND}"
 )
 
