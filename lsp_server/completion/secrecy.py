@@ -84,10 +84,12 @@ class Secrecy:
         reason = self._withheld.get(asked)
         return None if reason is None else Rejection(reason)
 
-    def files_changed(self, paths: Sequence[str]) -> None:
-        """Look anew at what is ignored, if one of the files that say so has changed."""
-        if any(PurePath(path).name in (*RULE_FILES, "exclude") for path in paths):
+    def files_changed(self, paths: Sequence[str]) -> bool:
+        """Look anew at what is ignored if one of the files that say so has changed; say whether."""
+        has_rules = any(PurePath(path).name in (*RULE_FILES, "exclude") for path in paths)
+        if has_rules:
             self._withheld.clear()
+        return has_rules
 
     def forget(self, uri: str) -> None:
         """Forget a document."""
@@ -104,6 +106,8 @@ class Secrecy:
             middle, has_keys = self._replaced(lines[first:end])
             if known.has_keys or has_keys:
                 shown, has_keys = self._replaced(lines)
+            elif known.raw is known.shown and middle == lines[first:end]:
+                shown = lines
             else:
                 shown = (*known.shown[:first], *middle, *known.shown[old_end:])
         if base is None or known is None or base is known.raw:
@@ -115,6 +119,8 @@ class Secrecy:
         found = find_all(lines, self._find)
         for number, here in found.items():
             self._note(lines[number], here)
+        if not found:
+            return tuple(lines), any(map(begins_key, lines))
         shown = tuple(
             replaced(line, found[number]) if number in found else line
             for number, line in enumerate(lines)
@@ -137,7 +143,7 @@ def _base(known: _Known | None, lines: tuple[str, ...]) -> tuple[str, ...] | Non
     """Return the lines that fewest of `lines` differ from: the real ones or the replaced ones."""
     if known is None:
         return None
-    if known.raw is known.shown or known.raw == known.shown:
+    if known.raw is known.shown:
         return known.raw
     sizes = [
         end - first + old_end - first

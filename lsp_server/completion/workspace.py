@@ -149,6 +149,11 @@ class Workspace:
         self.secrecy.forget(uri)
         self._history.closed(uri)
 
+    def files_changed(self, paths: Sequence[str]) -> None:
+        """Choose anew what is shown of other files if what is ignored may have changed."""
+        if self.secrecy.files_changed(paths):
+            self._choices.clear()
+
     def state(self, document: Document) -> object:
         """Return what is equal as long as other files would give a document the same context."""
         came = document.uri != self._last

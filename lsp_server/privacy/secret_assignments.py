@@ -21,25 +21,28 @@ WORDS = (
 )  # fmt: skip
 """Texts of which a line in lower case has one, if it can have such a secret."""
 
-_PHRASES = r"pass(?:word|wd|phrase|code)?s?|pwd|pw|secret(?:_?word)?"
+_ALONE = r"(?-i:(?<![A-Za-z])|(?<=[a-z0-9])(?=[A-Z]))"
+"""Where a word begins: short ones end many others, as in *bypass*."""
+
+_PHRASES = rf"pass(?:word|wd|phrase|code)s?|{_ALONE}pass|pwd|{_ALONE}pw|secret(?:_?word)?"
 _KEY = (
     r"secret|tokens?|(?:api|access|private|encryption|signing|master|account|shared|secret|hmac|"
     r"license|licence|session|cookie|auth|webhook|service|jwt|crypto|aes)[_.-]?(?:key|secret|salt)s?|"
-    r"auth(?:orization)?|credentials?|salt|bearer"
+    rf"{_ALONE}(?:auth(?:orization)?|credentials?|salt|bearer)"
 )
 _BEHIND = (
     r"(?:[_.-]?(?:\d{1,3}|value|val|str|string|raw|plain|prod|production|live|dev|staging|b64|base64|"
     r"hex|env|main|primary|secondary|old|new))?"
 )
 _NAME = (
-    r"(?<![a-z0-9])(?P<before>[a-z0-9_.$\-]{0,60}?)"
+    r"(?<![\w.$-])(?P<before>[a-z0-9_.$\-]{0,100}?)"
     rf"(?P<name>(?P<pw>{_PHRASES})|{_KEY}){_BEHIND}"
 )
 
 _QUOTED = re.compile(
     _NAME + r"(?![a-z0-9])\\?[\"'`]?\]?\)?[ \t]*"
     r"(?:(?::|[ \t])[ \t]*[\w.<>\[\]?&' ]{1,40}(?==)|[ \t]*\{[ \t]*get;[\w; \t]{0,20}\}[ \t]*|"
-    r"\.\w{2,20}(?=\())?"
+    r"\.(?:to_?be|(?:to_?|is_?)?equals?(?:_?to)?|eq|to_?equal|set|put|with|default)(?=\())?"
     r"(?::=|=>|->|={1,3}|!==?|[:=,(])[ \t]*(?:\(?[\"'`]{0,2}(?<=\()|)[ \t]*"
     r"(?P<call>&?[a-z_][\w.:]{0,30}!?\([ \t]*)?"
     r"(?:[bruf@$]{1,2})?(?P<escape>\\?)(?P<quote>[\"'`])(?P<s>[^\r\n]{4,2000})",
@@ -78,7 +81,7 @@ _CONNECTION = re.compile(
 
 _DUMMY = re.compile(
     r"change.?(?:me|this|it)|placeholder|example|redacted|xxxx|\*\*\*|\.\.\.|…|<[^>]*>|"
-    r"\$\{|\$\(|\{\{|%\(|%[sd]\b|#\{|\{[a-z_.]*\}|process\.env|os\.environ|getenv|"
+    r"\$\{|\$\(|\{\{|%\(|%[-+.*\d]*[sdvxq]\b|#\{|\{[a-z_.]*\}|process\.env|os\.environ|getenv|"
     r"(?<![a-z])(?:your|my|some|dummy|fake|mock|insert|replace|todo|fixme|test|testing|demo|sample|"
     r"foo|bar|baz|lorem|none|null|undefined|required|optional|invalid|missing|expired|unknown|"
     r"default|here|not.?set|not.?real|deadbeef|qwerty|123456\d*|abcdef\w?|abc123)(?![a-z])|"
@@ -87,12 +90,12 @@ _DUMMY = re.compile(
 )
 """What a value says that is none."""
 
-_EXPRESSION = re.compile(r"[\])][{+*?]|\(\?|\\[dwsb]|\[[^\]]+-[^\]]*\]|^\^.*\$$")
+_EXPRESSION = re.compile(r"[\])][{+*?]|\(\?|\\[dwsb]|\[[^\]]{1,40}-[^\]]{0,40}\]|^\^.*\$$")
 """What only a regular expression has."""
 
 _ALGORITHM = re.compile(
-    r"(?:(?:hs|rs|es|ps|sha|aes|hmac|md|rsa|ecdsa|ed|x|pbkdf|argon|bcrypt|scrypt|base|gcm|cbc|ctr|"
-    r"with|oauth|utf|latin|iso|tls|ssl|v|poly|chacha)[-_/]?\d{0,5}(?:id?|of)?[-_/]?)+",
+    r"(?>(?:hs|rs|es|ps|sha|aes|hmac|md|rsa|ecdsa|ed|x|pbkdf|argon|bcrypt|scrypt|base|gcm|cbc|ctr|"
+    r"with|le|be|oauth|utf|latin|iso|tls|ssl|v|poly|chacha)(?:[-_/]?\d{1,5})?(?:id?|of)?[-_/]?)++",
     re.IGNORECASE,
 )
 """Names of algorithms and encodings, which have digits, too."""

@@ -92,7 +92,9 @@ def _found(line: str, lowered: str) -> Iterator[Found]:
                 yield Found(*match.span(group), kind.name)
     if _NAMED.search(lowered):
         for start, end in secrets_named(line):
-            yield Found(start, end, "named")
+            # What was replaced within a value, such as behind an issuer's mark, is replaced.
+            if not has_placeholder(line[start:end]):
+                yield Found(start, end, "named")
 
 
 def replaced(line: str, found: Sequence[Found]) -> str:

@@ -122,13 +122,13 @@ def _did_save(server: FimbulServer, params: lsp.DidSaveTextDocumentParams) -> No
     path = to_fs_path(params.text_document.uri)
     if path is not None:
         server.indexes.changed([path])
-        server.files.secrecy.files_changed([path])
+        server.files.files_changed([path])
 
 
 def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesParams) -> None:
     paths = [path for change in params.changes if (path := to_fs_path(change.uri))]
     server.indexes.changed(paths)
-    server.files.secrecy.files_changed(paths)
+    server.files.files_changed(paths)
 
 
 def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
