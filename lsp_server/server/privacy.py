@@ -16,7 +16,7 @@ from lsp_server.config.modes import without_server
 from lsp_server.config.options import PrivacyMode, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
-from lsp_server.guard.remnants import forbid_core_dumps
+from lsp_server.guard.remnants import forbid_core_dumps, write_for_the_owner
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ def confine_server(paths: Paths) -> NetworkGuard:
     Only those two can; what an editor or a workspace says later can only raise it then.
     """
     forbid_core_dumps()
+    write_for_the_owner()
     guard = NetworkGuard()
     layers, _ = read_file(paths.user_file, None)
     policy, _ = read_file(paths.policy_file, POLICY_MAY)

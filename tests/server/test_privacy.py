@@ -1,6 +1,7 @@
 """Privacy modes as an editor meets them."""
 
 import asyncio
+import stat
 import sys
 from pathlib import Path
 
@@ -133,14 +134,41 @@ async def test_strict_looks_at_no_other_file_and_writes_nothing(
     assert {path.name for path in workspace.iterdir()} == {"a.py", "other.py"}
 
 
-async def test_the_same_session_offline_does_leave_files(paths: Paths, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are kept otherwise there")
+async def test_the_same_session_offline_leaves_files_for_its_owner_only(
+    paths: Paths, tmp_path: Path
+) -> None:
     workspace = tmp_path / "work"
     workspace.mkdir()
     (workspace / "other.py").write_text(OTHER)
     async with editor(folders=[workspace]) as session:
         assert await session.ask(session.open("x = █\n"))
-    assert [path for path in paths.state.rglob("*") if path.is_file()]
-    assert [path for path in paths.cache.rglob("*") if path.is_file()]
+        async with asyncio.timeout(120):
+            while session.statuses[-1]["index"]["state"] != "ready":
+                session.changed.clear()
+                await session.changed.wait()
+    for folder in (paths.state, paths.cache):
+        written = [path for path in folder.rglob("*") if path.is_file()]
+        assert written
+        for path in written:
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are kept otherwise there")
+async def test_an_index_that_an_earlier_version_left_open_is_closed(
+    paths: Paths, tmp_path: Path
+) -> None:
+    folder = paths.cache / "index"
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    async with editor(folders=[workspace]) as session:
+        async with asyncio.timeout(120):
+            while session.statuses[-1]["index"]["state"] != "ready":
+                session.changed.clear()
+                await session.changed.wait()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 async def test_nothing_is_suggested_in_files_that_are_off(tmp_path: Path) -> None:
