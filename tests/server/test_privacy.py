@@ -43,6 +43,13 @@ async def test_a_named_server_is_team_mode_without_a_guard(paths: Paths) -> None
             assert session.statuses[-1]["engine"]["runs"] == "remote"
 
 
+async def test_team_mode_without_a_server_is_guarded_as_well(paths: Paths) -> None:
+    settings(paths, "[privacy]\nmode = 'team'\n")
+    async with editor() as session:
+        assert mode(session) == "team"
+        assert "audit hook" in session.statuses[-1]["privacy"]["guard"]
+
+
 @pytest.mark.parametrize("chosen", ["offline", "strict"])
 async def test_a_server_is_not_asked_in_another_mode(paths: Paths, chosen: str) -> None:
     async with running(StandIn()) as server:
@@ -83,7 +90,7 @@ async def test_a_server_that_is_named_later_needs_a_restart_and_says_so(paths: P
             (item,) = await session.ask(session.open("x = █\n"))
             assert item.insert_text == "scripted()"
             (message,) = session.messages
-            assert "restart it" in message
+            assert "restart fimbul" in message
             assert mode(session) == "offline"
         assert not server.requests
 
