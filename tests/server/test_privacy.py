@@ -1,6 +1,7 @@
 """Privacy modes as an editor meets them."""
 
 import asyncio
+import os
 import stat
 import sys
 from pathlib import Path
@@ -220,4 +221,33 @@ async def test_an_attempt_is_refused_shown_and_counted(tmp_path: Path) -> None:
                 session.changed.clear()
                 await session.changed.wait()
         assert not any("127.0.0.1" in text for text in session.messages)
+        assert await session.ask(session.open("x = █\n")), "everything else goes on"
+
+
+async def test_an_attempt_of_the_server_itself_is_refused_shown_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "sitecustomize.py").write_text(
+        "import socket, sys, threading, time\n"
+        "def call_home():\n"
+        "    while True:\n"
+        "        time.sleep(0.5)\n"
+        "        try:\n"
+        "            socket.getaddrinfo('localhost', 9)\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "if 'serve' in sys.orig_argv:\n"
+        "    threading.Thread(target=call_home, daemon=True).start()\n"
+    )
+    path = os.pathsep.join((str(first), os.environ.get("PYTHONPATH", "")))
+    monkeypatch.setenv("PYTHONPATH", path)
+    async with editor() as session:
+        async with asyncio.timeout(120):
+            while not session.statuses[-1]["privacy"]["refused"] or not session.messages:
+                session.changed.clear()
+                await session.changed.wait()
+        assert "tried to open a connection (socket.getaddrinfo)" in session.messages[0]
+        assert len(session.messages) == 1, "it is told once"
         assert await session.ask(session.open("x = █\n")), "everything else goes on"
