@@ -19,7 +19,7 @@ _PROBE = (sys.executable, "-P", "-m", "lsp_server.guard.probe")
 _SECONDS = 60.0
 
 _MEANING = {
-    PrivacyMode.TEAM: "team: prompts are sent to the server below",
+    PrivacyMode.TEAM: "team: prompts are sent to the server below, if one is named",
     PrivacyMode.OFFLINE: "offline: no connection can be opened",
     PrivacyMode.STRICT: "strict: no connection, no other file, nothing kept on disk",
 }
@@ -49,13 +49,13 @@ def findings(settings: Settings, probe: Sequence[str] = _PROBE) -> Iterator[Row]
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         yield "Guard", "could not be tried out", f"{type(error).__name__}; please report it."
         return
-    yield "Guard", *_guard(tried, mode)
+    who = "engine and index" if settings.engine.remote_url else "server, engine and index"
+    yield "Guard", *_guard(tried, who)
     cores = "none is left behind" if tried.no_core else "the system may write one after a crash"
     yield "Core dumps", cores, ""
 
 
-def _guard(tried: _Tried, mode: PrivacyMode) -> tuple[str, str]:
-    who = "engine and index" if mode is PrivacyMode.TEAM else "server, engine and index"
+def _guard(tried: _Tried, who: str) -> tuple[str, str]:
     found = f"{' and '.join(tried.active)}, over {who}"
     if tried.missing:
         found += f"; only Python code is held back, since {tried.missing}"

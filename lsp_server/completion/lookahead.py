@@ -17,7 +17,7 @@ from lsp_server.completion.computation import Computation
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import with_selection
 from lsp_server.completion.pauses import Pauses
-from lsp_server.completion.permission import check_place
+from lsp_server.completion.permission import check_place, may_learn
 from lsp_server.completion.secrecy import Secrecy
 from lsp_server.config.options import Ahead
 from lsp_server.errors import EngineError
@@ -94,6 +94,8 @@ class LookAhead:
 
     def learn(self, document: Document) -> None:
         """Let the engine learn from a document how the next ones may go on."""
+        if not may_learn(document, self._current.settings):
+            return
         if self._used and self._host.availability() is None:
             learning = asyncio.create_task(self._learn(self._secrecy.document(document)))
             self._learning.add(learning)

@@ -166,7 +166,7 @@ class Workspace:
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
         self._take(options)
-        self._off_paths = settings.privacy.off_paths
+        self._leave_out(settings.privacy.off_paths)
         self._visit(document, request.position)
         previous = self._windows.get(document.uri)
         window = await self._window(request, options, count)
@@ -207,7 +207,7 @@ class Workspace:
         """Return the context at a place that is looked at for the first time, and all about it."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
-        self._off_paths = settings.privacy.off_paths
+        self._leave_out(settings.privacy.off_paths)
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
         window, hint = await self._hinted(request, window, options, count)
@@ -241,6 +241,13 @@ class Workspace:
             self._options = options
             self._windows.clear()
             self._nothing_known.clear()
+
+    def _leave_out(self, patterns: tuple[str, ...]) -> None:
+        """Keep hands off other files than before; what was chosen may come from one of them."""
+        if patterns != self._off_paths:
+            self._off_paths = patterns
+            self._windows.clear()
+            self._choices.clear()
 
     def _visit(self, document: Document, position: Position) -> None:
         if document.uri != self._last:

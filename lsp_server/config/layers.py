@@ -93,6 +93,9 @@ def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
     value = _parse(entry, raw, current)
     tighten = entry.option.tighten
     if layer.may is None:
+        if layer.from_editor and tighten is Tighten.STRICTER and value == entry.default:
+            # Editors send the defaults of what nobody has set.
+            return current
         _check_may_set(layer, entry, value, current)
         return value
     if tighten not in layer.may:

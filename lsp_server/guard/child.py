@@ -7,15 +7,19 @@ process speaks to it.
 import sys
 
 from lsp_server.guard.network import NetworkGuard
-from lsp_server.guard.remnants import forbid_core_dumps
+from lsp_server.guard.remnants import forbid_core_dumps, write_for_the_owner
 
 REFUSAL = "fimbul's guard refused "
 """What a line on the error stream begins with that tells of an attempt."""
 
 
 def confine() -> None:
-    """Let this process open no connection and leave no core dump. Call it before threads start."""
+    """Let this process open no connection, leave no core dump, and write for its owner only.
+
+    Call it before threads start.
+    """
     forbid_core_dumps()
+    write_for_the_owner()
     NetworkGuard(_say).raise_up()
 
 

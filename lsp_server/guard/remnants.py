@@ -1,9 +1,10 @@
-"""What a process leaves behind when it dies: nothing of its memory.
+"""What a process leaves behind: nothing of its memory, and files that are their owner's only.
 
-Knows nothing about files that are written on purpose.
+Knows nothing about what is in files that are written on purpose.
 """
 
 import ctypes
+import os
 import sys
 
 _SET_DUMPABLE = 4
@@ -25,3 +26,8 @@ def forbid_core_dumps() -> bool:
         return True
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(_SET_DUMPABLE, *map(ctypes.c_ulong, (0, 0, 0, 0))) == 0)
+
+
+def write_for_the_owner() -> None:
+    """Let every file and folder that this process makes be for its owner only."""
+    os.umask(0o077)

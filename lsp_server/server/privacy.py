@@ -16,27 +16,29 @@ from lsp_server.config.modes import without_server
 from lsp_server.config.options import PrivacyMode, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
-from lsp_server.guard.remnants import forbid_core_dumps
+from lsp_server.guard.remnants import forbid_core_dumps, write_for_the_owner
 
 _LOG = logging.getLogger(__name__)
 
 _RESTART = (
-    "privacy.mode is now team, but this server was started without a connection being possible, "
-    "which nothing can take back; restart it (or the editor) to use the server that is named."
+    "A server is named now (engine.remote_url), but this process cannot open a connection, which "
+    "nothing can take back; restart fimbul (or the editor) to use it."
 )
 
 
 def confine_server(paths: Paths) -> NetworkGuard:
-    """Return the guard of this process, up unless the user or the policy wants a server asked.
+    """Return the guard of this process, up unless there is a server to be asked.
 
-    Only those two can; what an editor or a workspace says later can only raise it then.
+    Only the user and the policy can name one; what an editor or a workspace says later can only
+    raise the guard then.
     """
     forbid_core_dumps()
+    write_for_the_owner()
     guard = NetworkGuard()
     layers, _ = read_file(paths.user_file, None)
     policy, _ = read_file(paths.policy_file, POLICY_MAY)
     settings, _ = merge([*layers, *policy])
-    if settings.privacy.mode is not PrivacyMode.TEAM:
+    if not settings.engine.remote_url:
         guard.raise_up()
     return guard
 
@@ -62,7 +64,7 @@ class Privacy:
         loop = asyncio.get_running_loop()
         self._guard.listen = lambda what: self._hand_over(loop, what)
         messages = []
-        if settings.privacy.mode is not PrivacyMode.TEAM:
+        if not settings.engine.remote_url:
             self._guard.raise_up()
         elif self._guard.is_up:
             offline = replace(settings.privacy, mode=PrivacyMode.OFFLINE)

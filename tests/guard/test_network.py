@@ -1,6 +1,7 @@
 """The guard, in processes of its own: it cannot be taken away again."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -198,6 +199,36 @@ print(json.dumps([done, resource.getrlimit(resource.RLIMIT_CORE), libc.prctl(3, 
 """
     )
     assert found == [True, [0, 0], 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where dumps go is Linux' own way")
+def test_a_crash_leaves_no_core_behind(tmp_path: Path) -> None:
+    crash = """
+import os, resource
+_, most = resource.getrlimit(resource.RLIMIT_CORE)
+resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+{confine}
+os.abort()
+"""
+    confine = "from lsp_server.guard.child import confine; confine()"
+    left = {}
+    for name, line in (("open", ""), ("confined", confine)):
+        folder = tmp_path / name
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", crash.format(confine=line)],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == -signal.SIGABRT, done.stderr
+        left[name] = [path.name for path in folder.iterdir()]
+    assert left["confined"] == []
+    if not left["open"]:
+        pytest.skip(
+            "this system writes no core files into the folder, so their absence says little"
+        )
 
 
 @pytest.mark.parametrize(

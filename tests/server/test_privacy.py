@@ -1,6 +1,8 @@
 """Privacy modes as an editor meets them."""
 
 import asyncio
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -40,6 +42,13 @@ async def test_a_named_server_is_team_mode_without_a_guard(paths: Paths) -> None
             assert session.statuses[-1]["privacy"]["mode"] == "team"
             assert session.statuses[-1]["privacy"]["guard"] == []
             assert session.statuses[-1]["engine"]["runs"] == "remote"
+
+
+async def test_team_mode_without_a_server_is_guarded_as_well(paths: Paths) -> None:
+    settings(paths, "[privacy]\nmode = 'team'\n")
+    async with editor() as session:
+        assert mode(session) == "team"
+        assert "audit hook" in session.statuses[-1]["privacy"]["guard"]
 
 
 @pytest.mark.parametrize("chosen", ["offline", "strict"])
@@ -82,7 +91,7 @@ async def test_a_server_that_is_named_later_needs_a_restart_and_says_so(paths: P
             (item,) = await session.ask(session.open("x = █\n"))
             assert item.insert_text == "scripted()"
             (message,) = session.messages
-            assert "restart it" in message
+            assert "restart fimbul" in message
             assert mode(session) == "offline"
         assert not server.requests
 
@@ -133,14 +142,41 @@ async def test_strict_looks_at_no_other_file_and_writes_nothing(
     assert {path.name for path in workspace.iterdir()} == {"a.py", "other.py"}
 
 
-async def test_the_same_session_offline_does_leave_files(paths: Paths, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are kept otherwise there")
+async def test_the_same_session_offline_leaves_files_for_its_owner_only(
+    paths: Paths, tmp_path: Path
+) -> None:
     workspace = tmp_path / "work"
     workspace.mkdir()
     (workspace / "other.py").write_text(OTHER)
     async with editor(folders=[workspace]) as session:
         assert await session.ask(session.open("x = █\n"))
-    assert [path for path in paths.state.rglob("*") if path.is_file()]
-    assert [path for path in paths.cache.rglob("*") if path.is_file()]
+        async with asyncio.timeout(120):
+            while session.statuses[-1]["index"]["state"] != "ready":
+                session.changed.clear()
+                await session.changed.wait()
+    for folder in (paths.state, paths.cache):
+        written = [path for path in folder.rglob("*") if path.is_file()]
+        assert written
+        for path in written:
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are kept otherwise there")
+async def test_an_index_that_an_earlier_version_left_open_is_closed(
+    paths: Paths, tmp_path: Path
+) -> None:
+    folder = paths.cache / "index"
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    async with editor(folders=[workspace]) as session:
+        async with asyncio.timeout(120):
+            while session.statuses[-1]["index"]["state"] != "ready":
+                session.changed.clear()
+                await session.changed.wait()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 async def test_nothing_is_suggested_in_files_that_are_off(tmp_path: Path) -> None:
@@ -185,4 +221,33 @@ async def test_an_attempt_is_refused_shown_and_counted(tmp_path: Path) -> None:
                 session.changed.clear()
                 await session.changed.wait()
         assert not any("127.0.0.1" in text for text in session.messages)
+        assert await session.ask(session.open("x = █\n")), "everything else goes on"
+
+
+async def test_an_attempt_of_the_server_itself_is_refused_shown_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "sitecustomize.py").write_text(
+        "import socket, sys, threading, time\n"
+        "def call_home():\n"
+        "    while True:\n"
+        "        time.sleep(0.5)\n"
+        "        try:\n"
+        "            socket.getaddrinfo('localhost', 9)\n"
+        "        except OSError:\n"
+        "            pass\n"
+        "if 'serve' in sys.orig_argv:\n"
+        "    threading.Thread(target=call_home, daemon=True).start()\n"
+    )
+    path = os.pathsep.join((str(first), os.environ.get("PYTHONPATH", "")))
+    monkeypatch.setenv("PYTHONPATH", path)
+    async with editor() as session:
+        async with asyncio.timeout(120):
+            while not session.statuses[-1]["privacy"]["refused"] or not session.messages:
+                session.changed.clear()
+                await session.changed.wait()
+        assert "tried to open a connection (socket.getaddrinfo)" in session.messages[0]
+        assert len(session.messages) == 1, "it is told once"
         assert await session.ask(session.open("x = █\n")), "everything else goes on"

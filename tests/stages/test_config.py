@@ -282,6 +282,13 @@ def test_an_editor_may_only_tighten_the_mode(stricter: str) -> None:
     assert "only in your own config.toml" in message
 
 
+@pytest.mark.parametrize("users", MODES)
+def test_an_editor_that_sends_the_default_has_said_nothing(users: str) -> None:
+    user = Layer("config.toml", {**REMOTE, "privacy": {"mode": users}})
+    editor = Layer("The editor's settings", {"privacy": {"mode": "auto"}}, from_editor=True)
+    assert mode_of(user, editor) == mode_of(user)
+
+
 @pytest.mark.parametrize("mode", ["offline", "strict"])
 def test_a_server_in_another_mode_is_refused_in_one_sentence(mode: str) -> None:
     found, (message,) = merge([Layer("config.toml", {**REMOTE, "privacy": {"mode": mode}})])

@@ -120,16 +120,21 @@ class Changes:
     """Files that are no sources, kept so that they are not read again."""
 
 
+def index_folder(cache: Path) -> Path:
+    """Return the folder of all indexes."""
+    return cache / "index"
+
+
 def index_file(cache: Path, root: Path) -> Path:
     """Return where the index of the workspace folder `root` lies."""
     digest = xxhash.xxh3_64_hexdigest(os.fsencode(root.resolve()))
-    return cache / "index" / f"{digest}.sqlite"
+    return index_folder(cache) / f"{digest}.sqlite"
 
 
 def remove_unused(cache: Path, days: int = 60) -> None:
     """Delete indexes in `cache` that nobody has used for `days`."""
     oldest = time.time() - days * 24 * 3600
-    for file in sorted((cache / "index").glob("*.sqlite")):
+    for file in sorted(index_folder(cache).glob("*.sqlite")):
         with contextlib.suppress(OSError):
             if file.stat().st_mtime < oldest:
                 delete(file)
