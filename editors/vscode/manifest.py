@@ -1,4 +1,4 @@
-"""Write what the extension's manifest says of commands and settings.
+"""Write what the extension's manifest says of commands, keys and settings.
 
 The settings are the server's own table of options, so that the two cannot drift apart. Options
 that an editor may not set are left out. All of them are the user's own: a folder restricts by its
@@ -29,6 +29,20 @@ COMMANDS = {
     "fimbul.restart": "Restart the Server",
     "fimbul.showLog": "Show the Log",
 }
+
+# What VS Code has, but gives no key to.
+KEYS = [
+    {
+        "command": "editor.action.inlineSuggest.trigger",
+        "key": "alt+\\",
+        "when": "editorTextFocus && !editorReadonly && !editorHasSelection",
+    },
+    {
+        "command": "editor.action.inlineSuggest.acceptNextLine",
+        "key": "ctrl+alt+right",
+        "when": "inlineSuggestionVisible && !editorReadonly",
+    },
+]
 
 SERVER: dict[str, Any] = {
     "fimbul.server.command": {
@@ -70,6 +84,7 @@ def contributes() -> dict[str, Any]:
             {"command": name, "title": title, "category": "fimbul"}
             for name, title in COMMANDS.items()
         ],
+        "keybindings": KEYS,
         "configuration": {"title": "fimbul", "properties": {**SERVER, **properties}},
     }
 
