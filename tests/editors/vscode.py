@@ -148,7 +148,6 @@ def code_server(
         **os.environ,
         **environment,
         "HOME": str(folder),
-        "PATH": f"{installation.node.parent}{os.pathsep}{os.environ['PATH']}",
         "EXTENSIONS_GALLERY": json.dumps(gallery),
     }
     command = [str(installation.node), str(installation.code_server)]
@@ -266,6 +265,21 @@ class Window:
         """What the status item says, with what stands over it."""
         return str(self.page.evaluate(_STATUS))
 
+    @property
+    def frames(self) -> str:
+        """What stands in pages that extensions show."""
+        texts = []
+        for frame in self.page.frames[1:]:
+            # One may be replaced while it is read.
+            with contextlib.suppress(Exception):
+                texts.append(str(frame.evaluate("() => document.body.innerText")))
+        return "\n".join(texts)
+
+    def offers(self, *texts: str) -> None:
+        """Wait until the list that is open has an entry with some texts."""
+        having = "".join(f":has-text({json.dumps(text)})" for text in texts)
+        self.page.wait_for_selector(f".quick-input-widget .monaco-list-row{having}")
+
     def close(self) -> None:
         self.page.context.close()
 
@@ -274,6 +288,8 @@ class Window:
         self.page.click("text=Manage")
         self.page.click(".workspace-trust-editor .monaco-button:text-is('Trust')")
         self.page.wait_for_selector(".workspace-trust-editor.trusted")
+        self.press("Control+F4")
+        self.page.wait_for_selector(".workspace-trust-editor", state="detached")
 
     def open(self, name: str) -> None:
         """Open a file of the folder, and put the cursor into it."""
