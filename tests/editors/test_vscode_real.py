@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from random import choice
+from string import ascii_lowercase
 
 import pytest
 
@@ -159,11 +161,19 @@ def fates(server: CodeServer) -> list[str]:
     return [fate.reason for session in sessions(folder) for fate in session.fates]
 
 
-def silent(window: Window, why: str, typed: str = "x = ") -> None:
+def place() -> str:
+    """Return the beginning of a line that is completed by `LINE`.
+
+    Each is another: what is deleted counts as turned down, and is not suggested again there.
+    """
+    return f"{''.join(choice(ascii_lowercase) for _ in range(8))}x = "
+
+
+def silent(window: Window, why: str) -> None:
     """Type what would be completed until nothing is suggested any more, for one reason."""
 
     def is_so() -> bool:
-        window.fresh(typed)
+        window.fresh(place())
         with contextlib.suppress(AssertionError):
             window.says(why, patience=3)
         return why in window.status and not window.ghost
@@ -173,16 +183,20 @@ def silent(window: Window, why: str, typed: str = "x = ") -> None:
     assert window.ghost == ""
 
 
-def speaks(window: Window) -> None:
-    """Type until something is suggested again."""
+def speaks(window: Window) -> str:
+    """Type until something is suggested again; return what was typed."""
+    typed = ""
 
     def is_so() -> bool:
-        window.fresh("x = ")
+        nonlocal typed
+        typed = place()
+        window.fresh(typed)
         with contextlib.suppress(AssertionError):
             window.sees(LINE, patience=3)
         return window.ghost == LINE
 
     until(is_so, lambda: (window.ghost, window.status))
+    return typed
 
 
 def test_the_rest_of_a_line(window: Window) -> None:
@@ -213,15 +227,14 @@ def test_inside_brackets_that_vs_code_has_closed(window: Window) -> None:
 
 
 def test_typing_through_and_accepting_by_the_word(window: Window) -> None:
-    window.fresh("x = ")
-    window.sees(LINE)
+    typed = speaks(window)
     window.type("to")
     window.sees("tal(items, names)")
     window.press("Control+ArrowRight")
-    window.has("x = total")
+    window.has(f"{typed}total")
     window.sees("(items, names)")
     window.press("Tab")
-    window.has(f"x = {LINE}")
+    window.has(typed + LINE)
 
 
 def test_accepting_by_the_line(window: Window) -> None:
@@ -235,8 +248,7 @@ def test_accepting_by_the_line(window: Window) -> None:
 
 
 def test_the_next_and_the_previous_candidate(window: Window) -> None:
-    window.fresh("x = ")
-    window.sees(LINE)
+    typed = speaks(window)
     window.press("Alt+Backslash")
 
     def is_first() -> bool:
@@ -250,7 +262,7 @@ def test_the_next_and_the_previous_candidate(window: Window) -> None:
     window.press("Alt+BracketLeft")
     window.sees(OTHERS[0])
     window.press("Tab")
-    window.has(f"x = {OTHERS[0]}")
+    window.has(typed + OTHERS[0])
 
 
 def test_what_follows_a_part(window: Window) -> None:
@@ -263,7 +275,7 @@ def test_a_request_that_was_typed_over_is_ended(server: CodeServer, window: Wind
         window.fresh("slow = ")
         # Long enough that VS Code has asked, as a rule; else it is tried again.
         window.page.wait_for_timeout(SETTLED)
-        window.type("1; x = ")
+        window.type(f"1; {place()}")
         window.sees(LINE)
         return bool({"cancelled", "superseded"} & set(fates(server)))
 
@@ -277,6 +289,8 @@ def test_the_status_says_why_nothing_was_suggested(window: Window) -> None:
     window.page.wait_for_selector(f".workbench-hover:has-text('{EMPTY}')")
     window.screenshot("vscode-status")
     window.page.click(STATUS_ITEM)
+    window.offers("Why is nothing suggested?")
+    window.screenshot("vscode-menu")
     window.chooses("Why is nothing suggested?")
     window.notice(f"fimbul: {EMPTY}")
 
@@ -293,8 +307,7 @@ def test_off_in_one_language(window: Window) -> None:
     window.command(title)
     silent(window, "Switched off for python.")
     window.open("b.go")
-    window.fresh("x = ")
-    window.sees(LINE)
+    speaks(window)
     window.open("a.py")
     window.command(title)
     speaks(window)
@@ -345,9 +358,9 @@ def test_restarting(server: CodeServer, window: Window) -> None:
 
 
 def test_the_statistics_are_a_page(window: Window) -> None:
-    speaks(window)
+    typed = speaks(window)
     window.press("Tab")
-    window.has(f"x = {LINE}")
+    window.has(typed + LINE)
     window.command("fimbul: Show Statistics")
     window.page.wait_for_selector(".tab.active[aria-label^='fimbul: statistics']")
     until(lambda: "What became of suggestions" in window.frames, lambda: window.frames)
@@ -387,7 +400,7 @@ def test_nothing_runs_in_a_workspace_that_is_not_trusted(
     stranger = chromium.window(server, file)
     try:
         stranger.open("two.py")
-        stranger.fresh("x = ")
+        stranger.fresh(place())
         stranger.page.wait_for_timeout(SETTLED)
         assert (stranger.ghost, stranger.status) == ("", "")
         assert set(server.servers()) == before
@@ -396,8 +409,7 @@ def test_nothing_runs_in_a_workspace_that_is_not_trusted(
         stranger.says("ready")
         assert len(server.servers()) == len(before) + 1
         stranger.open("two.py")
-        stranger.fresh("x = ")
-        stranger.sees(LINE)
+        speaks(stranger)
     finally:
         stranger.close()
 

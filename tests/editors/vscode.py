@@ -52,6 +52,7 @@ _QUIET: dict[str, Any] = {
     "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
     "editor.suggestOnTriggerCharacters": False,
     "editor.wordBasedSuggestions": "off",
+    "[jsonc]": {"editor.autoClosingBrackets": "never", "editor.autoClosingQuotes": "never"},
 }
 """Settings that keep everything but our own suggestions off the screen."""
 
@@ -288,7 +289,7 @@ class Window:
         self.page.click("text=Manage")
         self.page.click(".workspace-trust-editor .monaco-button:text-is('Trust')")
         self.page.wait_for_selector(".workspace-trust-editor.trusted")
-        self.press("Control+F4")
+        self.command("View: Close Editor")
         self.page.wait_for_selector(".workspace-trust-editor", state="detached")
 
     def open(self, name: str) -> None:
@@ -362,6 +363,8 @@ class Window:
         self.focus()
         self.press("Control+A")
         self.page.keyboard.insert_text(wanted)
+        # What VS Code has closed of it by itself.
+        self.press("Control+Shift+End", "Delete")
         self.press("Control+S")
         saved = server.settings.read_text
         until(lambda: saved("utf-8") == wanted, lambda: saved("utf-8"))
