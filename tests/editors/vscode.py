@@ -360,7 +360,8 @@ class Window:
         wanted = json.dumps({**json.loads(server.settings.read_text("utf-8")), **changes})
         self.command("Preferences: Open User Settings (JSON)")
         self.page.wait_for_selector(".tab.active[data-resource-name='settings.json']")
-        self.focus()
+        until(lambda: "telemetry.telemetryLevel" in self.text, lambda: self.text)
+        self.page.wait_for_selector(f"{_EDITOR}.focused")
         self.press("Control+A")
         self.page.keyboard.insert_text(wanted)
         # What VS Code has closed of it by itself.

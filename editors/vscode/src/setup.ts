@@ -66,8 +66,9 @@ export async function installServer(
     return undefined;
   }
   mkdirSync(path.dirname(own), { recursive: true });
-  const isDone = await withProgress('Installing fimbul', output, steps);
-  return isDone ? locate(context) : undefined;
+  await withProgress('Installing fimbul', output, steps);
+  // Where only the model is missing, the server says so itself, and it can be fetched later.
+  return locate(context);
 }
 
 /** Build what is missing of the engine and fetch the model. */
@@ -91,6 +92,7 @@ async function withProgress(
   steps: readonly { command: string; args: string[] }[],
 ): Promise<boolean> {
   let wasCancelled = false;
+  let said = '';
   const place = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   try {
     await vscode.window.withProgress(place, async (progress, token) => {
@@ -100,7 +102,7 @@ async function withProgress(
           throw new Error('it was cancelled');
         }
         output.info(`${command} ${args.join(' ')}`);
-        let said = '';
+        said = '';
         await run(command, args, {
           onLine: (line) => {
             const { message, percent } = progressOf(line, said);
@@ -125,7 +127,7 @@ async function withProgress(
     }
     const why = error instanceof Error ? error.message : String(error);
     const show = 'Show the log';
-    if ((await vscode.window.showErrorMessage(`${title} did not work: ${why}.`, show)) === show) {
+    if ((await vscode.window.showErrorMessage(`${title} did not work: ${why}. ${said}`, show)) === show) {
       output.show();
     }
     return false;
