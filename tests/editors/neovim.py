@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,6 @@ class Neovim:
     way: Way
     _connection: socket.socket | None = None
     _asked: int = 0
-    _states: list[str] = field(default_factory=list)
 
     def lua(self, code: str, *arguments: Any) -> Any:
         """Run Lua code; return what it returns."""
@@ -177,6 +176,18 @@ class Neovim:
         """How many suggestions the server was asked for in this session."""
         found = self.request("fimbul/statistics", {"of": "all"})
         return int(found["shown"]) + sum(int(count) for count in found["rejections"].values())
+
+    @property
+    def pending(self) -> int:
+        """How many requests for suggestions are not answered yet."""
+        code = """
+            local count = 0
+            for _, one in pairs(vim.lsp.get_clients({ name = 'fimbul' })[1].requests) do
+                count = count + (one.method == 'textDocument/inlineCompletion' and 1 or 0)
+            end
+            return count
+        """
+        return int(self.lua(code))
 
     @property
     def reason(self) -> str:
@@ -282,6 +293,7 @@ def running(
     options: Sequence[str] = (),
     before: str = "",
     after: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Neovim]:
     """Run one with our plugin, wait for the server's model, and end it with the block.
 
@@ -294,6 +306,6 @@ def running(
         f"vim.g.fimbul = {{ ghost = '{way.ghost}', cmd = {{ {command} }} }}\n"
         f"{after}"
     )
-    with started(way, folder, file, init) as editor:
+    with started(way, folder, file, init, environment) as editor:
         editor.until(editor.is_ready, "is ready")
         yield editor
