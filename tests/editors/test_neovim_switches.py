@@ -151,7 +151,7 @@ def test_a_file_type_that_is_off_from_the_beginning(way: Way, tmp_path: Path, fi
 
 
 def test_as_a_plugin_manager_loads_it(way: Way, tmp_path: Path, file: Path) -> None:
-    """As lazy.nvim does: into the runtime path, its files sourced, then `setup` with the options."""
+    """As lazy.nvim does: into the runtime path, files sourced, then `setup` with the options."""
     command = ", ".join(map(json.dumps, serve_command(write_script(tmp_path, *RULES))))
     init = (
         "vim.go.loadplugins = false\n"
