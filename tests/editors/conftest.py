@@ -13,6 +13,9 @@ from tests.server.editor import write_script
 
 ANSWER = "total(items, names)"
 OTHERS = ("count(items)", "names[0]")
+# Where the first stands already, the server takes the same for a repetition.
+ANOTHER = "sorted(counts)"
+A_THIRD = "open(path)"
 HEADER = "def total(items):"
 BODY = "result = 0\n    for item in items:\n        result += item\n    return result"
 
@@ -21,6 +24,8 @@ RULES: tuple[Mapping[str, Any], ...] = (
     {"after": "long = ", "answer": f"total({'items, ' * 40})", "token_ms": 2_000.0},
     {"after": "never = ", "answer": ANSWER, "token_ms": 600_000.0},
     {"after": "x = ", "answer": ANSWER, "others": list(OTHERS)},
+    {"after": "y = ", "answer": ANOTHER},
+    {"after": "z = ", "answer": A_THIRD},
     {"after": f"{HEADER}\n    ", "answer": BODY},
     {"after": "total(", "answer": "items, names)"},
     {"answer": ""},

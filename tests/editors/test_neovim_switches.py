@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.editors.conftest import ANSWER, RULES
+from tests.editors.conftest import A_THIRD, ANOTHER, ANSWER, RULES
 from tests.editors.neovim import PLUGIN, ROOT, Neovim, Way, running, serve_command, started
 from tests.server.editor import write_script
 
@@ -80,8 +80,8 @@ def test_options_of_the_server_change_while_it_runs(editor: Neovim) -> None:
         editor.has(f"x = {ANSWER}")
     finally:
         call(editor, "configure", {"completion": {"trigger": "automatic"}})
-    editor.types("<CR>x = ")
-    editor.sees(ANSWER)
+    editor.types("<CR>y = ")
+    editor.sees(ANOTHER)
 
 
 def test_what_the_commands_say(editor: Neovim) -> None:
@@ -102,7 +102,7 @@ def test_what_the_commands_say(editor: Neovim) -> None:
     }.items():
         editor.lua("vim.cmd(...)", command)
         editor.until(lambda words=words: words in editor.lua(said), command)  # type: ignore[misc]
-        editor.types("l")
+        editor.types("h")
         editor.until(lambda: editor.lua(said) == "", "closes the window at the next move")
 
 
@@ -127,10 +127,10 @@ def test_a_server_that_is_killed_comes_back(way: Way, tmp_path: Path, file: Path
             return found is not None and found.pid != first.pid and editor.is_ready()
 
         editor.until(is_new, "starts a new server")
-        editor.types("x = ")
-        editor.sees(ANSWER)
+        editor.types("y = ")
+        editor.sees(ANOTHER)
         editor.types("<Tab>")
-        editor.has(f"x = {ANSWER}", f"x = {ANSWER}")
+        editor.has(f"x = {ANSWER}", f"y = {ANOTHER}")
         second = editor.server()
         assert second is not None
         editor.lua("vim.cmd('FimbulRestart')")
@@ -138,8 +138,8 @@ def test_a_server_that_is_killed_comes_back(way: Way, tmp_path: Path, file: Path
             lambda: not psutil.pid_exists(second.pid) or not second.is_running(), "ends it"
         )
         editor.until(editor.is_ready, "starts another one")
-        editor.types("<CR>x = ")
-        editor.sees(ANSWER)
+        editor.types("<CR>z = ")
+        editor.sees(A_THIRD)
 
 
 def test_a_file_type_that_is_off_from_the_beginning(way: Way, tmp_path: Path, file: Path) -> None:

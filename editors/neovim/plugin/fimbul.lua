@@ -45,6 +45,14 @@ end
 
 local group = vim.api.nvim_create_augroup('fimbul', {})
 
+-- Plugin managers make the tags of the help; without one `:h fimbul` would find nothing.
+local function make_help_known()
+  local doc = vim.fs.dirname(vim.api.nvim_get_runtime_file('doc/fimbul.txt', false)[1] or '')
+  if doc ~= '' and doc ~= '.' and not vim.uv.fs_stat(doc .. '/tags') then
+    pcall(vim.cmd.helptags, doc)
+  end
+end
+
 local function attach(event)
   local client = vim.lsp.get_client_by_id(event.data.client_id)
   if not client or client.name ~= 'fimbul' then
@@ -79,6 +87,7 @@ vim.api.nvim_create_autocmd('BufWipeout', {
   end,
 })
 
+vim.defer_fn(make_help_known, 1000)
 require('fimbul.commands').make()
 server.take_options()
 server.enable()

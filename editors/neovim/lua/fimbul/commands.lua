@@ -4,8 +4,11 @@ local switches = require('fimbul.switches')
 
 local M = {}
 
+-- A moment later: what the keys before the command did to the cursor would close the window.
 local function show(lines)
-  vim.lsp.util.open_floating_preview(lines, 'text', { border = 'rounded', focus_id = 'fimbul' })
+  vim.defer_fn(function()
+    vim.lsp.util.open_floating_preview(lines, 'text', { border = 'rounded', focus_id = 'fimbul' })
+  end, 50)
 end
 
 -- The client of the current buffer; says what to do where there is none.
@@ -41,7 +44,9 @@ function M.statistics(answer)
   table.sort(reasons, function(one, other)
     return one[2] == other[2] and one[1] < other[1] or one[2] > other[2]
   end)
-  table.insert(lines, #reasons > 0 and 'Nothing was shown because of:' or 'There was always something to show.')
+  if #reasons > 0 then
+    table.insert(lines, 'Nothing was shown because of:')
+  end
   for _, one in ipairs(reasons) do
     table.insert(lines, ('  %4d  %s'):format(one[2], one[1]))
   end
