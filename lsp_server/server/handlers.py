@@ -13,6 +13,7 @@ from pygls.uris import to_fs_path
 
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
+from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.explaining import explain
@@ -33,10 +34,17 @@ STATISTICS = "fimbul/statistics"
 
 
 def create_server(
-    version: str, paths: Paths, choose: ChooseModel, command: tuple[str, ...]
+    version: str,
+    paths: Paths,
+    choose: ChooseModel,
+    command: tuple[str, ...],
+    spare: SpareWorker | None = None,
 ) -> FimbulServer:
-    """Return a server with all handlers, whose engine is the worker `command`."""
-    server = FimbulServer(version, paths, choose, command)
+    """Return a server with all handlers, whose engine is the worker `command`.
+
+    `spare` is such a worker that runs already.
+    """
+    server = FimbulServer(version, paths, choose, command, spare)
     for method, handler in _FEATURES.items():
         server.feature(method)(handler)
     # Without an options object pygls would announce nothing.
