@@ -28,6 +28,7 @@ import msgspec
 from filelock import FileLock
 from tqdm import tqdm
 
+from lsp_server.cli.console import in_units
 from lsp_server.cli.engine_recipe import (
     EXCLUDED,
     RECORD_NAME,
@@ -36,11 +37,15 @@ from lsp_server.cli.engine_recipe import (
     Compiler,
     Recipe,
     build_key,
+    how_to_get_a_compiler,
 )
 from lsp_server.config.paths import Paths
 from lsp_server.errors import SetupError
 
 DISTRIBUTION = "llama-cpp-python"
+
+SPACE_BYTES = 1_000_000_000
+"""Space that a build needs at its largest: the source, the objects, and the wheel."""
 
 _STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 _COMPLAINT = re.compile(r"\b(error|fatal)\b|^\s*FAILED", re.IGNORECASE)
@@ -195,7 +200,24 @@ def ensure_wheel(
     paths.engine.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.engine / f"{build_key(recipe)}.lock"):
         build = None if rebuild else kept_build(paths, recipe)
+        if build is None:
+            check_space((paths.engine, Path(tempfile.gettempdir())))
         return build or _make(paths, recipe, compiler, pip, progress=progress)
+
+
+def check_space(
+    folders: Iterable[Path],
+    free: Callable[[Path], int] = lambda place: shutil.disk_usage(place).free,
+) -> None:
+    """Raise SetupError if one of `folders` has too little space to build the engine."""
+    for folder in folders:
+        found = free(folder)
+        if found < SPACE_BYTES:
+            raise SetupError(
+                f"Building the engine takes {in_units(SPACE_BYTES)} in {folder} for a while, but "
+                f"{in_units(found)} are free: make room, or set TMPDIR and XDG_CACHE_HOME to a "
+                "larger disk, and run `fimbul setup` again."
+            )
 
 
 def _make(
@@ -288,14 +310,28 @@ def _logged(lines: Iterable[str], write: Callable[[str], object]) -> Iterator[st
 
 
 def _follow(lines: Iterable[str], *, progress: bool) -> None:
-    """Show how far ninja is; pip fetches the source and the build tools before it starts."""
+    """Show how far ninja is; pip fetches the source and the build tools before it starts.
+
+    Where no terminal could draw a bar, such as in an editor's window, every tenth is a line.
+    """
+    told = 0
     with tqdm(desc="fetching", unit="step", disable=None if progress else True, leave=False) as bar:
         for line in lines:
             step = _STEP.match(line)
-            if step:
+            if step and progress and bar.disable:
+                told = _tell_tenth(int(step[1]), int(step[2]), told)
+            elif step:
                 bar.total = int(step[2])
                 bar.set_description("compiling", refresh=False)
                 bar.update(int(step[1]) - bar.n)
+
+
+def _tell_tenth(done: int, total: int, told: int) -> int:
+    tenth = 10 * done // max(1, total)
+    if tenth > told:
+        sys.stderr.write(f"compiling: {10 * tenth} %\n")
+        sys.stderr.flush()
+    return max(tenth, told)
 
 
 def explain_failure(log: Path) -> str:
@@ -310,9 +346,8 @@ def explain_failure(log: Path) -> str:
         )
     else:
         advice = (
-            "A C and C++ compiler with its headers is needed (Debian and Ubuntu: build-essential; "
-            "Fedora: gcc-c++), and about 1 GB of space for temporary files; cmake is not, pip "
-            "brings it."
+            "A C and C++ compiler with its headers is needed, and about 1 GB of space for "
+            f"temporary files; cmake is not, pip brings it. {how_to_get_a_compiler()}."
         )
     shown = "\n  ".join(complaints[-_COMPLAINT_LINES:])
     return f"The engine could not be built:\n  {shown}\n{advice}\nFull output: {log}"

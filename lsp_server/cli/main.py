@@ -8,7 +8,17 @@ from collections.abc import Sequence
 
 from lsp_server.errors import FimbulError
 
-COMMANDS = ("setup", "serve", "complete", "explain", "models", "stats", "erase", "doctor")
+COMMANDS = (
+    "setup",
+    "editors",
+    "serve",
+    "complete",
+    "explain",
+    "models",
+    "stats",
+    "erase",
+    "doctor",
+)
 """The modules of the commands, which are called as these are."""
 
 _INTERRUPTED = 130
