@@ -92,6 +92,8 @@ class Installer:
     """Takes the arguments of ``pip wheel``, ``wheel`` included."""
     install: tuple[str, ...]
     """Takes the arguments of ``pip install``, without ``install``."""
+    uninstall: tuple[str, ...] = ()
+    """Takes names of what is to be uninstalled, and does not ask."""
 
 
 def find_installer() -> Installer:
@@ -99,11 +101,15 @@ def find_installer() -> Installer:
     if importlib.util.find_spec("pip") is not None:
         # -P keeps the current folder, which may be anybody's repository, off the import path.
         pip = (sys.executable, "-P", "-m", "pip")
-        return Installer(pip, (*pip, "install"))
+        return Installer(pip, (*pip, "install"), (*pip, "uninstall", "--yes"))
     uv = shutil.which("uv")
     if uv is not None:
         own = ("--python", sys.executable)
-        return Installer((uv, "tool", "run", *own, "pip"), (uv, "pip", "install", *own))
+        return Installer(
+            (uv, "tool", "run", *own, "pip"),
+            (uv, "pip", "install", *own),
+            (uv, "pip", "uninstall", *own),
+        )
     raise SetupError(
         f"This environment has no pip, and there is no uv: run `{sys.executable} -m ensurepip` "
         "(Debian and Ubuntu: install python3-venv first), then `fimbul setup` again."
@@ -151,6 +157,16 @@ def installed_build(path: Sequence[str] | None = None) -> EngineBuild | None:
     return (
         None if found is None else _read(Path(str(found.locate_file(f"llama_cpp/{RECORD_NAME}"))))
     )
+
+
+def installed_folders(path: Sequence[str] | None = None) -> tuple[Path, ...]:
+    """Return the folders of the installed binding, if fimbul has built it; else nothing."""
+    found = _installed(path)
+    if found is None or installed_build(path) is None:
+        return ()
+    names = {Path(file.as_posix()).parts[0] for file in found.files or ()}
+    # What stands beside the packages, such as `../../bin`, is others' as well.
+    return tuple(Path(str(found.locate_file(name))) for name in sorted(names - {".."}))
 
 
 def installed_version(path: Sequence[str] | None = None) -> str | None:
@@ -371,6 +387,11 @@ def install(
     needed = run_time_requirements(_installed(None))
     if needed:
         _install([*installer, *limits, *needed])
+
+
+def uninstall(installer: Installer) -> None:
+    """Take the binding out of this environment. Raise SetupError if that fails."""
+    _install([*installer.uninstall, DISTRIBUTION])
 
 
 def run_time_requirements(binding: importlib.metadata.Distribution | None) -> list[str]:
