@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import importlib.metadata
+import io
 import sys
 from collections.abc import Sequence
 
@@ -53,6 +54,10 @@ def _needed(arguments: Sequence[str]) -> Sequence[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
+    # Consoles that cannot show a sign of ours get another one in its place instead of an error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     words = sys.argv[1:] if arguments is None else arguments
     parsed = make_parser(_needed(words)).parse_args(words)
     try:

@@ -4,6 +4,7 @@ It is not the same as running there: only what this interpreter can hide is hidd
 """
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,20 @@ def test_nothing_that_only_linux_has_is_needed(
     said = run.stderr.splitlines()
     for command in ("complete", "stats", "erase", "models", "editors"):
         assert f"{command} 0" in said, run.stderr
+
+
+def test_a_console_that_knows_ascii_only_is_no_error() -> None:
+    run = subprocess.run(
+        [sys.executable, "-P", "-m", "lsp_server.cli.main", "doctor"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=400,
+    )
+    assert "? " in run.stdout, "it points to what to do about the model, which is not there"
+    assert "Traceback" not in run.stderr
 
 
 def modules() -> list[Path]:
