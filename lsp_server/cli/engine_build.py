@@ -8,6 +8,7 @@ Everything is fetched by pip, so the user's own index, find-links and constraint
 binding is never imported here; its files are only looked at.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -25,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import psutil
 from filelock import FileLock
 from tqdm import tqdm
 
@@ -314,9 +316,22 @@ def _run(command: Sequence[str], environment: dict[str, str], log: Path, *, prog
             raise SetupError(f"{command[0]} does not start: {exc}.") from exc
         with process:
             assert process.stdout is not None  # noqa: S101  # A pipe was asked for above.
-            _follow(_logged(process.stdout, file.write), progress=progress)
+            try:
+                _follow(_logged(process.stdout, file.write), progress=progress)
+            except BaseException:
+                _end_with_children(process.pid)
+                raise
     if process.returncode:
         raise SetupError(explain_failure(log))
+
+
+def _end_with_children(pid: int) -> None:
+    """End a process and all it has started: pip's compilers would go on for minutes."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        for process in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _logged(lines: Iterable[str], write: Callable[[str], object]) -> Iterator[str]:

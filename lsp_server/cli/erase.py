@@ -28,10 +28,10 @@ _HONESTLY = (
 )
 
 _ELSEWHERE = (
-    "Not touched: what you did not ask for (`--all` also takes your settings and the installed"
-    " engine), model files that were added where they lie, .fimbul.toml in your workspaces, and the"
-    " machine's policy."
+    "Not touched: model files that were added where they lie, .fimbul.toml in your workspaces, and"
+    " the machine's policy."
 )
+_MORE = "`--all` also takes your settings, the installed engine and whatever else fimbul has made."
 
 _EXTENSION = ("User", "globalStorage", "fimbul.fimbul")
 """Folder of the extension below the folder of a VS Code."""
@@ -143,7 +143,7 @@ def _run(arguments: argparse.Namespace) -> int:
         ask=not arguments.yes,
         dry_run=arguments.dry_run,
     )
-    if arguments.all and status == 0:
+    if arguments.all and status == 0 and not arguments.dry_run:
         console.say(
             f"What is left is fimbul itself: `{how_to_uninstall()}`; and the lines in the settings"
             " of your editors."
@@ -177,7 +177,7 @@ def erase(
         console.say(f"{one.kind.name:<12}{in_units(one.size):>8}, {files}: {one.kind.what}")
         for place in one.places:
             console.say(f"{'':<12}{place}{' (a link; only it)' if place.is_symlink() else ''}")
-    console.say(_ELSEWHERE)
+    console.say(_ELSEWHERE if set(kinds) == set(KINDS) else f"{_ELSEWHERE} {_MORE}")
     running = servers()
     if running:
         console.warn(

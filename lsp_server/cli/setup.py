@@ -11,6 +11,7 @@ import errno
 import importlib.util
 import platform
 import shutil
+import signal
 import struct
 import sys
 from pathlib import Path
@@ -67,6 +68,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _run(arguments: argparse.Namespace) -> int:
     paths, console = Paths.of_user(), Console.standard()
+    # An editor that runs this cancels it so, and what is half done is to be cleared away then.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.wheel is not None:
             make_wheel(paths, console, arguments.wheel, rebuild=arguments.rebuild)
