@@ -92,7 +92,7 @@ def test_everything_goes_where_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    uninstalled = []
+    uninstalled: list[object] = []
     engine = tmp_path / "environment" / "llama_cpp"
     home = tmp_path / "home"
     extension = home / ".local/share/code-server/User/globalStorage/fimbul.fimbul/environment"
