@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lsp_server.catalogue.allowed import asks_for_digests, is_allowed
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import Model
-from lsp_server.completion.answering import ServedModel
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError, ModelError, SetupError
@@ -29,6 +29,9 @@ from lsp_server.prompt.formats import (
     special_texts,
 )
 from lsp_server.types import ModelDescription
+
+if TYPE_CHECKING:
+    from lsp_server.completion.answering import ServedModel
 
 _GGUF = b"GGUF"
 """What such a file begins with."""
@@ -132,8 +135,11 @@ def _asked_as(found: ModelDescription, row: Model | None) -> FimFormat:
     return fim_format(row, found)
 
 
-def served_by(engine: FallbackEngine, chosen: ChosenModel) -> ServedModel:
+def served_by(engine: FallbackEngine, chosen: ChosenModel) -> "ServedModel":
     """Return the model that `engine` answers with now, once it is open."""
+    # Most of the pipeline comes with it, and a model has to be chosen before that is imported.
+    from lsp_server.completion.answering import ServedModel
+
     found = engine.description
     assert found is not None  # noqa: S101  # Opening has set it.
     if (remote := engine.remote) is not None:

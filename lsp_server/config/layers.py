@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lsp_server.config.former import as_now
 from lsp_server.config.modes import in_force
 from lsp_server.config.options import Entry, Settings, Tighten, entries
 
@@ -67,7 +68,8 @@ def merge(layers: Sequence[Layer]) -> tuple[Settings, list[str]]:
     values: dict[str, Any] = {key: entry.default for key, entry in _TABLE.items()}
     messages: list[str] = []
     for layer in sorted(layers, key=lambda layer: layer.may is not None):
-        for key, raw in _flatten(layer.values):
+        for written, value in _flatten(layer.values):
+            key, raw = as_now(written, value)
             try:
                 values[key] = _apply(layer, key, raw, values.get(key))
             except ValueError as error:

@@ -1,7 +1,7 @@
-"""What every process that the server starts does first: raise the guard, whatever the mode.
+"""What every process does first: raise the guard.
 
-None of them has anything to ask of a network; where a server is named, the language server's own
-process speaks to it.
+The processes that the server starts do it whatever the mode: none of them has anything to ask of a
+network. Where a server is named, the language server's own process speaks to it.
 """
 
 import sys
@@ -21,6 +21,20 @@ def confine() -> None:
     forbid_core_dumps()
     write_for_the_owner()
     NetworkGuard(_say).raise_up()
+
+
+def confine_server(*, names_server: bool) -> NetworkGuard:
+    """Return the guard of the language server's process, up unless a server is to be asked.
+
+    Only the user and the policy can name one; what an editor or a workspace says later can only
+    raise the guard then. Call it before threads start.
+    """
+    forbid_core_dumps()
+    write_for_the_owner()
+    guard = NetworkGuard()
+    if not names_server:
+        guard.raise_up()
+    return guard
 
 
 def _say(what: str) -> None:

@@ -27,6 +27,7 @@ from lsp_server.errors import FimbulError
 from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
 from lsp_server.inference.fallback import FallbackEngine
+from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, locate
 from lsp_server.server.explaining import LastReason
@@ -77,6 +78,7 @@ class FimbulServer(LanguageServer):
         choose: ChooseModel,
         command: tuple[str, ...],
         guard: NetworkGuard,
+        spare: SpareWorker | None = None,
     ) -> None:
         super().__init__(
             "fimbul",
@@ -107,7 +109,7 @@ class FimbulServer(LanguageServer):
         self._index_phase = "off"
         self._effort = Effort.FULL
         self.settings = Settings()
-        local = LocalEngine(command, paths.selftest_file, self._on_engine)
+        local = LocalEngine(command, paths.selftest_file, self._on_engine, spare)
         self._chosen: ChosenModel | None = None
         self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
@@ -261,6 +263,7 @@ class FimbulServer(LanguageServer):
             options = await asyncio.to_thread(load_options, self.settings)
         except FimbulError as error:
             await self.engine.close()
+            await self.engine.local.drop_spare()
             self._end_progress(progress)
             self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
             self.report_status("no-model", str(error))
@@ -513,3 +516,4 @@ class FimbulServer(LanguageServer):
         await self.pipeline.close()
         await self.indexes.close()
         await self.engine.close()
+        await self.engine.local.drop_spare()

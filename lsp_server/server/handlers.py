@@ -14,6 +14,7 @@ from pygls.uris import to_fs_path
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
+from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.explaining import explain
@@ -39,12 +40,13 @@ def create_server(
     choose: ChooseModel,
     command: tuple[str, ...],
     guard: NetworkGuard | None = None,
+    spare: SpareWorker | None = None,
 ) -> FimbulServer:
     """Return a server with all handlers, whose engine is the worker `command`.
 
-    `guard` is this process's, which may be up already.
+    `guard` is this process's, which may be up already; `spare` is such a worker that runs already.
     """
-    server = FimbulServer(version, paths, choose, command, guard or NetworkGuard())
+    server = FimbulServer(version, paths, choose, command, guard or NetworkGuard(), spare)
     for method, handler in _FEATURES.items():
         server.feature(method)(handler)
     # Without an options object pygls would announce nothing.

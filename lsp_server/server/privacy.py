@@ -11,12 +11,9 @@ from typing import Any
 
 from lsprotocol import types as lsp
 
-from lsp_server.config.layers import POLICY_MAY, merge, read_file
 from lsp_server.config.modes import without_server
 from lsp_server.config.options import PrivacyMode, Settings
-from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
-from lsp_server.guard.remnants import forbid_core_dumps, write_for_the_owner
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,23 +21,6 @@ _RESTART = (
     "A server is named now (engine.remote_url), but this process cannot open a connection, which "
     "nothing can take back; restart fimbul (or the editor) to use it."
 )
-
-
-def confine_server(paths: Paths) -> NetworkGuard:
-    """Return the guard of this process, up unless there is a server to be asked.
-
-    Only the user and the policy can name one; what an editor or a workspace says later can only
-    raise the guard then.
-    """
-    forbid_core_dumps()
-    write_for_the_owner()
-    guard = NetworkGuard()
-    layers, _ = read_file(paths.user_file, None)
-    policy, _ = read_file(paths.policy_file, POLICY_MAY)
-    settings, _ = merge([*layers, *policy])
-    if not settings.engine.remote_url:
-        guard.raise_up()
-    return guard
 
 
 class Privacy:
