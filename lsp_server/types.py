@@ -114,6 +114,7 @@ class RejectionReason(enum.Enum):
     ENGINE_FAILED = "engine-failed"
     SUPERSEDED = "superseded"
     CANCELLED = "cancelled"
+    LATE = "late"
     EMPTY = "empty"
     NOT_HEALED = "not-healed"
     REPEATS_NEXT_LINE = "repeats-next-line"
@@ -175,6 +176,10 @@ _EXPLANATIONS = {
     RejectionReason.ENGINE_FAILED: "The engine failed; `fimbul doctor` says more.",
     RejectionReason.SUPERSEDED: "A newer request for the same document replaced this one.",
     RejectionReason.CANCELLED: "The editor cancelled the request.",
+    RejectionReason.LATE: (
+        "The suggestion came too late for the completion menu (completion.time_budget); it is kept"
+        " for the next key."
+    ),
     RejectionReason.EMPTY: "The model had nothing to add here.",
     RejectionReason.NOT_HEALED: "The model could not continue the word at the cursor.",
     RejectionReason.REPEATS_NEXT_LINE: "The model repeated the line below.",

@@ -214,14 +214,19 @@ class Pipeline:
         await self._ahead.close()
         await self.fates.close()
 
-    async def complete(self, request: CompletionRequest) -> Outcome:
+    async def complete(self, request: CompletionRequest, within: float | None = None) -> Outcome:
         """Return a suggestion or the reason why there is none; never raises for the engine.
+
+        A suggestion that takes longer than `within` milliseconds is too late, and kept for later.
 
         Cancelling the awaiting task ends the work; the caller then notes why.
         """
         started, request = time.perf_counter(), self.secrecy.request(request)
         outcome = self._answering.gated(request, await self._run(request))
-        timings = replace(outcome.timings, total=_milliseconds(started))
+        total = _milliseconds(started)
+        if within is not None and total > within and isinstance(outcome, Completion):
+            outcome = Rejection(RejectionReason.LATE, timings=outcome.timings, used=outcome.used)
+        timings = replace(outcome.timings, total=total)
         outcome = replace(outcome, timings=timings)
         self.note(request.document.uri, outcome, request)
         self._ahead.pauses.shown(request, outcome)

@@ -73,6 +73,15 @@ class Trigger(enum.Enum):
     MANUAL = "manual"
 
 
+class Menu(enum.Enum):
+    """Whether suggestions are items of the completion menu, too; strictest last."""
+
+    ON = "on"
+    AUTO = "auto"
+    """Where the editor shows none inline."""
+    OFF = "off"
+
+
 class Show(enum.Enum):
     """How sure a suggestion has to be; strictest last."""
 
@@ -243,6 +252,12 @@ class CompletionOptions:
         "Those of them that come without being asked for.",
         tighten=Tighten.INTERSECTION,
         members=SURFACES,
+    )
+    menu: Menu = _option(
+        Menu.AUTO,
+        "Offer suggestions as items of the editor's completion menu, too; auto does where the"
+        " editor shows none inline. Read when the server starts; off counts at once.",
+        tighten=Tighten.LATER_CHOICE,
     )
     show: Show = _option(
         Show.BALANCED,

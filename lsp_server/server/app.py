@@ -104,7 +104,7 @@ class FimbulServer(LanguageServer):
         self._loading: asyncio.Task[None] | None = None
         self._model_name = ""
         self._next_item = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._status = ("loading", "")
         self._index_phase = "off"
         self._effort = Effort.FULL
@@ -133,6 +133,16 @@ class FimbulServer(LanguageServer):
     def documents(self) -> Documents:
         """All open documents."""
         return self.protocol.documents
+
+    @property
+    def paths(self) -> Paths:
+        """Where files of the server and of its user are."""
+        return self._paths
+
+    @property
+    def initial_options(self) -> Mapping[str, Any]:
+        """The options that the editor passed while it initialized."""
+        return self._initial
 
     # Settings
 
@@ -206,11 +216,9 @@ class FimbulServer(LanguageServer):
         asked.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        self.keep(asyncio.create_task(work))
 
-    def _finished(self, task: "asyncio.Task[None]") -> None:
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOG.error("background work failed: %s at %s", type(error).__name__, place_of(error))
@@ -410,14 +418,16 @@ class FimbulServer(LanguageServer):
             selected=selected,
         )
 
-    async def answer(self, request: CompletionRequest) -> Outcome:
+    async def answer(self, request: CompletionRequest, within: float | None = None) -> Outcome:
         """Run the pipeline; a newer request for the same document takes the place of this one.
+
+        What comes later than `within` milliseconds is no suggestion any more, but is kept.
 
         Raises CancelledError if the editor cancels.
         """
         uri, begun = request.document.uri, time.perf_counter()
         self.supersede(uri)
-        task = asyncio.create_task(self.pipeline.complete(request), name="completion")
+        task = asyncio.create_task(self.pipeline.complete(request, within), name="completion")
         self._running[uri] = task
         try:
             return await task
@@ -434,6 +444,11 @@ class FimbulServer(LanguageServer):
         finally:
             if self._running.get(uri) is task:
                 del self._running[uri]
+
+    def keep(self, work: "asyncio.Task[Any]") -> None:
+        """Let go on, until it ends or the server does, what nobody waits for."""
+        self._tasks.add(work)
+        work.add_done_callback(self._finished)
 
     def supersede(self, uri: str) -> None:
         """Stop what runs for a document."""

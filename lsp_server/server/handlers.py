@@ -20,6 +20,7 @@ from lsp_server.server.configuration import plain
 from lsp_server.server.explaining import explain
 from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
+from lsp_server.server.menu import announce
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def create_server(
 
 def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
     server.take_initial_options(params.initialization_options)
+    announce(server, params)
 
 
 async def _initialized(server: FimbulServer, _params: lsp.InitializedParams) -> None:

@@ -214,6 +214,16 @@ async def unsure() -> Outcome:
         return await found.complete(asked("x = █\n"))
 
 
+async def late() -> Outcome:
+    async with pipeline(Silent("name", StopReason.LINES)) as found:
+        outcome = await found.complete(asked("x = █\n"), within=0.0)
+        # What came too late is there at once at the next key.
+        next_one = await found.complete(asked("x = n█\n"))
+        assert not isinstance(next_one, Rejection)
+        assert (next_one.text, next_one.is_kept) == ("ame", True)
+        return outcome
+
+
 STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.INSIDE_WORD: inside_word,
     Reason.DELETING: deleting,
@@ -227,6 +237,7 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.SUPERSEDED: superseded,
     Reason.CANCELLED: cancelled,
     Reason.UNSURE: unsure,
+    Reason.LATE: late,
 }
 """Reasons that take more than one answer."""
 

@@ -110,6 +110,33 @@ class Editor:
             )
         )
 
+    async def ask_menu(
+        self, position: lsp.Position, uri: str = URI, *, letter: bool = True
+    ) -> lsp.CompletionList:
+        """Ask for the items of the completion menu, as editors do after a `letter`."""
+        answer = await self.ask_menu_later(position, uri, letter=letter)
+        assert isinstance(answer, lsp.CompletionList)
+        return answer
+
+    def ask_menu_later(
+        self,
+        position: lsp.Position,
+        uri: str = URI,
+        message_id: str | None = None,
+        *,
+        letter: bool = True,
+    ) -> "asyncio.Task[Any]":
+        """Send a request of the completion menu now and await its answer later."""
+        kinds = lsp.CompletionTriggerKind
+        kind = kinds.Invoked if letter else kinds.TriggerForIncompleteCompletions
+        params = lsp.CompletionParams(
+            lsp.TextDocumentIdentifier(uri), position, lsp.CompletionContext(kind)
+        )
+        protocol: Any = self.client.protocol
+        return asyncio.ensure_future(
+            protocol.send_request_async(lsp.TEXT_DOCUMENT_COMPLETION, params, msg_id=message_id)
+        )
+
     async def request(self, method: str, **params: Any) -> dict[str, Any] | None:
         protocol: Any = self.client.protocol
         found: dict[str, Any] | None = plain(await protocol.send_request_async(method, params))
@@ -135,10 +162,13 @@ def plain(value: Any) -> Any:
     return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def capabilities(encodings: Sequence[str], *, progress: bool) -> lsp.ClientCapabilities:
+def capabilities(
+    encodings: Sequence[str], *, progress: bool, inline: bool = True
+) -> lsp.ClientCapabilities:
     found = client_capabilities("visual-studio-code")
     assert found.text_document
-    found.text_document.inline_completion = lsp.InlineCompletionClientCapabilities()
+    if inline:
+        found.text_document.inline_completion = lsp.InlineCompletionClientCapabilities()
     found.general = lsp.GeneralClientCapabilities(
         position_encodings=[lsp.PositionEncodingKind(name) for name in encodings]
     )
@@ -158,6 +188,8 @@ async def editor(
     encodings: Sequence[str] = ("utf-16",),
     folders: Sequence[Path] = (),
     progress: bool = False,
+    inline: bool = True,
+    name: str = "a test",
     ready: bool = True,
 ) -> AsyncIterator[Editor]:
     """Start a server and initialize a session with it; wait for its model unless told not to."""
@@ -183,7 +215,8 @@ async def editor(
         client.set_configuration({"fimbul": dict(configuration)})
     result = await client.initialize_session(
         lsp.InitializeParams(
-            capabilities=capabilities(encodings, progress=progress),
+            capabilities=capabilities(encodings, progress=progress, inline=inline),
+            client_info=lsp.ClientInfo(name),
             process_id=os.getpid(),
             initialization_options=options,
             workspace_folders=[
