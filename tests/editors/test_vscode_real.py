@@ -416,6 +416,8 @@ def test_nothing_runs_in_a_workspace_that_is_not_trusted(
 
 def test_nothing_leaves_this_machine(server: CodeServer, chromium: Browser, window: Window) -> None:
     speaks(window)
+    # It is empty, too, if nobody has looked.
+    assert chromium.seen > 0
     assert chromium.outside == []
     assert {peer for peer in server.peers() if not ip_address(peer).is_loopback} == set()
 

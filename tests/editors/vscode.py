@@ -207,6 +207,8 @@ class Browser:
     chromium: Any
     outside: list[str] = field(default_factory=list)
     """What any of its pages has asked another machine for."""
+    seen: int = 0
+    """How often any of its pages has asked anything."""
 
     def window(self, server: CodeServer, workspace: Path) -> "Window":
         """Open a folder or a workspace file, as somebody who was never here."""
@@ -221,6 +223,7 @@ class Browser:
         return Window(page)
 
     def _note(self, url: str) -> None:
+        self.seen += 1
         here = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
         if not url.startswith(here) or url.startswith(_NOWHERE):
             self.outside.append(url)

@@ -127,9 +127,10 @@ async function withProgress(
     }
     const why = error instanceof Error ? error.message : String(error);
     const show = 'Show the log';
-    if ((await vscode.window.showErrorMessage(`${title} did not work: ${why}. ${said}`, show)) === show) {
-      output.show();
-    }
+    // What comes next is not to wait until somebody has read it.
+    void vscode.window
+      .showErrorMessage(`${title} did not work: ${why}. ${said}`, show)
+      .then((answer) => answer === show && output.show());
     return false;
   }
 }
