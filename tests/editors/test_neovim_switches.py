@@ -117,7 +117,9 @@ def test_a_server_that_is_killed_comes_back(way: Way, tmp_path: Path, file: Path
     with running(way, tmp_path, write_script(tmp_path, *RULES), file) as editor:
         editor.types("ix = ")
         editor.sees(ANSWER)
-        editor.types("<Tab><CR>")
+        editor.types("<Tab>")
+        editor.has(f"x = {ANSWER}")
+        editor.types("<CR>")
         first = editor.server()
         assert first is not None
         first.kill()
