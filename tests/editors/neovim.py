@@ -309,3 +309,7 @@ def running(
     with started(way, folder, file, init, environment) as editor:
         editor.until(editor.is_ready, "is ready")
         yield editor
+        # Neovim would not wait until the server has written what it knows.
+        editor.types("<Esc>")
+        editor.lua("vim.lsp.enable('fimbul', false)")
+        editor.until(lambda: editor.server() is None, "has ended its server")

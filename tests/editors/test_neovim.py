@@ -22,7 +22,7 @@ def begin(editor: Neovim, text: str = "x = ") -> None:
 
 
 def remembered(paths: Paths) -> dict[str, Any]:
-    """The only row of feedback, once the server has ended, which Neovim does not wait for."""
+    """The only row of feedback, once the server has ended."""
     end = time.monotonic() + PATIENCE
     while not (rows := read_rows(paths.feedback_file)):
         assert time.monotonic() < end, "nothing was remembered"

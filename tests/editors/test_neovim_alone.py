@@ -43,6 +43,27 @@ def test_every_tag_of_the_help_is_found(nvim: str, tmp_path: Path) -> None:
     assert not [link for link in links if link not in tags]
 
 
+def test_a_program_that_is_not_there_is_named(nvim: str) -> None:
+    said = run(
+        nvim,
+        "--cmd",
+        "let g:fimbul = {'cmd': ['no-such-fimbul', 'serve']}",
+        "-c",
+        "runtime! plugin/fimbul.lua",
+        "-c",
+        "lua vim.wait(60000, function() "
+        "return vim.fn.execute('messages'):find('no%-such%-fimbul') ~= nil end)",
+        "-c",
+        "checkhealth fimbul",
+        "-c",
+        "lua print(table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), ' '))",
+        "-c",
+        "qa!",
+    )
+    assert "fimbul: `no-such-fimbul` is not there" in said
+    assert "ERROR `no-such-fimbul` cannot be started" in said
+
+
 def test_help_names_every_command_and_key() -> None:
     text = (PLUGIN / "doc" / "fimbul.txt").read_text("utf-8")
     lua = (PLUGIN / "lua" / "fimbul" / "commands.lua").read_text("utf-8")

@@ -21,8 +21,7 @@ local function check_neovim()
 end
 
 local function check_command()
-  local config = vim.lsp.config and vim.lsp.config.fimbul or {}
-  local command = options.get().cmd or config.cmd
+  local command = require('fimbul.server').command()
   local program = type(command) == 'table' and command[1] or 'fimbul'
   if vim.fn.executable(program) == 1 then
     vim.health.ok('`' .. program .. '` can be started')

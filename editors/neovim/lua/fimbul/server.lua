@@ -139,6 +139,20 @@ function M.configure()
   end
 end
 
+-- How it is started, from whichever place says so.
+function M.command()
+  local config = vim.lsp.config and vim.lsp.config.fimbul or M.config()
+  return options.get().cmd or config.cmd
+end
+
+-- Neovim itself says only in a log that a program is not there.
+function M.say_what_is_missing()
+  local command = M.command()
+  if type(command) == 'table' and vim.fn.executable(command[1]) == 0 then
+    vim.notify_once(('fimbul: `%s` is not there; see :checkhealth fimbul'):format(command[1]), vim.log.levels.WARN)
+  end
+end
+
 local function start_for(buffer)
   if vim.bo[buffer].buftype == '' then
     local config = M.config()
@@ -151,6 +165,7 @@ end
 
 -- From now on every buffer with a file type gets a server.
 function M.enable()
+  vim.defer_fn(M.say_what_is_missing, 500)
   if vim.lsp.enable then
     vim.lsp.enable('fimbul')
     return
