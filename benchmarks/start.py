@@ -72,7 +72,7 @@ def start(folder: Path) -> tuple[float, float]:
     return answers, ready
 
 
-_EDITOR = {"capabilities": {}, "processId": None, "rootUri": None}
+_EDITOR: dict[str, Any] = {"capabilities": {}, "processId": None, "rootUri": None}
 
 
 def _state(message: dict[str, Any]) -> str:
