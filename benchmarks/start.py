@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -73,7 +72,7 @@ def start(folder: Path) -> tuple[float, float]:
     return answers, ready
 
 
-_EDITOR: Mapping[str, object] = {"capabilities": {}, "processId": None, "rootUri": None}
+_EDITOR: dict[str, Any] = {"capabilities": {}, "processId": None, "rootUri": None}
 
 
 def _state(message: dict[str, Any]) -> str:

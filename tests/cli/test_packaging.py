@@ -25,12 +25,15 @@ def build(tmp_path: Path, target: str) -> Path:
 
 
 def sources(folder: str) -> set[str]:
-    """All files that git would keep below a folder, besides what Python makes."""
+    """All files that git would keep below a folder: not what Python and Neovim make there."""
     files = (ROOT / folder).rglob("*")
     return {
         file.relative_to(ROOT).as_posix()
         for file in files
-        if file.is_file() and "__pycache__" not in file.parts and not file.name.startswith(".")
+        if file.is_file()
+        and "__pycache__" not in file.parts
+        and file.name != "tags"
+        and not file.name.startswith(".")
     }
 
 
