@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lsp_server.cli.console import Console
 
-OLDEST_NEOVIM = (0, 12)
+OLDEST_NEOVIM = (0, 10)
 """The oldest Neovim that the plugin works in."""
 
 _PLUGIN = "share/fimbul/neovim/plugin/fimbul.lua"
@@ -128,12 +128,10 @@ def _neovim(place: Place) -> list[str]:
         return [f"{place.editor} is version {shown}; the plugin needs {oldest} or newer"]
     if place.plugin is None:
         return ["this installation has no plugin; install fimbul again"]
-    lines = ["put into your init.lua:", f"    vim.opt.runtimepath:prepend({_quoted(place.plugin)})"]
+    lines = ["put into your init.lua:"]
     if place.server != "fimbul":
-        lines.append(
-            f"    vim.lsp.config('fimbul', {{ cmd = {{ {_quoted(place.server)}, 'serve' }} }})"
-        )
-    return lines
+        lines.append(f"    vim.g.fimbul = {{ cmd = {{ {_quoted(place.server)}, 'serve' }} }}")
+    return [*lines, f"    vim.opt.runtimepath:prepend({_quoted(place.plugin)})"]
 
 
 def _vscode(place: Place) -> list[str]:

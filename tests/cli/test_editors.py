@@ -31,13 +31,13 @@ def test_where_no_editor_is_found_the_server_is_named(tmp_path: Path) -> None:
 
 
 def test_neovim_gets_the_lines_for_its_configuration(tmp_path: Path) -> None:
-    program(tmp_path, "nvim", "NVIM v0.12.4")
+    program(tmp_path, "nvim", "NVIM v0.11.4")
     steps = told(tmp_path)["Neovim"]
     plugin = editors.neovim_plugin()
     assert plugin is not None
     assert (plugin / "plugin" / "fimbul.lua").is_file()
     assert f'vim.opt.runtimepath:prepend("{plugin}")' in steps
-    assert "vim.lsp.config('fimbul', { cmd = {" in steps, "it is not on this PATH"
+    assert "vim.g.fimbul = { cmd = {" in steps, "it is not on this PATH"
 
 
 def test_an_old_neovim_is_told_so(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_the_path_is_left_out_where_the_name_is_enough(
     program(tmp_path, "nvim", "NVIM v0.12.4")
     (tmp_path / "fimbul").symlink_to(own)  # As pipx and uv do.
     assert editors.server_command(str(tmp_path)) == "fimbul"
-    assert "vim.lsp.config" not in told(tmp_path)["Neovim"]
+    assert "vim.g.fimbul" not in told(tmp_path)["Neovim"]
 
 
 def test_another_fimbul_on_the_path_is_not_ours(

@@ -95,7 +95,9 @@ def test_what_a_later_version_wrote_about_models_is_kept(tmp_path: Path) -> None
     file = tmp_path / "models.toml"
     file.write_text(LATER_REGISTRY)
 
-    registry.change(file, "changed", lambda one: msgspec.structs.replace(one, verified=Stamp(1, 2)))
+    registry.change(
+        file, "changed", lambda one: msgspec.structs.replace(one, verified=Stamp(1, 2, 3))
+    )
     registry.change(file, "new", lambda _: Record(path="/models/new.gguf"))
 
     found = tomllib.loads(file.read_text())
@@ -104,7 +106,7 @@ def test_what_a_later_version_wrote_about_models_is_kept(tmp_path: Path) -> None
     assert found["models"]["changed"] == {
         "path": "/models/changed.gguf",
         "colour": "red",
-        "verified": {"bytes": 1, "mtime_ns": 2},
+        "verified": {"bytes": 1, "mtime_ns": 2, "inode": 3},
     }
     assert registry.read(file)["new"] == Record(path="/models/new.gguf")
 
