@@ -107,6 +107,8 @@ def session(folder: Path, package: Path, *arguments: str) -> Iterator[CodeServer
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m lsp_server.cli.main "$@"\n')
     program.chmod(0o755)
+    # VS Code takes the PATH from the user's login shell, whatever it was started with.
+    (folder / ".profile").write_text(f'export PATH="{program.parent}:$PATH"\n')
     # Otherwise what the status says would depend on how busy this machine is.
     settings: dict[str, object] = {"fimbul.engine.ahead": "off"}
     if arguments:
@@ -114,6 +116,7 @@ def session(folder: Path, package: Path, *arguments: str) -> Iterator[CodeServer
     environment = {
         **{f"XDG_{one}_HOME": str(folder / one) for one in ("CONFIG", "DATA", "CACHE", "STATE")},
         "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "SHELL": "/bin/sh",
         "PYTHONPATH": str(ROOT),
     }
     with code_server(INSTALLATION, folder, package, settings, environment) as running:
