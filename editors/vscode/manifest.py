@@ -62,9 +62,10 @@ SERVER: dict[str, Any] = {
     },
     "fimbul.server.package": {
         "type": "string",
-        "default": "fimbul",
+        "default": "",
         "scope": "machine",
-        "markdownDescription": "What pip installs there: a name, or the path of a wheel.",
+        "markdownDescription": "What pip installs there: the path of a clone or of a wheel of "
+        "fimbul. There is no package to download by name yet.",
     },
 }
 

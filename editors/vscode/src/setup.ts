@@ -44,7 +44,19 @@ export async function installServer(
 ): Promise<Found | undefined> {
   const own = ownEnvironment(context);
   const configuration = vscode.workspace.getConfiguration('fimbul');
-  const what = configuration.get<string>('server.package') || 'fimbul';
+  const what = configuration.get<string>('server.package');
+  if (!what) {
+    // As long as no release has the name, whoever takes it there first would be installed.
+    const open = 'Open the setting';
+    const answer = await vscode.window.showWarningMessage(
+      'fimbul: there is no package to download yet. Set fimbul.server.package to the path of a clone or of a wheel of fimbul, then try again.',
+      open,
+    );
+    if (answer === open) {
+      await vscode.commands.executeCommand('workbench.action.openSettings', 'fimbul.server.package');
+    }
+    return undefined;
+  }
   const python = configuration.get<string>('server.python') || 'python3';
   const steps = [
     ...installation(own, python, what, process.platform),
