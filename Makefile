@@ -6,13 +6,17 @@ BENCH ?=
 VENV := .venv/bin
 READY := .venv/.ready
 
-.PHONY: complete test check bench eval wheel setup clean
+.PHONY: complete test editors check bench eval wheel setup clean
 
 complete: setup
 	$(VENV)/fimbul complete $(EXAMPLE)
 
 test: setup
 	$(VENV)/python -m pytest
+
+# Into ~/.cache/fimbul-editors; FIMBUL_EDITORS names another place.
+editors: $(READY)
+	$(VENV)/python -m tests.editors.install
 
 check: $(READY)
 	$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy

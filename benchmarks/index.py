@@ -35,6 +35,7 @@ from lsp_server.context.index.messages import Failed, IndexEvent, Ready, Updated
 from lsp_server.context.index.reader import IndexReader
 from lsp_server.context.index.store import index_file
 from lsp_server.context.words import identifiers, words
+from lsp_server.privacy.secrets import redact
 from lsp_server.text import split_lines
 
 TICK = 0.001
@@ -57,7 +58,8 @@ _CHILD = """
 import sys
 from pathlib import Path
 from lsp_server.context.index.process import run_index_process
-run_index_process(sys.stdin.buffer, sys.stdout.buffer, Path(sys.argv[1]), lambda _: True)
+from lsp_server.privacy.secrets import redact
+run_index_process(sys.stdin.buffer, sys.stdout.buffer, Path(sys.argv[1]), lambda _: True, redact)
 """
 
 
@@ -180,7 +182,7 @@ async def _save_some(root: Path, client: IndexClient, watch: Watch) -> list[floa
 
 def measure_reader(root: Path, cache: Path) -> dict[str, dict[str, float]]:
     """Ask every question about cursors at random places."""
-    reader = IndexReader(index_file(cache, root), root, lambda _: True)
+    reader = IndexReader(index_file(cache, root), root, lambda _: True, redact)
     chance = _chance()
     paths = reader.paths()
     cursors = [_cursor(reader, chance, paths) for _ in range(QUESTIONS)]

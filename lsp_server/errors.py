@@ -6,6 +6,7 @@
     │   ├── ModelUnknown       no model of that name in the catalogue
     │   ├── ModelMissing       known, but its file is not on this machine
     │   ├── ModelDamaged       the bytes are not the ones the catalogue names
+    │   ├── ModelUntrusted     put there by hand, and nobody has vouched for it
     │   └── ModelUnusable      not a model that can be served (not a GGUF, no tokens, …)
     ├── PullError              a model could not be fetched
     ├── SetupError             the engine could not be built or checked
@@ -44,6 +45,10 @@ class ModelMissing(ModelError):
 
 class ModelDamaged(ModelError):
     """The bytes of a model file are not the ones the catalogue names."""
+
+
+class ModelUntrusted(ModelError):
+    """Nobody knows what the file should hold, and the user has not vouched for it."""
 
 
 class ModelUnusable(ModelError):

@@ -97,9 +97,12 @@ class RejectionReason(enum.Enum):
 
     DISABLED = "disabled"
     LANGUAGE_DISABLED = "language-disabled"
+    PATH_OFF = "path-off"
     MANUAL_ONLY = "manual-only"
     UNKNOWN_DOCUMENT = "unknown-document"
     BINARY_DOCUMENT = "binary-document"
+    SECRET_FILE = "secret-file"  # noqa: S105  # A reason, not a password.
+    IGNORED_FILE = "ignored-file"
     SURFACE_OFF = "surface-off"
     SURFACE_MANUAL = "surface-manual"
     INSIDE_WORD = "inside-word"
@@ -139,11 +142,18 @@ _EXPLANATIONS = {
     RejectionReason.LANGUAGE_DISABLED: (
         "Suggestions are switched off for this language (completion.disabled_languages)."
     ),
+    RejectionReason.PATH_OFF: "Suggestions are switched off in this file (privacy.off_paths).",
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
     RejectionReason.UNKNOWN_DOCUMENT: (
         "The editor asked about a document that it has not opened; opening it again may help."
     ),
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
+    RejectionReason.SECRET_FILE: (
+        "A file of this name holds passwords or keys; fimbul does not look into it (SECURITY.md)."
+    ),
+    RejectionReason.IGNORED_FILE: (
+        "This file is left out by .gitignore or .fimbulignore; fimbul does not look into it."
+    ),
     RejectionReason.SURFACE_OFF: (
         "Suggestions of this kind are switched off (completion.surfaces)."
     ),
@@ -336,6 +346,8 @@ class StopReason(enum.Enum):
     """The next line was the one that is there already below."""
     REPETITION = "repetition"
     """It said the same again and again."""
+    UNSURE = "unsure"
+    """What came was not likely enough to be shown, so what follows was not waited for."""
 
     @property
     def is_cut(self) -> bool:
@@ -442,6 +454,9 @@ class Completion:
     """Whether it was computed before anybody asked for it."""
     is_lowered: bool = False
     """Whether it is but a line where a body could be had by asking for it."""
+    is_doubtful: bool = False
+    """Whether its first word is so unlikely that its rest was not waited for. It is never shown,
+    and says only that whoever types that word gets nothing better."""
     others: tuple["Completion", ...] = ()
     """Other suggestions for the same place, best first, where several were asked for."""
 

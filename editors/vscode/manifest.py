@@ -1,4 +1,4 @@
-"""Write what the extension's manifest says of commands and settings.
+"""Write what the extension's manifest says of commands, keys, settings and first steps.
 
 The settings are the server's own table of options, so that the two cannot drift apart. Options
 that an editor may not set are left out. All of them are the user's own: a folder restricts by its
@@ -23,12 +23,27 @@ COMMANDS = {
     "fimbul.toggleLanguage": "Switch Suggestions On or Off in This Language",
     "fimbul.toggleWorkspace": "Switch Suggestions On or Off in This Folder",
     "fimbul.snooze": "Snooze",
+    "fimbul.explainLast": "Explain the Last Requests",
     "fimbul.stats": "Show Statistics",
     "fimbul.chooseModel": "Choose a Model",
     "fimbul.setup": "Set Up the Engine and the Model",
     "fimbul.restart": "Restart the Server",
     "fimbul.showLog": "Show the Log",
 }
+
+# What VS Code has, but gives no key to.
+KEYS = [
+    {
+        "command": "editor.action.inlineSuggest.trigger",
+        "key": "alt+\\",
+        "when": "editorTextFocus && !editorReadonly && !editorHasSelection",
+    },
+    {
+        "command": "editor.action.inlineSuggest.acceptNextLine",
+        "key": "ctrl+alt+right",
+        "when": "inlineSuggestionVisible && !editorReadonly",
+    },
+]
 
 SERVER: dict[str, Any] = {
     "fimbul.server.command": {
@@ -47,10 +62,34 @@ SERVER: dict[str, Any] = {
     },
     "fimbul.server.package": {
         "type": "string",
-        "default": "fimbul",
+        "default": "",
         "scope": "machine",
-        "markdownDescription": "What pip installs there: a name, or the path of a wheel.",
+        "markdownDescription": "What pip installs there: the path of a clone or of a wheel of "
+        "fimbul. There is no package to download by name yet.",
     },
+}
+
+# What a new user is led through; each step has a page in `media`.
+STEPS = {
+    "server": (
+        "Install the server and its model",
+        "One program on your machine does the work. [Set It Up](command:fimbul.setup) shows what "
+        "it will run before it runs anything; progress and a button to stop are in the window.",
+    ),
+    "suggestions": (
+        "Take suggestions",
+        "Write code; what may come next stands there in grey. Tab accepts it.",
+    ),
+    "silence": (
+        "See why nothing is suggested",
+        "There is always a reason, and the status item says it. "
+        "[Why Is Nothing Suggested?](command:fimbul.why)",
+    ),
+    "privacy": (
+        "Know what stays on your machine",
+        "All of it, unless you name a server of your own. What is remembered, too: "
+        "[Show Statistics](command:fimbul.stats)",
+    ),
 }
 
 _OF_A_MACHINE = ("engine", "log")
@@ -70,7 +109,26 @@ def contributes() -> dict[str, Any]:
             {"command": name, "title": title, "category": "fimbul"}
             for name, title in COMMANDS.items()
         ],
+        "keybindings": KEYS,
+        "walkthroughs": [_walkthrough()],
         "configuration": {"title": "fimbul", "properties": {**SERVER, **properties}},
+    }
+
+
+def _walkthrough() -> dict[str, Any]:
+    return {
+        "id": "start",
+        "title": "Begin with fimbul",
+        "description": "Private code completion by a model on your own machine.",
+        "steps": [
+            {
+                "id": name,
+                "title": title,
+                "description": text,
+                "media": {"markdown": f"media/{name}.md"},
+            }
+            for name, (title, text) in STEPS.items()
+        ],
     }
 
 

@@ -194,6 +194,17 @@ class Suggestions(Generic[_Value]):
             return Found(one.value, typed, rest, closed)
         return None
 
+    def finished(self, uri: str, place: Place, *, depends: object = None) -> _Value | None:
+        """Return the latest suggestion all of which was put in to come to a place; None if none."""
+        for one in self._kept.get(uri, ()):
+            typed = place.left[one.length :]
+            if one.depends != depends or not typed or typed != one.text:
+                continue
+            is_same = _digest(place.left[: one.length]) == one.left
+            if is_same and _digest(place.right) == one.right:
+                return one.value
+        return None
+
     def forget(self, uri: str) -> None:
         """Forget what was suggested in a document."""
         self._kept.pop(uri, None)

@@ -2,11 +2,13 @@
 
 Digests taken from a hub, files added by hand, and when a file was last verified. Readers take no
 lock, because the file is only ever replaced as a whole; writers take one. Knows nothing about
-the model files themselves.
+the model files themselves. What a newer version has written besides is kept.
 """
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomlkit
@@ -25,6 +27,8 @@ class Stamp(msgspec.Struct, frozen=True):
     bytes: int
     mtime_ns: int
     """Modification time, in nanoseconds since the epoch."""
+    inode: int = 0
+    """Which file it was: another one put in its place has another number. 0 in old records."""
 
 
 class Provenance(msgspec.Struct, frozen=True):
@@ -96,24 +100,35 @@ def change(path: Path, name: str, update: Callable[[Record], Record | None]) -> 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock")):
-            records = dict(read(path))
-            record = update(records.pop(name, Record()))
-            if record not in (None, Record()):
-                records[name] = record
-            replace_file(path, _text(records))
+            record = update(read(path).get(name, Record()))
+            replace_file(path, _text(_written(path), name, record))
     except OSError as exc:
         raise ConfigError(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
-def _text(records: dict[str, Record]) -> str:
+def _written(path: Path) -> dict[str, Any]:
+    """Return the file as it stands, with what a newer version has written and this one ignores."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+
+
+def _text(written: dict[str, Any], name: str, record: Record | None) -> str:
+    """Return what is written, with `record` in the place of that of `name`; None deletes it."""
+    models = dict(written.get("models", {}))
+    before = models.pop(name, {})
+    if record not in (None, Record()):
+        ours = _without_none(msgspec.to_builtins(record))
+        known = Record.__struct_fields__
+        models[name] = {**{key: before[key] for key in before if key not in known}, **ours}
     document = tomlkit.document()
     document.add(tomlkit.comment(_HEADER))
-    plain = {name: _without_none(msgspec.to_builtins(record)) for name, record in records.items()}
-    document.update({"models": dict(sorted(plain.items()))})
+    document.update({**written, "models": dict(sorted(models.items()))})
     return tomlkit.dumps(document)
 
 
-def _without_none(value: object) -> object:
+def _without_none(value: Any) -> Any:
     """Leave out what is None, for which TOML has no word."""
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}

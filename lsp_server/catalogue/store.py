@@ -27,6 +27,7 @@ from lsp_server.errors import (
     ModelError,
     ModelMissing,
     ModelUnknown,
+    ModelUntrusted,
     ModelUnusable,
 )
 from lsp_server.types import ModelDescription
@@ -90,9 +91,9 @@ class ModelStore:
     def require(self, name: str) -> InstalledModel:
         """Return model `name`, ready to load.
 
-        Raises `ModelUnknown`, `ModelMissing`, `ModelUnusable` (not a GGUF) or `ModelDamaged`; each
-        message says which command to run. The whole file is read only if it was never verified or
-        has changed since.
+        Raises `ModelUnknown`, `ModelMissing`, `ModelUnusable` (not a GGUF), `ModelDamaged` or
+        `ModelUntrusted`; each message says which command to run. The whole file is read only if it
+        was never verified or has changed since.
         """
         model, path = self._present(name)
         check_gguf_magic(path)
@@ -106,13 +107,21 @@ class ModelStore:
             return InstalledModel(model, path, model.sha256)
         return self.verify(name)
 
-    def verify(self, name: str, *, progress: Progress | None = None) -> InstalledModel:
+    def verify(
+        self, name: str, *, progress: Progress | None = None, trust: bool = False
+    ) -> InstalledModel:
         """Read the whole file of model `name` and compare its digest.
 
-        A file whose digest nobody knows, put there by hand, is taken as it is, and its digest
-        kept. Raises what `require` raises.
+        A file whose digest nobody knows, put there by hand, is taken as it is only with `trust`,
+        which is the user's word for it; then its digest is kept. Raises what `require` raises.
         """
         model, path = self._present(name)
+        if not model.sha256 and not trust:
+            raise ModelUntrusted(
+                f"{path} was put there by hand, and nobody has said what it should be. What reads "
+                "models can be attacked by one, so it is not loaded. If you trust where it comes "
+                f"from, run `fimbul models trust {name}` once."
+            )
         stamp = _stamp(path)
         try:
             found = sha256_of(path, progress)
@@ -374,7 +383,7 @@ def _completed(model: Model, record: Record) -> Model:
 
 def _stamp(path: Path) -> Stamp:
     status = path.stat()
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _wrong_digest(path: Path, expected: str, found: str, advice: str) -> ModelDamaged:

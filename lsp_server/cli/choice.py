@@ -9,6 +9,7 @@ from pathlib import Path
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from lsp_server.catalogue import allowed
 from lsp_server.catalogue.files import replace_file
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.cli.console import Console
@@ -26,9 +27,9 @@ def settings_of(paths: Paths) -> Settings:
     return settings
 
 
-def is_allowed(settings: Settings, name: str) -> bool:
-    """Say whether the policy of this machine allows a model."""
-    return not settings.policy.allowed_models or name in settings.policy.allowed_models
+def is_allowed(settings: Settings, name: str, sha256: str | None = None) -> bool:
+    """Say whether the policy of this machine allows a model, by its name or its digest."""
+    return allowed.is_allowed(settings.policy.allowed_models, name, sha256)
 
 
 def use_model(paths: Paths, name: str, console: Console) -> None:
@@ -39,7 +40,7 @@ def use_model(paths: Paths, name: str, console: Console) -> None:
     """
     store, settings = ModelStore(paths), settings_of(paths)
     model = store.get(name)
-    if not is_allowed(settings, model.name):
+    if not is_allowed(settings, model.name, model.sha256):
         raise ConfigError(
             f"{paths.policy_file} does not allow {name}; it allows"
             f" {', '.join(settings.policy.allowed_models)}."

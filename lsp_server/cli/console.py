@@ -4,6 +4,7 @@ Results go to one stream, bars and questions to the other, so that a command's o
 piped. Knows nothing about what any command does.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,17 +45,26 @@ class Console:
         except EOFError:
             return None
 
+    @property
+    def shows_bars(self) -> bool:
+        """Whether bars are drawn: on a terminal, or for a program that wants to read them."""
+        return self.err.isatty() or wants_progress()
+
     def bar(self, total: int | None, title: str) -> "tqdm[Any]":
-        """Return a bar that counts bytes up to `total`; it is drawn on a terminal only."""
+        """Return a bar that counts bytes up to `total`; see `shows_bars`."""
         return tqdm(
             total=total,
             desc=title,
             unit="B",
             unit_scale=True,
             file=self.err,
-            # None: off where the stream is no terminal.
-            disable=None,
+            disable=not self.shows_bars,
         )
+
+
+def wants_progress() -> bool:
+    """Return whether a program that started this one reads its bars (``FIMBUL_PROGRESS=1``)."""
+    return os.environ.get("FIMBUL_PROGRESS") == "1"
 
 
 def in_units(count: int) -> str:

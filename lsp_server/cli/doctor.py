@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
-from lsp_server.cli import engine_build, last
+from lsp_server.cli import engine_build, last, privacy
 from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
@@ -71,6 +71,7 @@ def examine(paths: Paths) -> Iterable[Finding]:
     yield finding
     if model is not None and engine_version() is not None:
         yield from asyncio.run(_selftest(paths, settings, model))
+    yield from (Finding(*row) for row in privacy.findings(settings))
     yield asyncio.run(_server(settings))
     yield from _records(paths, settings)
     yield from _places(paths)

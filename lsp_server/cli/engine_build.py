@@ -8,6 +8,7 @@ Everything is fetched by pip, so the user's own index, find-links and constraint
 binding is never imported here; its files are only looked at.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -25,9 +26,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import psutil
 from filelock import FileLock
 from tqdm import tqdm
 
+from lsp_server.cli.console import in_units
 from lsp_server.cli.engine_recipe import (
     EXCLUDED,
     RECORD_NAME,
@@ -36,11 +39,15 @@ from lsp_server.cli.engine_recipe import (
     Compiler,
     Recipe,
     build_key,
+    how_to_get_a_compiler,
 )
 from lsp_server.config.paths import Paths
 from lsp_server.errors import SetupError
 
 DISTRIBUTION = "llama-cpp-python"
+
+SPACE_BYTES = 1_000_000_000
+"""Space that a build needs at its largest: the source, the objects, and the wheel."""
 
 _STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 _COMPLAINT = re.compile(r"\b(error|fatal)\b|^\s*FAILED", re.IGNORECASE)
@@ -87,6 +94,8 @@ class Installer:
     """Takes the arguments of ``pip wheel``, ``wheel`` included."""
     install: tuple[str, ...]
     """Takes the arguments of ``pip install``, without ``install``."""
+    uninstall: tuple[str, ...] = ()
+    """Takes names of what is to be uninstalled, and does not ask."""
 
 
 def find_installer() -> Installer:
@@ -94,11 +103,15 @@ def find_installer() -> Installer:
     if importlib.util.find_spec("pip") is not None:
         # -P keeps the current folder, which may be anybody's repository, off the import path.
         pip = (sys.executable, "-P", "-m", "pip")
-        return Installer(pip, (*pip, "install"))
+        return Installer(pip, (*pip, "install"), (*pip, "uninstall", "--yes"))
     uv = shutil.which("uv")
     if uv is not None:
         own = ("--python", sys.executable)
-        return Installer((uv, "tool", "run", *own, "pip"), (uv, "pip", "install", *own))
+        return Installer(
+            (uv, "tool", "run", *own, "pip"),
+            (uv, "pip", "install", *own),
+            (uv, "pip", "uninstall", *own),
+        )
     raise SetupError(
         f"This environment has no pip, and there is no uv: run `{sys.executable} -m ensurepip` "
         "(Debian and Ubuntu: install python3-venv first), then `fimbul setup` again."
@@ -148,6 +161,16 @@ def installed_build(path: Sequence[str] | None = None) -> EngineBuild | None:
     )
 
 
+def installed_folders(path: Sequence[str] | None = None) -> tuple[Path, ...]:
+    """Return the folders of the installed binding, if fimbul has built it; else nothing."""
+    found = _installed(path)
+    if found is None or installed_build(path) is None:
+        return ()
+    names = {Path(file.as_posix()).parts[0] for file in found.files or ()}
+    # What stands beside the packages, such as `../../bin`, is others' as well.
+    return tuple(Path(str(found.locate_file(name))) for name in sorted(names - {".."}))
+
+
 def installed_version(path: Sequence[str] | None = None) -> str | None:
     """Return the version of the installed binding, whoever built it."""
     found = _installed(path)
@@ -195,7 +218,24 @@ def ensure_wheel(
     paths.engine.mkdir(parents=True, exist_ok=True)
     with FileLock(paths.engine / f"{build_key(recipe)}.lock"):
         build = None if rebuild else kept_build(paths, recipe)
+        if build is None:
+            check_space((paths.engine, Path(tempfile.gettempdir())))
         return build or _make(paths, recipe, compiler, pip, progress=progress)
+
+
+def check_space(
+    folders: Iterable[Path],
+    free: Callable[[Path], int] = lambda place: shutil.disk_usage(place).free,
+) -> None:
+    """Raise SetupError if one of `folders` has too little space to build the engine."""
+    for folder in folders:
+        found = free(folder)
+        if found < SPACE_BYTES:
+            raise SetupError(
+                f"Building the engine takes {in_units(SPACE_BYTES)} in {folder} for a while, but "
+                f"{in_units(found)} are free: make room, or set TMPDIR and XDG_CACHE_HOME to a "
+                "larger disk, and run `fimbul setup` again."
+            )
 
 
 def _make(
@@ -276,9 +316,22 @@ def _run(command: Sequence[str], environment: dict[str, str], log: Path, *, prog
             raise SetupError(f"{command[0]} does not start: {exc}.") from exc
         with process:
             assert process.stdout is not None  # noqa: S101  # A pipe was asked for above.
-            _follow(_logged(process.stdout, file.write), progress=progress)
+            try:
+                _follow(_logged(process.stdout, file.write), progress=progress)
+            except BaseException:
+                _end_with_children(process.pid)
+                raise
     if process.returncode:
         raise SetupError(explain_failure(log))
+
+
+def _end_with_children(pid: int) -> None:
+    """End a process and all it has started: pip's compilers would go on for minutes."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        for process in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _logged(lines: Iterable[str], write: Callable[[str], object]) -> Iterator[str]:
@@ -288,14 +341,28 @@ def _logged(lines: Iterable[str], write: Callable[[str], object]) -> Iterator[st
 
 
 def _follow(lines: Iterable[str], *, progress: bool) -> None:
-    """Show how far ninja is; pip fetches the source and the build tools before it starts."""
+    """Show how far ninja is; pip fetches the source and the build tools before it starts.
+
+    Where no terminal could draw a bar, such as in an editor's window, every tenth is a line.
+    """
+    told = 0
     with tqdm(desc="fetching", unit="step", disable=None if progress else True, leave=False) as bar:
         for line in lines:
             step = _STEP.match(line)
-            if step:
+            if step and progress and bar.disable:
+                told = _tell_tenth(int(step[1]), int(step[2]), told)
+            elif step:
                 bar.total = int(step[2])
                 bar.set_description("compiling", refresh=False)
                 bar.update(int(step[1]) - bar.n)
+
+
+def _tell_tenth(done: int, total: int, told: int) -> int:
+    tenth = 10 * done // max(1, total)
+    if tenth > told:
+        sys.stderr.write(f"compiling: {10 * tenth} %\n")
+        sys.stderr.flush()
+    return max(tenth, told)
 
 
 def explain_failure(log: Path) -> str:
@@ -310,9 +377,8 @@ def explain_failure(log: Path) -> str:
         )
     else:
         advice = (
-            "A C and C++ compiler with its headers is needed (Debian and Ubuntu: build-essential; "
-            "Fedora: gcc-c++), and about 1 GB of space for temporary files; cmake is not, pip "
-            "brings it."
+            "A C and C++ compiler with its headers is needed, and about 1 GB of space for "
+            f"temporary files; cmake is not, pip brings it. {how_to_get_a_compiler()}."
         )
     shown = "\n  ".join(complaints[-_COMPLAINT_LINES:])
     return f"The engine could not be built:\n  {shown}\n{advice}\nFull output: {log}"
@@ -336,6 +402,11 @@ def install(
     needed = run_time_requirements(_installed(None))
     if needed:
         _install([*installer, *limits, *needed])
+
+
+def uninstall(installer: Installer) -> None:
+    """Take the binding out of this environment. Raise SetupError if that fails."""
+    _install([*installer.uninstall, DISTRIBUTION])
 
 
 def run_time_requirements(binding: importlib.metadata.Distribution | None) -> list[str]:

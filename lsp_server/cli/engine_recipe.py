@@ -16,6 +16,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping
@@ -139,17 +140,60 @@ def platform_tag() -> str:
 def find_compiler(environment: Mapping[str, str] = os.environ) -> Compiler:
     """Find the compiler that CMake would take; raise SetupError if there is none."""
     path = environment.get("PATH")
-    c = _first([environment.get("CC"), "cc", "gcc", "clang"], path)
-    cxx = _first([environment.get("CXX"), "c++", "g++", "clang++"], path)
+    msvc = ["cl"] if sys.platform == "win32" else []
+    c = _first([environment.get("CC"), *msvc, "cc", "gcc", "clang"], path)
+    cxx = _first([environment.get("CXX"), *msvc, "c++", "g++", "clang++"], path)
     if c is None or cxx is None:
         missing = "C" if c is None else "C++"
         raise SetupError(
-            f"No {missing} compiler was found. Install one (Debian and Ubuntu: build-essential; "
-            "Fedora: gcc-c++; macOS: the Xcode command line tools) and run `fimbul setup` again, "
-            "or let pip install a portable wheel that `make wheel` made on another machine."
+            f"No {missing} compiler was found. {how_to_get_a_compiler()}, and run `fimbul setup` "
+            "again; or let pip install a portable wheel that `fimbul setup --wheel` made on "
+            "another machine."
         )
     version = _output([c, "--version"]).partition("\n")[0].strip() or c
     return Compiler(c, cxx, version, amx_off_flags(c))
+
+
+_PACKAGES = {
+    "debian": "sudo apt install build-essential",
+    "ubuntu": "sudo apt install build-essential",
+    "fedora": "sudo dnf install gcc-c++ make",
+    "rhel": "sudo dnf install gcc-c++ make",
+    "arch": "sudo pacman -S base-devel",
+    "suse": "sudo zypper install gcc-c++ make",
+    "alpine": "sudo apk add build-base linux-headers",
+}
+"""What installs a compiler, by the names that systems have in their `os-release`."""
+
+
+def how_to_get_a_compiler(
+    system: str = sys.platform, release: Mapping[str, str] | None = None
+) -> str:
+    """Return what to do on this system, a sentence without its full stop.
+
+    `release` is what Linux says of itself in `os-release`, instead of this machine's.
+    """
+    if system == "darwin":
+        return "Run `xcode-select --install`"
+    if system == "win32":
+        return (
+            "Install the Build Tools for Visual Studio with the workload for C++ and take their "
+            "x64 Native Tools prompt"
+        )
+    release = _os_release() if release is None else release
+    for name in [release.get("ID", ""), *release.get("ID_LIKE", "").split()]:
+        if name.startswith("opensuse"):
+            name = "suse"  # Its parts are called opensuse-leap and the like.
+        if name in _PACKAGES:
+            return f"Run `{_PACKAGES[name]}`"
+    return "Install gcc and g++ (or clang) with the headers of the C library"
+
+
+def _os_release() -> Mapping[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
 
 
 def amx_off_flags(c: str, machine: str = platform.machine()) -> tuple[str, ...]:

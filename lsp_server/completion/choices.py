@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lsp_server.completion.checks import Check
-from lsp_server.completion.outcomes import outcome_of
+from lsp_server.completion.outcomes import Reveals, outcome_of
 from lsp_server.config.options import CompletionOptions, Rethink, Symbols
+from lsp_server.privacy.secrets import reveals
 from lsp_server.text import strip_ending
 from lsp_server.types import (
     BodyStop,
@@ -80,6 +81,7 @@ def choice_of(
     context_ms: float,
     check: Check | None = None,
     body: BodyStop | None = None,
+    reveals: Reveals = reveals,
 ) -> Outcome:
     """Return what a generation and its alternatives lead to: the first that passes the filters.
 
@@ -88,7 +90,7 @@ def choice_of(
     """
     given = replace(generation, alternatives=())
     outcomes = [
-        outcome_of(request, asked, surface, one, context_ms, check, body)
+        outcome_of(request, asked, surface, one, context_ms, check, body, reveals)
         for one in _all(given, generation)
     ]
     shown = _distinct(one for one in outcomes if isinstance(one, Completion))

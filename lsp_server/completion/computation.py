@@ -99,6 +99,11 @@ class Computation:
         """Whether it was ended before its outcome was there."""
         return self._ended is not None
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether some of what comes has been typed meanwhile."""
+        return bool(self._typed)
+
     def when_over(self, call: Callable[[], None]) -> None:
         """Call something once this has ended."""
         self._task.add_done_callback(lambda _: call())

@@ -326,6 +326,31 @@ class Judge:
                 return replace(made, text=made.text.removesuffix(new) + kept)
         return made
 
+    def doubt(
+        self, asked: CompletionRequest, came: Generation, surface: Surface, show: Show
+    ) -> int | None:
+        """Return where what has come of an answer stops being sure enough to be shown.
+
+        That is where a statement begins whose first word has come as a whole and is too unlikely:
+        0 for the suggestion itself, more for a later statement of a body. Nothing that follows can
+        change that. None as long as all is sure enough, and for what was asked for.
+        """
+        if show is Show.ALL or asked.trigger_kind is not TriggerKind.AUTOMATIC:
+            return None
+        text, least = came.text, self._least_word(show, surface)
+        typed = asked.document.line(asked.position.line)[: asked.position.column]
+        later = statements(text, typed) if surface in BODIES else []
+        for begin in (0, *later):
+            length = first_word(text[begin:])
+            if begin + length >= len(text):
+                # The word may go on.
+                return None
+            where = Where(Spot.LINE_START, surface) if begin else where_is(asked, surface)
+            chance = self._word(came, begin, length, where)
+            if chance is not None and chance < least:
+                return begin
+        return None
+
     def gated(self, request: CompletionRequest, outcome: Outcome, show: Show) -> Outcome:
         """Return `outcome`, or that it is not sure enough; what was asked for always is."""
         if (

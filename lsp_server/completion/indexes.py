@@ -17,6 +17,7 @@ from lsp_server.context.index.messages import Failed, IndexEvent, Ready
 from lsp_server.context.index.reader import IndexReader
 from lsp_server.context.index.store import index_file
 from lsp_server.privacy.reading import may_read
+from lsp_server.privacy.secrets import redact
 
 _MODULE = "lsp_server.completion.indexing"
 
@@ -75,7 +76,7 @@ class Indexes:
         reader = self._readers.get(folder)
         if reader is None:
             root = Path(folder)
-            reader = IndexReader(index_file(self._cache, root), root, may_read)
+            reader = IndexReader(index_file(self._cache, root), root, may_read, redact)
             self._readers[folder] = reader
         return reader
 

@@ -17,11 +17,12 @@ from lsp_server.completion.computation import Computation
 from lsp_server.completion.effort import Effort, Efforts
 from lsp_server.completion.outcomes import with_selection
 from lsp_server.completion.pauses import Pauses
+from lsp_server.completion.permission import check_place, may_learn
+from lsp_server.completion.secrecy import Secrecy
 from lsp_server.config.options import Ahead
 from lsp_server.errors import EngineError
 from lsp_server.inference.engine import Engine
 from lsp_server.prompt.build import build_prompt as lay_out
-from lsp_server.trigger import check_trigger
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -74,6 +75,7 @@ class LookAhead:
         contexts: Contexts,
         current: Current,
         answering: Answering,
+        secrecy: Secrecy,
         *,
         used: bool,
     ) -> None:
@@ -82,6 +84,7 @@ class LookAhead:
         self._contexts = contexts
         self._current = current
         self._answering = answering
+        self._secrecy = secrecy
         self._used = used
         self.efforts = Efforts()
         """How much may be done ahead."""
@@ -91,9 +94,10 @@ class LookAhead:
 
     def learn(self, document: Document) -> None:
         """Let the engine learn from a document how the next ones may go on."""
+        if not may_learn(document, self._current.settings):
+            return
         if self._used and self._host.availability() is None:
-            text = "".join(document.lines)[:LEARNED]
-            learning = asyncio.create_task(self._learn(text))
+            learning = asyncio.create_task(self._learn(self._secrecy.document(document)))
             self._learning.add(learning)
             learning.add_done_callback(self._learning.discard)
 
@@ -102,7 +106,7 @@ class LookAhead:
         if not self._may_look_ahead() or self._host.is_computing():
             return
         request = CompletionRequest(document, position)
-        if check_trigger(request, self._current.settings.completion) is None:
+        if check_place(request, self._current.settings) is None:
             self.pauses.begin(lambda: self._warm(request))
 
     def forget(self, uri: str) -> None:
@@ -143,6 +147,8 @@ class LookAhead:
 
     async def _warm(self, asked: CompletionRequest) -> None:
         """Evaluate the whole prompt of a place."""
+        if await self._secrecy.withheld(asked.document) is not None:
+            return
         if self._host.availability() is not None or self._current.model is None:
             return
         assembled = await self._contexts.assemble(
@@ -161,6 +167,7 @@ class LookAhead:
         if self._host.availability() is not None or self._current.model is None:
             return
         uri, depends = request.document.uri, (self._current.model.name, self._current.settings)
+        target = self._secrecy.request(target)
         there = CachePlace.of(target.document, target.position)
         indentation = target.document.line(target.position.line)[: target.position.column]
         place = replace(there, left=there.left[: len(there.left) - len(indentation)])
@@ -199,8 +206,10 @@ class LookAhead:
             return False
         return wanted is Ahead.ALWAYS or self.efforts.now() is Effort.FULL
 
-    async def _learn(self, text: str) -> None:
+    async def _learn(self, document: Document) -> None:
+        if await self._secrecy.withheld(document) is not None:
+            return
         try:
-            await self._engine.learn([text])
+            await self._engine.learn(["".join(document.lines)[:LEARNED]])
         except EngineError as error:
             _LOG.debug("nothing was learned from a document: %s", type(error).__name__)

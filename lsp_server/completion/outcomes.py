@@ -6,7 +6,7 @@ engines, caches or LSP.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,6 +14,8 @@ from lsp_server.completion.checks import Check
 from lsp_server.completion.surfaces import BODIES, before_closer
 from lsp_server.postprocess.filters import postprocess
 from lsp_server.postprocess.place import PLAIN, Ended, Place, indentation_of, no_errors
+from lsp_server.privacy.secrets import reveals
+from lsp_server.syntax.bodies import may_be_body
 from lsp_server.syntax.languages import Language, comment_of, language_for
 from lsp_server.syntax.places import PlaceKind
 from lsp_server.text import split_lines
@@ -29,7 +31,11 @@ from lsp_server.types import (
     RejectionReason,
     StopReason,
     Surface,
+    TriggerKind,
 )
+
+Reveals = Callable[[str, str], bool]
+"""Tells whether the second text, written behind the first, holds a secret."""
 
 _LINES_BELOW = 12
 _LINES_ABOVE = 40
@@ -37,6 +43,9 @@ _LINES_ABOVE = 40
 
 _LIMITS = frozenset({StopReason.TOKENS, StopReason.TIME, StopReason.CONTEXT_FULL})
 """What ends an answer in the middle of a word."""
+
+_ENDINGS = frozenset({StopReason.END, StopReason.LINES, StopReason.DEDENTED, StopReason.TOP_LEVEL})
+"""What ends an answer behind a line that the model has ended."""
 
 _WHOLE_WORDS = re.compile(r".*\W", re.DOTALL)
 
@@ -68,6 +77,7 @@ def outcome_of(
     context_ms: float,
     check: Check | None = None,
     body: BodyStop | None = None,
+    reveals: Reveals = reveals,
 ) -> Outcome:
     """Return what a generation leads to; `asked` is `request` with its selected item inserted.
 
@@ -76,7 +86,7 @@ def outcome_of(
     """
     started = time.perf_counter()
     ended = Ended.LIMIT if generation.stop in _LIMITS else Ended.ITSELF
-    place = place_of(asked, surface, check, ended)
+    place = place_of(asked, surface, check, ended, reveals)
     text = _refusal(generation) or postprocess(generation.text, place)
     if isinstance(text, str):
         text = before_closer(text, asked.document, asked.position, body)
@@ -89,8 +99,29 @@ def outcome_of(
     return Completion(*inserted(request, text), surface, generation, timings)
 
 
+def said_all(request: CompletionRequest, done: Completion) -> bool:
+    """Tell whether the model would say nothing more in this line.
+
+    `done` is a suggestion that was put in as a whole just left of the cursor. The model itself has
+    ended it there, no limit or filter; and no body can begin here, which is another question.
+    """
+    document, position = request.document, request.position
+    automatic = request.trigger_kind is TriggerKind.AUTOMATIC and request.selected is None
+    if not automatic or document.line(position.line)[position.column :].strip():
+        return False
+    generation = done.generation
+    if generation.stop not in _ENDINGS or not done.text.endswith(generation.text.rstrip()):
+        return False
+    language = language_for(document.language, document.path)
+    return not may_be_body(document.lines, position, language)
+
+
 def part_of(
-    request: CompletionRequest, asked: CompletionRequest, came: Generation, surface: Surface
+    request: CompletionRequest,
+    asked: CompletionRequest,
+    came: Generation,
+    surface: Surface,
+    reveals: Reveals = reveals,
 ) -> Completion | None:
     """Return what can be shown of a suggestion that is still on its way; None if nothing can.
 
@@ -100,7 +131,7 @@ def part_of(
     words = _whole(came.text, surface)
     if not any(map(str.isalnum, words)):
         return None
-    place = place_of(asked, surface, ended=Ended.NOT_YET)
+    place = place_of(asked, surface, ended=Ended.NOT_YET, reveals=reveals)
     following = place.line_below().strip()
     if following.startswith((place.typed + words).strip()):
         return None
@@ -124,6 +155,7 @@ def place_of(
     surface: Surface,
     check: Check | None = None,
     ended: Ended = Ended.ITSELF,
+    reveals: Reveals = reveals,
 ) -> Place:
     """Return where a suggestion would stand, for the filters."""
     document, row, column = asked.document, asked.position.line, asked.position.column
@@ -142,6 +174,7 @@ def place_of(
         ended=ended,
         # Each answer gets trials of its own.
         errors=replace(check, known={}).errors if check else no_errors,
+        reveals=lambda text: reveals(line[:column], text),
     )
 
 

@@ -25,12 +25,13 @@ from lsp_server.completion.lookahead import LookAhead
 from lsp_server.completion.outcomes import (
     inserted,
     place_of,
+    said_all,
     with_selection,
 )
+from lsp_server.completion.permission import check_place
 from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.surfaces import is_limited
-from lsp_server.completion.trees import Trees
 from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Settings
 from lsp_server.errors import EngineBusy, EngineError
@@ -38,7 +39,7 @@ from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine, EngineState
 from lsp_server.postprocess.filters import KEPT_FILTERS, postprocess
 from lsp_server.prompt.build import is_healed
-from lsp_server.trigger import check_trigger, is_inside_word
+from lsp_server.trigger import is_inside_word
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -80,12 +81,19 @@ class Pipeline:
         self._current = current = Current(settings)
         self._rhythm = Rhythm()
         self._contexts = contexts or Workspace()
-        trees = self._contexts.trees if isinstance(self._contexts, Workspace) else Trees()
+        ours = self._contexts if isinstance(self._contexts, Workspace) else Workspace()
+        self.secrecy = ours.secrecy
+        """What is secret in the documents."""
         self._answering = Answering(
-            engine, current, Checks(trees), looks_ahead=looks_ahead, longer=longer
+            engine,
+            current,
+            Checks(ours.trees),
+            self.secrecy,
+            looks_ahead=looks_ahead,
+            longer=longer,
         )
         self._ahead = LookAhead(
-            self, engine, self._contexts, current, self._answering, used=looks_ahead
+            self, engine, self._contexts, current, self._answering, self.secrecy, used=looks_ahead
         )
         self._last: OrderedDict[str, Outcome] = OrderedDict()
         self.suggestions: Suggestions[Completion] = Suggestions()
@@ -170,12 +178,13 @@ class Pipeline:
 
     def opened(self, document: Document) -> None:
         """Let the engine learn from a document how the next ones may go on."""
+        document = self.secrecy.document(document)
         self.restraint.opened(document)
         self._ahead.learn(document)
 
     def changed(self, document: Document) -> None:
         """End what is being computed for a document if its text now says something else."""
-        now = time.monotonic()
+        now, document = time.monotonic(), self.secrecy.document(document)
         self._rhythm.pressed(now)
         self.restraint.changed(document, now)
         self._ahead.pauses.changed(document)
@@ -188,7 +197,7 @@ class Pipeline:
 
     def visited(self, document: Document, position: Position) -> None:
         """Evaluate the prompt of a place where the cursor stays, before anybody asks."""
-        self._ahead.visited(document, position)
+        self._ahead.visited(self.secrecy.document(document), position)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""
@@ -212,7 +221,7 @@ class Pipeline:
 
         Cancelling the awaiting task ends the work; the caller then notes why.
         """
-        started = time.perf_counter()
+        started, request = time.perf_counter(), self.secrecy.request(request)
         outcome = self._answering.gated(request, await self._run(request))
         total = _milliseconds(started)
         if within is not None and total > within and isinstance(outcome, Completion):
@@ -232,7 +241,8 @@ class Pipeline:
 
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = (
-            check_trigger(request, self.settings.completion)
+            check_place(request, self.settings)
+            or await self.secrecy.withheld(request.document)
             or self.availability()
             or self.restraint.check(request, time.monotonic())
         )
@@ -258,9 +268,12 @@ class Pipeline:
 
     async def _generate(self, request: CompletionRequest) -> Outcome:
         assert self.model is not None  # noqa: S101  # `availability` has seen to it.
-        asked = with_selection(request)
+        asked = self.secrecy.request(with_selection(request))
         place = CachePlace.of(asked.document, asked.position)
         depends = (self.model.name, self.settings)
+        done = self.suggestions.finished(request.document.uri, place, depends=depends)
+        if done is not None and said_all(request, done):
+            return Rejection(RejectionReason.EMPTY)
         while (kept := self._kept(request, asked, place, depends)) is None:
             running = self._computing.get(request.document.uri)
             if running is None or not self._may_join(running, request, place, depends):
@@ -342,7 +355,9 @@ class Pipeline:
                 return None
         elif found.closed:
             # The bracket that the editor has put there is not suggested again.
-            filtered = postprocess(text, place_of(asked, earlier.surface), KEPT_FILTERS)
+            filtered = postprocess(
+                text, place_of(asked, earlier.surface, reveals=self.secrecy.reveals), KEPT_FILTERS
+            )
             if isinstance(filtered, RejectionReason):
                 return None
             text = filtered
@@ -361,9 +376,13 @@ class Pipeline:
             others=() if found.typed or request.selected else earlier.others,
         )
         whole = new_text(request, earlier)
-        return self._answering.judged(
+        kept = self._answering.judged(
             asked, kept, text[-len(whole) :], max(0, len(whole) - len(found.rest))
         )
+        if earlier.is_doubtful and not isinstance(self._answering.gated(request, kept), Rejection):
+            # There is more to it now than what was waited for.
+            return None
+        return kept
 
     def _may_join(
         self, running: Computation, request: CompletionRequest, place: CachePlace, depends: object
@@ -446,7 +465,7 @@ class Pipeline:
             outcome = computation.result()
         except (EngineError, Outdated, Strayed, asyncio.CancelledError):
             return
-        asked = with_selection(shown)
+        asked = self.secrecy.request(with_selection(shown))
         place = CachePlace.of(asked.document, asked.position)
         whole: Outcome | None = outcome
         if isinstance(outcome, Completion):

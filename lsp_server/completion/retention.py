@@ -5,11 +5,12 @@ place. Holds texts in memory for ten minutes. Knows nothing about LSP.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lsp_server.completion.followed import LONGEST, Followed
 from lsp_server.completion.regions import Gap, LineEdit, Region
 from lsp_server.feedback.records import KEPT_AFTER, Sample, Texts
+from lsp_server.privacy.secrets import redact
 from lsp_server.types import Document
 
 AROUND = 10
@@ -111,7 +112,9 @@ class Retention:
             return
         most = watch.region.first + watch.suggested.count("\n") + _MORE_LINES
         region = Region(watch.region.first, min(watch.region.last, most))
-        found = region.text(document, LONGEST)
+        # What the user wrote there may be a password.
+        shown = redact(document.lines[: region.last + 1])
+        found = region.text(replace(document, lines=shown), LONGEST)
         if found is not None:
             became = found.removeprefix(watch.gap.left).removesuffix(watch.gap.right)
             self._record(Texts(watch.id, watch.suggested, became))

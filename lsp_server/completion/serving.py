@@ -4,13 +4,15 @@ Also which server, where the user or the machine's policy has named one.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lsp_server.catalogue.allowed import asks_for_digests, is_allowed
+from lsp_server.catalogue.files import sha256_of
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import Model
-from lsp_server.completion.answering import ServedModel
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError, ModelError, SetupError
@@ -27,6 +29,9 @@ from lsp_server.prompt.formats import (
     special_texts,
 )
 from lsp_server.types import ModelDescription
+
+if TYPE_CHECKING:
+    from lsp_server.completion.answering import ServedModel
 
 _GGUF = b"GGUF"
 """What such a file begins with."""
@@ -83,7 +88,8 @@ def with_server(choose: ChooseModel, paths: Paths) -> ChooseModel:
 def _on_this_machine(paths: Paths, settings: Settings) -> ChosenModel:
     name = settings.engine.model
     allowed = settings.policy.allowed_models
-    if allowed and name not in allowed:
+    row = _row(paths, name)
+    if not is_allowed(allowed, name, row.sha256 if row is not None else None):
         raise ModelError(
             f"The policy of this machine does not allow the model {name} "
             f"(engine.model), only: {', '.join(allowed)}."
@@ -129,8 +135,11 @@ def _asked_as(found: ModelDescription, row: Model | None) -> FimFormat:
     return fim_format(row, found)
 
 
-def served_by(engine: FallbackEngine, chosen: ChosenModel) -> ServedModel:
+def served_by(engine: FallbackEngine, chosen: ChosenModel) -> "ServedModel":
     """Return the model that `engine` answers with now, once it is open."""
+    # Most of the pipeline comes with it, and a model has to be chosen before that is imported.
+    from lsp_server.completion.answering import ServedModel
+
     found = engine.description
     assert found is not None  # noqa: S101  # Opening has set it.
     if (remote := engine.remote) is not None:
@@ -156,12 +165,12 @@ def load_options(settings: Settings) -> LoadOptions:
         threads=settings.engine.threads or default_threads(),
         context_length=settings.engine.context_length,
         gpu_layers=settings.engine.gpu_layers,
-        adapter=_adapter(settings.engine.adapter),
+        adapter=_adapter(settings.engine.adapter, settings.policy.allowed_adapters),
         adapter_scale=settings.engine.adapter_percent / 100,
     )
 
 
-def _adapter(setting: str) -> str:
+def _adapter(setting: str, allowed: Sequence[str]) -> str:
     """Return the path of the adapter, checked as far as it can be without loading it."""
     if not setting:
         return ""
@@ -174,6 +183,7 @@ def _adapter(setting: str) -> str:
     try:
         with path.open("rb") as file:
             begin = file.read(len(_GGUF))
+        digest = sha256_of(path) if asks_for_digests(allowed) else None
     except OSError as error:
         raise ModelError(
             f"The adapter {path} (engine.adapter) cannot be read: {error.strerror}."
@@ -181,5 +191,10 @@ def _adapter(setting: str) -> str:
     if begin != _GGUF:
         raise ModelError(
             f"{path} (engine.adapter) is no GGUF file; convert the adapter to that form first."
+        )
+    if not is_allowed(allowed, str(path), digest):
+        raise ModelError(
+            f"The policy of this machine does not allow the adapter {path} (engine.adapter), only: "
+            f"{', '.join(allowed)}."
         )
     return str(path)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from lsp_server.completion.secrecy import Secrecy
 from lsp_server.completion.surfaces import surface_at
 from lsp_server.completion.trees import Trees
 from lsp_server.config.options import SOURCES as SOURCE_NAMES
@@ -24,13 +25,14 @@ from lsp_server.context.filenames import FileNames
 from lsp_server.context.fusion import Selection, Verdict, select, texts_to_count
 from lsp_server.context.hints import hint_at, members_at, render
 from lsp_server.context.hints import texts_to_count as hint_texts
-from lsp_server.context.history import History
+from lsp_server.context.history import History, Past
 from lsp_server.context.overlay import OpenFile, Overlay
 from lsp_server.context.place import NEAR_ABOVE, Place
 from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
+from lsp_server.privacy.off import is_off, off_among
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
@@ -111,6 +113,8 @@ class Workspace:
         self._repositories = repositories
         self.trees = Trees()
         """The trees of open documents."""
+        self.secrecy = Secrecy()
+        """What is secret in the documents."""
         self._history = History()
         self._open: OrderedDict[str, Document] = OrderedDict()
         self._windows: OrderedDict[str, Window] = OrderedDict()
@@ -118,16 +122,19 @@ class Workspace:
         self._files: dict[str, tuple[object, FileNames]] = {}
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
+        self._off_paths: tuple[str, ...] = ()
         self._visits = 0
         self._last = ""
 
     def opened(self, document: Document) -> None:
         """Take in a document that the editor has opened."""
+        document = self.secrecy.document(document)
         self._open[document.uri] = document
         self._history.opened(document)
 
     def changed(self, document: Document) -> None:
         """Take in a document's text after a change."""
+        document = self.secrecy.document(document)
         self._open[document.uri] = document
         self._open.move_to_end(document.uri)
         self._history.changed(document)
@@ -139,7 +146,13 @@ class Workspace:
         self._choices.pop(uri, None)
         self._nothing_known.pop(uri, None)
         self.trees.forget(uri)
+        self.secrecy.forget(uri)
         self._history.closed(uri)
+
+    def files_changed(self, paths: Sequence[str]) -> None:
+        """Choose anew what is shown of other files if what is ignored may have changed."""
+        if self.secrecy.files_changed(paths):
+            self._choices.clear()
 
     def state(self, document: Document) -> object:
         """Return what is equal as long as other files would give a document the same context."""
@@ -150,8 +163,10 @@ class Workspace:
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Assembled:
         """Return what the model sees at a place; the same history gives the same context."""
+        request = self.secrecy.request(request)
         document, options = request.document, settings.context
         self._take(options)
+        self._leave_out(settings.privacy.off_paths)
         self._visit(document, request.position)
         previous = self._windows.get(document.uri)
         window = await self._window(request, options, count)
@@ -172,6 +187,7 @@ class Workspace:
         Nothing is remembered of it. None where the prompt would have to be chosen anew: that is
         too much for a guess.
         """
+        request = self.secrecy.request(request)
         document, options = request.document, settings.context
         previous, chosen = self._windows.get(document.uri), self._choices.get(document.uri)
         if previous is None or chosen is None or options != self._options or options.hint_tokens:
@@ -189,7 +205,9 @@ class Workspace:
         self, request: CompletionRequest, settings: Settings, count: CountTokens
     ) -> Explanation:
         """Return the context at a place that is looked at for the first time, and all about it."""
+        request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self._leave_out(settings.privacy.off_paths)
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
         window, hint = await self._hinted(request, window, options, count)
@@ -223,6 +241,13 @@ class Workspace:
             self._options = options
             self._windows.clear()
             self._nothing_known.clear()
+
+    def _leave_out(self, patterns: tuple[str, ...]) -> None:
+        """Keep hands off other files than before; what was chosen may come from one of them."""
+        if patterns != self._off_paths:
+            self._off_paths = patterns
+            self._windows.clear()
+            self._choices.clear()
 
     def _visit(self, document: Document, position: Position) -> None:
         if document.uri != self._last:
@@ -300,7 +325,12 @@ class Workspace:
             place, _ = await self._place(document, request.position)
             found = await self._found(place, options.sources)
             counts = await count(texts_to_count(found))
-            before = chosen.selection.snippets if chosen is not None else ()
+            before = [
+                snippet
+                for snippet in (chosen.selection.snippets if chosen is not None else ())
+                # A source may have been switched off since.
+                if snippet.source in options.sources
+            ]
             selection = select(
                 found, options.snippet_tokens, _shown(window), counts.__getitem__, before
             )
@@ -330,14 +360,33 @@ class Workspace:
             place,
             around.repository,
             around.files,
-            self._history.past(place.document.folder),
+            await self._past(place.document.folder),
             around.open_paths,
         )
 
         def ask() -> dict[str, Sequence[Candidate]]:
             return {name: SOURCES[name](question) for name in sources}
 
-        return await asyncio.to_thread(ask)
+        found = await asyncio.to_thread(ask)
+        return {
+            name: [one for one in candidates if not is_off(one.path, self._off_paths)]
+            for name, candidates in found.items()
+        }
+
+    async def _past(self, folder: str) -> Past:
+        """Return what was edited and visited, files apart that may not be used."""
+        past = self._history.past(folder)
+        paths = {edit.uri: edit.path for edit in past.edits}
+        paths |= {visit.uri: visit.path for visit in past.visits}
+        used = {
+            uri
+            for uri, path in paths.items()
+            if await self.secrecy.withheld(Document(uri, "", 0, ("",), path, folder)) is None
+        }
+        return Past(
+            tuple(edit for edit in past.edits if edit.uri in used),
+            tuple(visit for visit in past.visits if visit.uri in used),
+        )
 
     async def _surroundings(self, document: Document) -> _Surroundings | None:
         base = self._repository(document.folder)
@@ -347,12 +396,15 @@ class Workspace:
             other
             for other in reversed(self._open.values())
             if other.folder == document.folder and other.path and other.uri != document.uri
+            if not is_off(other.path, self._off_paths)
+            and await self.secrecy.withheld(other) is None
         ]
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
-        overlay = Overlay(base, files, document.path)
-        state = (base.generation, tuple(sorted(files)), document.path)
+        off = await asyncio.to_thread(off_among, base.paths, self._off_paths)
+        overlay = Overlay(base, files, document.path, off)
+        state = (base.generation, tuple(sorted(files)), document.path, self._off_paths)
         known = self._files.get(document.folder)
         if known is None or known[0] != state:
             known = (

@@ -4,7 +4,8 @@ From weakest to strongest voice: defaults, the user's file, the editor's options
 workspace's file and the machine-wide policy, which may only restrict what the others allow. A
 workspace can never choose a model, a command or a server; the policy can choose the server, or
 none, over everybody's head. A value that does not fit leaves what stood
-there before and is reported in one message that names it. Knows nothing about LSP.
+there before and is reported in one message that names it. What the privacy mode forbids is off in
+the outcome. Knows nothing about LSP.
 """
 
 import enum
@@ -14,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lsp_server.config.former import as_now
+from lsp_server.config.modes import in_force
 from lsp_server.config.options import Entry, Settings, Tighten, entries
 
 _TABLE = {entry.key: entry for entry in entries()}
@@ -41,8 +44,11 @@ WORKSPACE_MAY = frozenset(
         Tighten.UNION,
         Tighten.INTERSECTION,
         Tighten.LATER_CHOICE,
+        Tighten.STRICTER,
     }
 )
+_NOT_WIDENED = (Tighten.OPT_IN, Tighten.STRICTER)
+"""What an editor may restrict, and widen only as far as the user's own file does."""
 POLICY_MAY = WORKSPACE_MAY | {Tighten.POLICY, Tighten.MACHINE}
 
 
@@ -62,12 +68,15 @@ def merge(layers: Sequence[Layer]) -> tuple[Settings, list[str]]:
     values: dict[str, Any] = {key: entry.default for key, entry in _TABLE.items()}
     messages: list[str] = []
     for layer in sorted(layers, key=lambda layer: layer.may is not None):
-        for key, raw in _flatten(layer.values):
+        for written, value in _flatten(layer.values):
+            key, raw = as_now(written, value)
             try:
                 values[key] = _apply(layer, key, raw, values.get(key))
             except ValueError as error:
                 messages.append(f"{layer.name}: {key} {error}")
-    return _settings({key: value for key, value in values.items() if key in _TABLE}), messages
+    settings = _settings({key: value for key, value in values.items() if key in _TABLE})
+    settings, more = in_force(settings)
+    return settings, [*messages, *more]
 
 
 def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -86,23 +95,35 @@ def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
     value = _parse(entry, raw, current)
     tighten = entry.option.tighten
     if layer.may is None:
-        if tighten is Tighten.POLICY:
-            raise ValueError("is set only by the machine-wide policy; it is ignored.")
-        if tighten is Tighten.MACHINE and layer.from_editor:
-            raise ValueError(
-                "is set only in your own config.toml (`fimbul doctor` says where) or by the "
-                "machine-wide policy, since an editor may take its settings out of a workspace; "
-                "it is ignored."
-            )
-        if tighten is Tighten.OPT_IN and layer.from_editor and value and not current:
-            raise ValueError(
-                "is switched on only in your own config.toml (`fimbul doctor` says where), since "
-                "an editor may take its settings out of a workspace; it is ignored."
-            )
+        if layer.from_editor and tighten is Tighten.STRICTER and value == entry.default:
+            # Editors send the defaults of what nobody has set.
+            return current
+        _check_may_set(layer, entry, value, current)
         return value
     if tighten not in layer.may:
         raise ValueError("may not be set there; it is ignored.")
     return _restrict(entry, value, current)
+
+
+def _check_may_set(layer: Layer, entry: Entry, value: Any, current: Any) -> None:
+    """Raise ValueError, with the rest of a sentence, if `value` is not for `layer` to set."""
+    tighten = entry.option.tighten
+    if tighten is Tighten.POLICY:
+        raise ValueError("is set only by the machine-wide policy; it is ignored.")
+    if not layer.from_editor:
+        return
+    if tighten is Tighten.MACHINE:
+        raise ValueError(
+            "is set only in your own config.toml (`fimbul doctor` says where) or by the "
+            "machine-wide policy, since an editor may take its settings out of a workspace; "
+            "it is ignored."
+        )
+    if tighten in _NOT_WIDENED and value != _restrict(entry, value, current):
+        how = "switched on" if tighten is Tighten.OPT_IN else f"set to {_shown(value)}"
+        raise ValueError(
+            f"is {how} only in your own config.toml (`fimbul doctor` says where), since "
+            "an editor may take its settings out of a workspace; it is ignored."
+        )
 
 
 def _parse(entry: Entry, raw: Any, current: Any) -> Any:
@@ -154,7 +175,7 @@ def _restrict(entry: Entry, value: Any, current: Any) -> Any:
             return (*current, *(item for item in value if item not in current))
         case Tighten.INTERSECTION:
             return tuple(item for item in current if item in value)
-        case Tighten.LATER_CHOICE:
+        case Tighten.LATER_CHOICE | Tighten.STRICTER:
             return max(current, value, key=list(entry.type).index)
         case _:
             return value

@@ -44,11 +44,26 @@ class Tighten(enum.Enum):
     INTERSECTION = "may only remove"
     LATER_CHOICE = "may only choose a later value"
     """Choices are listed from the loosest to the strictest."""
+    STRICTER = "may only choose a later value, as an editor may"
+    """Only the user's own file or `--set` chooses an earlier one, for the same reason."""
     POLICY = "policy only"
     """Only the machine-wide policy sets it."""
     MACHINE = "a policy may set it; a workspace or an editor may not"
     """The user's own file or `--set`, and over them the machine-wide policy. Editors are left out
     because their settings may come out of a workspace."""
+
+
+class PrivacyMode(enum.Enum):
+    """Where code may go and what may be kept; strictest last."""
+
+    TEAM = "team"
+    """The server of `engine.remote_url` is asked."""
+    AUTO = "auto"
+    """Team where the user's own file or the policy names a server, else offline."""
+    OFFLINE = "offline"
+    """No connection can be opened."""
+    STRICT = "strict"
+    """Offline, the current file only, and nothing about the work is written to disk."""
 
 
 class Trigger(enum.Enum):
@@ -175,6 +190,25 @@ class Option:
 
 def _option(default: Any, doc: str, **more: Any) -> Any:
     return field(default=default, metadata={"option": Option(doc, **more)})
+
+
+@dataclass(frozen=True)
+class PrivacyOptions:
+    """Where code may go, and where fimbul does nothing."""
+
+    mode: PrivacyMode = _option(
+        PrivacyMode.AUTO,
+        "team: the server that you have named is asked. offline: no connection can be opened."
+        " strict: offline, only the current file is looked at, and nothing about your work is"
+        " written to disk. auto is team where a server is named, else offline.",
+        tighten=Tighten.STRICTER,
+    )
+    off_paths: tuple[str, ...] = _option(
+        (),
+        "Files in which nothing is suggested and that are not looked at for others, as patterns of"
+        " a `.gitignore`, from the workspace folder on.",
+        tighten=Tighten.UNION,
+    )
 
 
 @dataclass(frozen=True)
@@ -479,7 +513,14 @@ class PolicyOptions:
     """What only the machine-wide policy sets."""
 
     allowed_models: tuple[str, ...] = _option(
-        (), "Models that may be used; empty is all.", tighten=Tighten.POLICY
+        (),
+        "Models that may be used, by name, or by digest as `sha256:…`; empty is all.",
+        tighten=Tighten.POLICY,
+    )
+    allowed_adapters: tuple[str, ...] = _option(
+        (),
+        "Adapters that may be used, by path, or by digest as `sha256:…`; empty is all.",
+        tighten=Tighten.POLICY,
     )
 
 
@@ -487,6 +528,7 @@ class PolicyOptions:
 class Settings:
     """All options of one server, as merged from every layer."""
 
+    privacy: PrivacyOptions = field(default_factory=PrivacyOptions)
     completion: CompletionOptions = field(default_factory=CompletionOptions)
     context: ContextOptions = field(default_factory=ContextOptions)
     prompt: PromptOptions = field(default_factory=PromptOptions)

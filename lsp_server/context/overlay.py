@@ -27,11 +27,16 @@ class Overlay:
     """A repository without the file `current`, and with `open_files` as the editor has them."""
 
     def __init__(
-        self, base: Repository, open_files: Mapping[str, OpenFile], current: str = ""
+        self,
+        base: Repository,
+        open_files: Mapping[str, OpenFile],
+        current: str = "",
+        hidden: Collection[str] = (),
     ) -> None:
+        """Take what is there, and paths of which nothing is to be said."""
         self._base = base
         self._open = {path: file for path, file in sorted(open_files.items()) if path != current}
-        self._hidden = frozenset((*open_files, current))
+        self._hidden = frozenset((*open_files, current, *hidden))
         self._current = current
 
     @property

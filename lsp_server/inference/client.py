@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from lsp_server.errors import EngineCrashed, EngineRefused
+from lsp_server.guard.child import REFUSAL
 from lsp_server.inference.protocol import (
     LENGTH,
     MAX_FRAME,
@@ -90,6 +91,8 @@ class WorkerClient:
         self._cancelled: dict[int, asyncio.TimerHandle] = {}
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._death: EngineCrashed | None = None
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Called when code in the worker has tried to open a connection, which was refused."""
         self._tasks = (
             asyncio.create_task(self._read_answers(), name="worker answers"),
             asyncio.create_task(self._read_stderr(), name="worker stderr"),
@@ -269,7 +272,12 @@ class WorkerClient:
         stderr = self._process.stderr
         assert stderr is not None  # noqa: S101  # It was asked for as a pipe.
         while line := await stderr.readline():
-            self._stderr.append(line.decode("utf-8", "replace").strip())
+            text = line.decode("utf-8", "replace").strip()
+            self._stderr.append(text)
+            if text.startswith(REFUSAL):
+                # What follows is the name of an audit event and nothing else.
+                _LOG.warning("in the engine's process, %s", text)
+                self.on_refusal()
 
 
 def _wire(segments: Sequence[Segment]) -> list[WireSegment]:

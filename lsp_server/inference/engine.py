@@ -17,8 +17,9 @@ from typing import Protocol
 from lsp_server.errors import EngineBusy, EngineCrashed, EngineError, FimbulError
 from lsp_server.inference.client import OnText, WorkerClient
 from lsp_server.inference.inspection import description_of
-from lsp_server.inference.protocol import LoadOptions
+from lsp_server.inference.protocol import Loaded, LoadOptions
 from lsp_server.inference.selftest import SETTINGS, SelfTestResult, selftest_once
+from lsp_server.inference.spare import SpareWorker
 from lsp_server.types import Generation, ModelDescription, Prompt, StopRules
 
 _LOG = logging.getLogger(__name__)
@@ -101,8 +102,11 @@ class LocalEngine:
         command: Sequence[str],
         selftest_file: Path,
         listen: Callable[[EngineEvent], None] = lambda _event: None,
+        spare: SpareWorker | None = None,
     ) -> None:
+        """Do nothing yet. `spare` is a worker of the same command that runs already."""
         self._command = tuple(command)
+        self._spare = spare
         self._selftest_file = selftest_file
         self._listen = listen
         self._state = EngineState.CLOSED
@@ -143,7 +147,7 @@ class LocalEngine:
         self._watcher = asyncio.create_task(self._watch(), name="worker watch")
 
     async def close(self) -> None:
-        """See `Engine.close`."""
+        """See `Engine.close`. A spare worker that was not needed yet stays."""
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
@@ -152,6 +156,12 @@ class LocalEngine:
             await self._worker.close()
             self._worker = None
         self._state = EngineState.CLOSED
+
+    async def drop_spare(self) -> None:
+        """End the spare worker, if there still is one."""
+        if self._spare is not None:
+            await self._spare.close()
+            self._spare = None
 
     async def count_tokens(self, texts: list[str]) -> list[int]:
         """See `Engine.count_tokens`."""
@@ -181,15 +191,22 @@ class LocalEngine:
 
     async def _start(self) -> None:
         assert self._model is not None  # noqa: S101  # `open` has set it.
-        worker = await WorkerClient.start(self._command)
-        try:
-            loaded = await worker.load(str(self._model.path), self._result.apply(self._options))
-        except (EngineError, asyncio.CancelledError):
-            await worker.close()
-            raise
+        path, options = str(self._model.path), self._result.apply(self._options)
+        spare, self._spare = self._spare, None
+        ready = None if spare is None else await spare.take(path, options)
+        worker, loaded = ready or await self._start_loaded(path, options)
+        worker.on_refusal = self._tell_refusal
         self.description = description_of(loaded)
         self._worker = worker
         self._change(EngineState.READY)
+
+    async def _start_loaded(self, path: str, options: LoadOptions) -> tuple[WorkerClient, Loaded]:
+        worker = await WorkerClient.start(self._command)
+        try:
+            return worker, await worker.load(path, options)
+        except (EngineError, asyncio.CancelledError):
+            await worker.close()
+            raise
 
     async def _watch(self) -> None:
         """Start the worker again whenever it dies, until no setting is left."""
@@ -225,6 +242,15 @@ class LocalEngine:
         self._told = True
         self._change(EngineState.LOADING, message)
         return True
+
+    def _tell_refusal(self) -> None:
+        self._listen(
+            EngineEvent(
+                self._state,
+                "Code in the engine's process tried to open a connection, which was refused. "
+                "fimbul never does that; please report it.",
+            )
+        )
 
     def _step_down(self) -> bool:
         now = (self._result.extra_buffers, self._result.one_thread)

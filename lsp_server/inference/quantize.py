@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 
 from lsp_server.errors import FimbulError, ModelUnusable
+from lsp_server.guard.child import confine
 from lsp_server.inference.agreement import Logits, Tally, Tokens
 from lsp_server.inference.llama import LlamaBackend
 from lsp_server.inference.tensors import number_of
@@ -344,6 +345,7 @@ def answer(request: AnyRequest, say: Say) -> Answer:
 
 def main() -> None:
     """Serve one request from standard input on standard output."""
+    confine()
     # Anything a native library prints would break the lines, so descriptor 1 is moved away.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -20,6 +20,10 @@ CYCLES_LENGTH = 64
 """Least length of what is said over and over in one line, in code points. Tables of numbers that
 programs really hold are as long at most, as a rule."""
 
+BLANKS = 24
+"""Tokens of nothing but white space in a row that end an answer. A model that writes blank after
+blank never ends; most know runs of blanks, but one that does not may still indent so far."""
+
 _CYCLES_REACH = 512
 """Code points at the end of a text in which that is looked for."""
 
@@ -32,6 +36,8 @@ class AnswerText:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self._tokens = 0
+        self._blanks = 0
+        """Tokens of nothing but white space that came last."""
         self._end: int | None = None
         self._known = 0
         """How much of a body was there the last time, and had no end in it."""
@@ -43,6 +49,8 @@ class AnswerText:
         """Append the bytes of one token; return why the answer ends here, if it does."""
         self._tokens += 1
         self._text += self._decoder.decode(piece)
+        is_blank = piece.isspace() and len(self._text) > len(self._request.healed)
+        self._blanks = self._blanks + 1 if is_blank else 0
         stop = self._stop()
         if stop is None and self._tokens >= self._request.max_tokens:
             stop = StopReason.TOKENS
@@ -80,6 +88,7 @@ class AnswerText:
         trial = AnswerText(self._request)
         trial._decoder.setstate(self._decoder.getstate())
         trial._text, trial._tokens, trial._known = self._text, self._tokens, self._known
+        trial._blanks = self._blanks
         for count, piece in enumerate(pieces):
             if trial.add(piece) is not None:
                 return count
@@ -104,6 +113,8 @@ class AnswerText:
         yield self._end_of_lines(), StopReason.LINES
         yield self._begin_of_string(), StopReason.STRING
         yield self._end_of_cycles(), StopReason.REPETITION
+        if self._blanks >= BLANKS:
+            yield len(self._text), StopReason.REPETITION
 
     def _end_of_lines(self) -> int | None:
         """Return where the last permitted line ends; lines without text do not count."""

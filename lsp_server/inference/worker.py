@@ -18,6 +18,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from lsp_server.errors import FimbulError
+from lsp_server.guard.child import confine
 from lsp_server.inference.backend import Backend, Cancelled
 from lsp_server.inference.protocol import (
     Answer,
@@ -191,6 +192,7 @@ def make_backend(name: str, script: str | None = None) -> Backend:
 
 def serve(make: Callable[[], Backend]) -> None:
     """Serve the backend that `make` returns on standard input and output."""
+    confine()
     # Anything a native library prints would break the frames, so descriptor 1 is moved away
     # before such a library is loaded, and descriptor 0 as well for whatever reads from it.
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")

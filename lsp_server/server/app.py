@@ -24,13 +24,16 @@ from lsp_server.completion.workspace import Workspace
 from lsp_server.config.options import Ahead, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
+from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
 from lsp_server.inference.fallback import FallbackEngine
+from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, locate
 from lsp_server.server.explaining import LastReason
 from lsp_server.server.feedback import Feedback
 from lsp_server.server.logs import LogFile, place_of
+from lsp_server.server.privacy import Privacy
 from lsp_server.server.protocol import FimbulProtocol
 from lsp_server.types import (
     Completion,
@@ -69,7 +72,13 @@ class FimbulServer(LanguageServer):
     protocol: FimbulProtocol
 
     def __init__(
-        self, version: str, paths: Paths, choose: ChooseModel, command: tuple[str, ...]
+        self,
+        version: str,
+        paths: Paths,
+        choose: ChooseModel,
+        command: tuple[str, ...],
+        guard: NetworkGuard,
+        spare: SpareWorker | None = None,
     ) -> None:
         super().__init__(
             "fimbul",
@@ -100,7 +109,7 @@ class FimbulServer(LanguageServer):
         self._index_phase = "off"
         self._effort = Effort.FULL
         self.settings = Settings()
-        local = LocalEngine(command, paths.selftest_file, self._on_engine)
+        local = LocalEngine(command, paths.selftest_file, self._on_engine, spare)
         self._chosen: ChosenModel | None = None
         self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
@@ -109,6 +118,7 @@ class FimbulServer(LanguageServer):
             self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
         )
         self.pipeline.model_is_coming = True
+        self.privacy = Privacy(guard, self.tell, lambda: self.report_status(*self._status))
         self._fate_log = FateLog(paths.requests, version)
         self._log_file = LogFile(paths.logs)
         self._last_reason = LastReason(lambda: self.report_status(*self._status))
@@ -148,6 +158,8 @@ class FimbulServer(LanguageServer):
         """Merge all layers again, say once what is wrong with them, and load what they name."""
         folders = list(self.workspace.folders)
         settings, messages = gather(self._paths, (self._initial, self._changed), folders)
+        settings, wrong = self.privacy.take(settings)
+        messages += wrong
         if fresh := [message for message in messages if message not in self._complaints]:
             self._complaints.update(fresh)
             self.tell(lsp.MessageType.Warning, "\n".join(fresh))
@@ -256,9 +268,10 @@ class FimbulServer(LanguageServer):
         try:
             # Its digest may have to be read from half a gigabyte, so this runs in a thread.
             chosen = await asyncio.to_thread(self._choose, self.settings)
-            options = load_options(self.settings)
+            options = await asyncio.to_thread(load_options, self.settings)
         except FimbulError as error:
             await self.engine.close()
+            await self.engine.local.drop_spare()
             self._end_progress(progress)
             self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
             self.report_status("no-model", str(error))
@@ -333,6 +346,7 @@ class FimbulServer(LanguageServer):
                 "message": message,
                 "model": self._model_name,
                 "engine": self.engine_status(),
+                "privacy": self.privacy.as_json(),
                 "index": self.indexes.status(),
                 "effort": self._effort.value,
                 "effortMessage": self._effort.explanation,
@@ -517,3 +531,4 @@ class FimbulServer(LanguageServer):
         await self.pipeline.close()
         await self.indexes.close()
         await self.engine.close()
+        await self.engine.local.drop_spare()

@@ -13,6 +13,8 @@ from pygls.uris import to_fs_path
 
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
+from lsp_server.guard.network import NetworkGuard
+from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.explaining import explain
@@ -34,10 +36,18 @@ STATISTICS = "fimbul/statistics"
 
 
 def create_server(
-    version: str, paths: Paths, choose: ChooseModel, command: tuple[str, ...]
+    version: str,
+    paths: Paths,
+    choose: ChooseModel,
+    command: tuple[str, ...],
+    guard: NetworkGuard | None = None,
+    spare: SpareWorker | None = None,
 ) -> FimbulServer:
-    """Return a server with all handlers, whose engine is the worker `command`."""
-    server = FimbulServer(version, paths, choose, command)
+    """Return a server with all handlers, whose engine is the worker `command`.
+
+    `guard` is this process's, which may be up already; `spare` is such a worker that runs already.
+    """
+    server = FimbulServer(version, paths, choose, command, guard or NetworkGuard(), spare)
     for method, handler in _FEATURES.items():
         server.feature(method)(handler)
     # Without an options object pygls would announce nothing.
@@ -116,11 +126,13 @@ def _did_save(server: FimbulServer, params: lsp.DidSaveTextDocumentParams) -> No
     path = to_fs_path(params.text_document.uri)
     if path is not None:
         server.indexes.changed([path])
+        server.files.files_changed([path])
 
 
 def _did_change_files(server: FimbulServer, params: lsp.DidChangeWatchedFilesParams) -> None:
-    paths = [to_fs_path(change.uri) for change in params.changes]
-    server.indexes.changed([path for path in paths if path])
+    paths = [path for change in params.changes if (path := to_fs_path(change.uri))]
+    server.indexes.changed(paths)
+    server.files.files_changed(paths)
 
 
 def _did_close(server: FimbulServer, params: lsp.DidCloseTextDocumentParams) -> None:
@@ -246,6 +258,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "index": server.indexes.status(),
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
+        "privacy": server.privacy.as_json(),
     }
 
 

@@ -1,10 +1,14 @@
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from lsp_server.cli.doctor import Finding, as_markdown, as_text, examine
 from lsp_server.cli.main import main
+from lsp_server.cli.privacy import findings
+from lsp_server.config.modes import in_force
+from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 
 
@@ -59,3 +63,43 @@ def test_an_address_that_cannot_be_used_is_found(paths: Paths) -> None:
     paths.user_file.write_text("[engine]\nremote_url = 'completion.example'\n")
     (finding,) = (finding for finding in examine(paths) if finding.name == "Server")
     assert "engine.remote_url" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("", "offline: no connection can be opened"),
+        ("[privacy]\nmode = 'strict'\n", "strict: "),
+        ("[engine]\nremote_url = 'http://127.0.0.1:9'\n", "team: "),
+    ],
+)
+def test_the_mode_is_said_and_the_guard_tried_out(paths: Paths, settings: str, said: str) -> None:
+    paths.config.mkdir(parents=True)
+    paths.user_file.write_text(settings)
+    found = {finding.name: finding for finding in examine(paths)}
+    assert found["Privacy"].found.startswith(said)
+    guard = found["Guard"]
+    assert "audit hook" in guard.found
+    assert not guard.advice
+    if "kernel filter" in guard.found:
+        assert "TCP and UDP were tried and refused" in guard.found
+    else:
+        assert "only Python code is held back, since" in guard.found
+
+
+def test_what_gets_past_the_guard_is_said(
+    tmp_path: Path,
+) -> None:
+    probe = tmp_path / "probe.py"
+    found = {"active": ["audit hook"], "missing": "", "open": ["UDP over IPv4"], "no_core": False}
+    probe.write_text(f"import json\nprint(json.dumps({found!r}))\n")
+    offline, _ = in_force(Settings())
+    rows = list(findings(offline, (sys.executable, str(probe))))
+    _, (name, _, advice), (_, cores, _) = rows
+    assert name == "Guard"
+    assert "UDP over IPv4 got past it" in advice
+    assert "may write one" in cores
+    probe.write_text("raise SystemExit(3)\n")
+    _, (_, said, advice) = findings(offline, (sys.executable, str(probe)))
+    assert said == "could not be tried out"
+    assert advice

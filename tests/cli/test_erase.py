@@ -7,15 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from lsp_server.cli import engine_build
 from lsp_server.cli.console import Console
-from lsp_server.cli.erase import KINDS, Kind, erase, servers
+from lsp_server.cli.engine_build import EngineBuild
+from lsp_server.cli.engine_recipe import RECORD_NAME, Compiler, make_recipe
+from lsp_server.cli.erase import KINDS, Kind, erase, how_to_uninstall, servers
 from lsp_server.cli.main import main
 from lsp_server.config.paths import Paths
 from lsp_server.feedback.records import Texts
 from lsp_server.feedback.store import open_store, read_rows
+from lsp_server.inference.machine import Cpu
 from tests.feedback.rows import suggestion
+
+COMPILER = Compiler("cc", "c++", "cc 12", ())
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -77,6 +84,74 @@ def test_all_goes_but_the_settings(filled: Paths) -> None:
     for kind in KINDS:
         assert (f"\n{kind.name} " in f"\n{person.said}") != kind.only_if_named
     assert "SSDs" in person.said
+
+
+def test_everything_goes_where_that_is_asked_for(
+    filled: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    uninstalled: list[object] = []
+    engine = tmp_path / "environment" / "llama_cpp"
+    home = tmp_path / "home"
+    extension = home / ".local/share/code-server/User/globalStorage/fimbul.fimbul/environment"
+    for file in (
+        engine / "llama.so",
+        extension / "bin" / "fimbul",
+        filled.cache / "of a newer version" / "file",
+        filled.state / "old.json",
+        filled.config / "theme.toml",
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * 1000)
+    monkeypatch.setattr(engine_build, "installed_folders", lambda: (engine,))
+    monkeypatch.setattr(engine_build, "uninstall", uninstalled.append)
+    monkeypatch.setattr(Path, "home", lambda: home)
+
+    assert main(["erase", "--all", "--dry-run"]) == 0
+    assert engine.exists()
+    assert main(["erase", "--all", "--yes"]) == 0
+
+    assert len(uninstalled) == 1
+    for folder in (engine, extension.parent, filled.state, filled.cache, filled.data):
+        assert not folder.exists()
+    assert not filled.config.exists()
+    said = capsys.readouterr().out
+    for kind in KINDS:
+        assert f"\n{kind.name} " in f"\n{said}", kind.name
+    assert "old.json" in said
+    assert "uninstall fimbul" in said
+    assert main(["erase", "--all", "--yes"]) == 0
+    assert "Nothing is stored" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("prefix", "command"),
+    [
+        ("/home/u/.local/share/pipx/venvs/fimbul", "pipx uninstall fimbul"),
+        ("/home/u/.local/share/uv/tools/fimbul", "uv tool uninstall fimbul"),
+        ("/home/u/venv", f"{sys.executable} -m pip uninstall fimbul"),
+    ],
+)
+def test_how_fimbul_itself_is_taken_away(prefix: str, command: str) -> None:
+    assert how_to_uninstall(prefix) == command
+
+
+def test_an_engine_that_somebody_else_built_is_not_ours_to_uninstall(tmp_path: Path) -> None:
+    info = tmp_path / "llama_cpp_python-1.dist-info"
+    (tmp_path / "llama_cpp").mkdir()
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 1\n")
+    (info / "RECORD").write_text(
+        "llama_cpp/__init__.py,,\nllama_cpp_python-1.dist-info/METADATA,,\n../../bin/x,,\n"
+    )
+    (tmp_path / "llama_cpp" / "__init__.py").touch()
+    assert engine_build.installed_folders([str(tmp_path)]) == ()
+
+    build = EngineBuild(make_recipe(COMPILER, Cpu("", ""), portable=True), "2026-01-02")
+    (tmp_path / "llama_cpp" / RECORD_NAME).write_bytes(msgspec.json.encode(build))
+    assert engine_build.installed_folders([str(tmp_path)]) == (tmp_path / "llama_cpp", info)
 
 
 def test_settings_go_where_they_are_named(filled: Paths) -> None:

@@ -239,3 +239,22 @@ def test_without_a_model_it_says_what_to_do(
 ) -> None:
     assert main(["explain", f"{repository}/shop/cart.py:{PLACE}"]) == 1
     assert "fimbul models pull" in capsys.readouterr().err
+
+
+def test_it_says_what_was_replaced(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    value = "tr0ub4" + "dor&3"
+    file = repository / "shop" / "cart.py"
+    file.write_text(CART + f'password = "{value}"\n')
+    shown = as_json(capsys, file)
+    assert shown["replaced"] == {"named": 1}
+    assert value not in json.dumps(shown["prompt"])
+    assert explain(file) == 0
+    assert "that were replaced: 1 (1 named)" in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_looked_into_is_not_shown(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / ".env").write_text("A=1\n")
+    assert explain(repository / ".env", place="1:1") != 0
+    assert "holds passwords or keys" in capsys.readouterr().err

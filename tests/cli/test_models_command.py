@@ -14,6 +14,7 @@ from lsp_server.catalogue.store import ModelStore
 from lsp_server.catalogue.table import load_table
 from lsp_server.cli import choice, models
 from lsp_server.cli.console import Console, in_units
+from lsp_server.cli.main import main
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
 from lsp_server.errors import (
@@ -21,6 +22,7 @@ from lsp_server.errors import (
     ModelDamaged,
     ModelMissing,
     ModelUnknown,
+    ModelUntrusted,
     ModelUnusable,
 )
 from lsp_server.types import ModelDescription
@@ -274,6 +276,22 @@ def test_verify_goes_on_after_a_damaged_file(paths: Paths, tmp_path: Path) -> No
         models.verify_models(paths, "b", screen.console)
 
 
+def test_trusting_a_file_that_was_put_there_by_hand(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Paths, "of_user", lambda: paths)
+    unknown = next(model for model in load_table() if model.sha256 is None)
+    place = paths.models / unknown.name / unknown.file
+    place.parent.mkdir(parents=True)
+    place.write_bytes(GGUF)
+    store = ModelStore(paths)
+    with pytest.raises(ModelUntrusted, match=f"fimbul models trust {unknown.name}"):
+        store.require(unknown.name)
+    assert main(["models", "trust", unknown.name]) == 0
+    assert hashlib.sha256(GGUF).hexdigest() in capsys.readouterr().out
+    assert store.require(unknown.name).path == place
+
+
 def test_verify_without_models_says_so(paths: Paths) -> None:
     screen = Screen()
     assert models.verify_models(paths, None, screen.console) == 0
@@ -358,6 +376,7 @@ def parser() -> argparse.ArgumentParser:
         "pull NAME --source any",
         "verify",
         "verify NAME",
+        "trust NAME",
         "use NAME",
         "remove NAME --yes",
         "add FILE --name N --family F --fim-prefix P --fim-suffix S --fim-middle M --copy",

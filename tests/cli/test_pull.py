@@ -443,6 +443,19 @@ def test_two_pulls_at_once_fetch_once(session: Session, hub: Hub, tmp_path: Path
     assert f"{name} is intact: SHA-256 {DIGEST}" in said
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the folders of Linux by environment")
+@pytest.mark.parametrize("wanted", ["1", ""])
+def test_a_program_can_read_how_far_a_pull_is(
+    session: Session, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("FIMBUL_PROGRESS", wanted)
+    hub.files["second-state/StarCoder2-3B-GGUF/starcoder2-3b-Q4_K_M.gguf"] = CONTENT
+    with start(tmp_path, "models", "pull", "starcoder2-3b-q4_k_m") as command:
+        _, said = command.communicate(timeout=60)
+    assert command.returncode == 0, said
+    assert ("100%" in said) is bool(wanted)
+
+
 def test_the_hub_library_is_loaded_only_to_pull() -> None:
     script = (
         "import sys, lsp_server.cli.models, lsp_server.cli.pull;"

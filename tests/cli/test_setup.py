@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import errno
 import io
 import shutil
 import sys
@@ -135,10 +136,17 @@ def test_a_self_test_is_told_in_a_line(result: SelfTestResult, expected: str) ->
     assert ("--rebuild" in setup.describe_result(result)) is not result.full_speed
 
 
-def test_every_editor_gets_a_next_step() -> None:
-    steps = dict(setup.next_steps())
-    assert {"Neovim", "Others"} == steps.keys()
-    assert str(Path(sys.executable).with_name("fimbul")) in steps["Others"]
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/a/b"), "/a/b: No space left"),
+        (PermissionError(errno.EACCES, "Permission denied", "/a/b"), "set XDG_CACHE_HOME"),
+        (OSError(errno.EROFS, "Read-only file system", "/a/b"), "make that folder writable"),
+        (OSError("odd"), "odd; `fimbul doctor`"),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_a_sentence(error: OSError, expected: str) -> None:
+    assert expected in setup.explain_os_error(error)
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no compiler on this machine")

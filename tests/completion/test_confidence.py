@@ -24,17 +24,21 @@ from lsp_server.completion.confidence import (
     statements,
 )
 from lsp_server.config.options import DEFAULT_MODEL, SURFACES, Show
+from lsp_server.inference.client import OnText
 from lsp_server.text import split_lines
 from lsp_server.types import (
     Completion,
     CompletionRequest,
     Document,
+    GeneratedText,
     Generation,
     Outcome,
     Position,
+    Prompt,
     Rejection,
     RejectionReason,
     StopReason,
+    StopRules,
     Surface,
     TriggerKind,
 )
@@ -364,19 +368,111 @@ async def test_an_unsure_suggestion_is_not_shown_unless_it_is_asked_for() -> Non
         assert len(engine.calls) == 1
 
 
-async def test_an_unsure_beginning_is_not_shown() -> None:
+async def test_an_unsure_beginning_ends_what_is_computed() -> None:
     engine = Engine()
     async with typist(engine) as user:
         asked = user.ask("x = █\n")
         call = await engine.call(0)
         call.say("total", UNSURE)
-        call.say("(items, ")
-        await asyncio.sleep(2.5 * SETTINGS.completion.time_budget / 1000)
+        await asyncio.sleep(0.05)
         assert not asked.done()
-        call.finish("name)")
+        call.say("(items, ")
         outcome = await asyncio.wait_for(asked, 10)
         assert isinstance(outcome, Rejection)
+        assert outcome.reason is RejectionReason.UNSURE
+        assert engine.cancelled == 1
         assert user.pipeline.parts == 0
+        # Who types the word gets nothing as long as it is the same word, and nothing is computed.
+        for typed in ("t", "tot"):
+            assert await user.shown(f"x = {typed}█\n") == ""
+        assert len(engine.calls) == 1
+        assert user.pipeline.rejections[RejectionReason.UNSURE] == 3
+        # Then there is something new to say.
+        asked = user.ask("x = total█\n")
+        (await engine.call(1)).finish("(1)")
+        outcome = await asyncio.wait_for(asked, 10)
+        assert isinstance(outcome, Completion)
+        assert outcome.text == "(1)"
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+async def test_nothing_is_ended_where_it_would_be_shown(*, asked_for: bool) -> None:
+    engine = Engine()
+    show = Show.BALANCED if asked_for else Show.ALL
+    options = replace(SETTINGS.completion, show=show, candidates=1, time_budget=0)
+    kind = TriggerKind.INVOKED if asked_for else TriggerKind.AUTOMATIC
+    async with typist(engine, replace(SETTINGS, completion=options)) as user:
+        asked = user.ask("x = █\n", kind)
+        call = await engine.call(0)
+        call.say("total", UNSURE)
+        call.say("(items, ")
+        call.finish("name)")
+        outcome = await asyncio.wait_for(asked, 10)
+        assert isinstance(outcome, Completion)
+        assert outcome.text == "total(items, name)"
+        assert not engine.cancelled
+
+
+async def test_who_asks_for_an_unsure_suggestion_gets_all_of_it() -> None:
+    engine = Engine()
+    one = replace(SETTINGS, completion=replace(SETTINGS.completion, candidates=1))
+    async with typist(engine, one) as user:
+        asked = user.ask("x = █\n")
+        call = await engine.call(0)
+        call.say("total", UNSURE)
+        call.say("(items, ")
+        assert isinstance(await asyncio.wait_for(asked, 10), Rejection)
+        asked = user.ask("x = █\n", TriggerKind.INVOKED)
+        (await engine.call(1)).finish("total(items, name)", UNSURE)
+        outcome = await asyncio.wait_for(asked, 10)
+        assert isinstance(outcome, Completion)
+        assert outcome.text == "total(items, name)"
+
+
+async def test_what_is_being_typed_is_not_ended() -> None:
+    engine = Engine()
+    async with typist(engine) as user:
+        user.ask("x = █\n")
+        call = await engine.call(0)
+        call.say("tot", UNSURE)
+        asked = user.ask("x = t█\n")
+        call.say("al(")
+        call.finish("items)")
+        assert isinstance(await asyncio.wait_for(asked, 10), Completion | Rejection)
+        assert not engine.cancelled
+
+
+class AtOnce(Engine):
+    """Says all before anybody can end it."""
+
+    async def complete(
+        self, prompt: Prompt, stop: StopRules, *, line_has_text: bool, on_text: OnText | None = None
+    ) -> Generation:
+        assert on_text is not None
+        on_text(GeneratedText("total", UNSURE))
+        on_text(GeneratedText("(items)", 0.0))
+        return Generation("total(items)", StopReason.LINES, (UNSURE, 0.0), 10, ends=(5, 12))
+
+
+async def test_an_engine_that_says_all_at_once_is_ended_too() -> None:
+    async with typist(AtOnce()) as user:
+        assert await user.shown("x = █\n") == ""
+        assert user.pipeline.rejections[RejectionReason.UNSURE] == 1
+
+
+async def test_a_body_ends_at_its_first_unsure_statement() -> None:
+    engine = Engine()
+    async with typist(engine) as user:
+        asked = user.ask("if a:\n    █\n\nb = 1\n")
+        call = await engine.call(0)
+        call.say("c = 1")
+        call.say("\n    ")
+        call.say("total", UNSURE)
+        call.say(" = 2")
+        outcome = await asyncio.wait_for(asked, 10)
+        assert engine.cancelled == 1
+        assert isinstance(outcome, Completion)
+        assert (outcome.text, outcome.surface) == ("c = 1", Surface.BLOCK)
 
 
 async def test_a_sure_beginning_is_shown_and_what_follows_too() -> None:

@@ -364,6 +364,16 @@ def check_explanation(found: Explanation) -> None:
     st.sampled_from(list(ContextForm)),
 )
 @example(
+    {},
+    [
+        Ask(4, 0.8),
+        Change(ContextOptions(snippet_tokens=80, sources=("usages", "same-folder", "tabs"))),
+        Edit(0, 1.0, 0, ""),
+        Edit(4, 1.0, 1, "\nfunction more(store: Store) {\n  store."),
+    ],
+    ContextForm.COMMENT_ABOVE,
+)
+@example(
     {PATHS[0]: "class Store:\n    def fetch(self):\n        pass\n" * 3, PATHS[1]: FRAGMENTS[0]},
     [
         Edit(1, 1.0, 0, "\nstore = Store()\nstore."),

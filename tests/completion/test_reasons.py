@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,7 +17,14 @@ import pytest
 from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.workspace import Workspace
-from lsp_server.config.options import CompletionOptions, Healing, PromptOptions, Settings, Trigger
+from lsp_server.config.options import (
+    CompletionOptions,
+    Healing,
+    PrivacyOptions,
+    PromptOptions,
+    Settings,
+    Trigger,
+)
 from lsp_server.inference.engine import EngineState
 from lsp_server.prompt.formats import FORMATS
 from lsp_server.text import split_lines
@@ -47,6 +56,7 @@ class Said:
     options: CompletionOptions = field(default_factory=CompletionOptions)
     language: str = "python"
     stop: StopReason = StopReason.LINES
+    path: str = "a.py"
 
 
 SAID: dict[Reason, Said] = {
@@ -73,12 +83,11 @@ SAID: dict[Reason, Said] = {
     Reason.ADDS_ERRORS: Said("x = 1\n█\n", "y = = 2"),
     Reason.TOO_LITTLE: Said("x = █\n", "comp", stop=StopReason.TOKENS),
     Reason.CONTROL_MARK: Said("x = █\n", "<|cursor|>"),
+    # Put together here, so that nothing in this repository looks like a secret.
+    Reason.CREDENTIALS: Said("password = █\n", '"' + "tr0ub4dor" + "&3" + '"'),
+    Reason.SECRET_FILE: Said("x = █\n", "1", path="config/.env"),
 }
 """One row a reason; the pipeline is asked once, automatically."""
-
-IN_THE_FILTERS: frozenset[Reason] = frozenset({Reason.CREDENTIALS})
-"""Reasons that the pipeline does not give yet: nothing tells the filters what looks like a secret.
-`tests/stages/test_filters.py` reaches them."""
 
 IN_THE_SERVER: frozenset[Reason] = frozenset({Reason.UNKNOWN_DOCUMENT})
 """Reasons that only the server gives: see `tests/server/test_protocol.py`, which reaches them, as
@@ -121,6 +130,12 @@ async def inside_word() -> Outcome:
         return await found.complete(asked("x = na█\n"))
 
 
+async def path_off() -> Outcome:
+    settings = replace(Settings(), privacy=PrivacyOptions(off_paths=("*.py", "!b.py")))
+    async with pipeline(Silent("1", StopReason.LINES), settings) as found:
+        return await found.complete(asked("x = █\n", TriggerKind.INVOKED))
+
+
 async def server_without_healing() -> Outcome:
     async with pipeline(Silent("me", StopReason.LINES)) as found:
         model = ServedModel("m", FORMATS["qwen2.5-coder"], is_remote=True, heals=lambda: False)
@@ -146,6 +161,15 @@ async def selection_differs() -> Outcome:
     async with pipeline(Silent("name", StopReason.LINES)) as found:
         chosen = SelectedCompletion(Position(0, 2), Position(0, 4), "pop")
         return await found.complete(replace(asked("x.ap█\n"), selected=chosen))
+
+
+async def ignored_file() -> Outcome:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / ".fimbulignore").write_text("/a.py\n")
+        request = asked("x = █\n")
+        request = replace(request, document=replace(request.document, folder=folder))
+        async with pipeline(Silent("name", StopReason.LINES)) as found:
+            return await found.complete(request)
 
 
 async def no_model() -> Outcome:
@@ -205,9 +229,11 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.DELETING: deleting,
     Reason.REJECTED_HERE: rejected_here,
     Reason.SELECTION_DIFFERS: selection_differs,
+    Reason.IGNORED_FILE: ignored_file,
     Reason.NO_MODEL: no_model,
     Reason.MODEL_LOADING: model_loading,
     Reason.ENGINE_FAILED: engine_failed,
+    Reason.PATH_OFF: path_off,
     Reason.SUPERSEDED: superseded,
     Reason.CANCELLED: cancelled,
     Reason.UNSURE: unsure,
@@ -217,7 +243,7 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
 
 
 def test_every_reason_has_a_case() -> None:
-    places = [*SAID, *STAGED, *IN_THE_FILTERS, *IN_THE_SERVER]
+    places = [*SAID, *STAGED, *IN_THE_SERVER]
     assert set(places) == set(Reason)
     assert len(places) == len(set(places)), "a reason stands in two places"
 
@@ -226,8 +252,10 @@ def test_every_reason_has_a_case() -> None:
 async def test_what_the_model_says_leads_to_it(reason: Reason) -> None:
     said = SAID[reason]
     settings = replace(Settings(), completion=said.options)
+    request = asked(said.marked, language=said.language)
+    request = replace(request, document=replace(request.document, path=said.path))
     async with pipeline(Silent(said.answer, said.stop), settings) as found:
-        outcome = await found.complete(asked(said.marked, language=said.language))
+        outcome = await found.complete(request)
         assert isinstance(outcome, Rejection)
         assert outcome.reason is reason
         (fate,) = found.fates.latest(9)

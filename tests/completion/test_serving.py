@@ -1,10 +1,11 @@
 """Which server is chosen beside which model, and how the server's model is asked."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
-from lsp_server.completion.serving import ChosenModel, with_server
+from lsp_server.completion.serving import ChosenModel, load_options, with_server
 from lsp_server.config.options import EngineOptions, PolicyOptions, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import ConfigError, ModelError, ModelMissing
@@ -87,3 +88,19 @@ def test_without_a_known_name_or_tokens_it_is_asked_without_a_suffix(paths: Path
     settings = Settings(engine=EngineOptions(model="unheard-of", remote_url=URL))
     chosen = with_server(missing, paths)(settings)
     assert not chosen.remote_format(described()).fills
+
+
+@pytest.mark.parametrize("way", ["path", "digest", "other"])
+def test_a_policy_says_which_adapters_may_be_used(way: str, tmp_path: Path) -> None:
+    file = tmp_path / "style.gguf"
+    file.write_bytes(b"GGUF and more")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    entry = {"path": str(file), "digest": f"sha256:{digest}", "other": "sha256:" + "0" * 64}[way]
+    settings = Settings(
+        engine=EngineOptions(adapter=str(file)), policy=PolicyOptions(allowed_adapters=(entry,))
+    )
+    if way == "other":
+        with pytest.raises(ModelError, match="does not allow the adapter"):
+            load_options(settings)
+    else:
+        assert load_options(settings).adapter == str(file)

@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from lsp_server.completion.workspace import Assembled, Workspace
-from lsp_server.config.options import CompletionOptions, ContextOptions, Settings, Symbols
+from lsp_server.config.options import (
+    CompletionOptions,
+    ContextOptions,
+    PrivacyOptions,
+    Settings,
+    Symbols,
+)
 from lsp_server.context.fusion import Verdict
 from lsp_server.context.repository import Repository
 from lsp_server.text import split_lines
@@ -90,6 +96,32 @@ async def test_the_file_under_completion_never_comes_from_the_index() -> None:
     explained = await Workspace(Folders()).explain(request("x = SECRET█\n"), Settings(), count)
     for found in (assembled.selection.judged, explained.assembled.selection.judged):
         assert all(row.candidate.path != "shop/cart.py" for row in found)
+
+
+async def test_a_file_that_is_off_is_looked_at_no_more() -> None:
+    workspace, hands_off = Workspace(Folders()), PrivacyOptions(off_paths=("store.py",))
+    assert (await ask(workspace, CART)).context.snippets
+    for marked in (CART, CART.replace("store.█", "store.g█")):
+        off = await ask(workspace, marked, settings=replace(options(), privacy=hands_off))
+        assert not off.context.snippets
+        assert not off.hint
+    explained = await workspace.explain(request(CART), replace(options(), privacy=hands_off), count)
+    judged = explained.assembled.selection.judged
+    assert all(row.candidate.path != "shop/store.py" for row in judged)
+    assert (await ask(workspace, CART)).context.snippets
+
+
+async def test_neither_open_nor_edited_files_that_are_off_are_shown() -> None:
+    folders = Folders({"a.py": "", "b.py": ""})
+    workspace = Workspace(folders)
+    hands_off = replace(options(), privacy=PrivacyOptions(off_paths=("/b.py",)))
+    text = "def transfer_amount(source, target):\n    return target - source\n"
+    marked = "def transfer_amount_again(source, target):\n    transfer_amount█\n"
+    for settings, shown in ((options(), True), (hands_off, False)):
+        await ask(workspace, "█" + text, "b.py", settings)
+        await ask(workspace, "# edited\n█" + text, "b.py", settings)
+        assembled = await ask(workspace, marked, "a.py", settings)
+        assert any(row.candidate.path == "b.py" for row in assembled.selection.judged) is shown
 
 
 async def test_typing_keeps_the_choice() -> None:

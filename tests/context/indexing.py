@@ -38,7 +38,7 @@ def may_read(path):
     return "forbidden" not in path.name
 
 BEFORE
-run_index_process(sys.stdin.buffer, sys.stdout.buffer, cache, may_read)
+run_index_process(sys.stdin.buffer, sys.stdout.buffer, cache, may_read, tuple)
 """
 
 _Event = TypeVar("_Event", bound=IndexEvent)
@@ -111,7 +111,7 @@ class IndexChild:
             missing -= set(self.wait(Updated).paths)
 
     def reader(self, root: Path) -> IndexReader:
-        return IndexReader(index_file(self.cache, root), root, lambda _: True)
+        return IndexReader(index_file(self.cache, root), root, lambda _: True, tuple)
 
     def paths(self, root: Path) -> Sequence[str]:
         reader = self.reader(root)

@@ -238,7 +238,7 @@ def test_limits_cut_always_the_same_and_are_counted(tmp_path: Path) -> None:
     ],
 )
 def test_contents(data: bytes, expected: object) -> None:
-    assert lines_of(data) == expected
+    assert lines_of(data, list) == expected
 
 
 def test_nothing_is_opened_without_asking(tmp_path: Path) -> None:

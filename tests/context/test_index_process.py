@@ -349,7 +349,8 @@ def test_it_ends_when_the_server_is_killed(root: Path, tmp_path: Path) -> None:
             "import sys\n"
             "from pathlib import Path\n"
             "from lsp_server.context.index.process import run_index_process\n"
-            "run_index_process(sys.stdin.buffer, sys.stderr.buffer, Path(sys.argv[1]), bool)",
+            "run_index_process(sys.stdin.buffer, sys.stderr.buffer, Path(sys.argv[1]), bool,"
+            " tuple)",
             str(tmp_path / "cache"),
         ],
         stdout=subprocess.PIPE,

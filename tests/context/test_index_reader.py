@@ -24,7 +24,7 @@ def test_the_generation_is_told_while_a_longer_question_runs(tmp_path: Path) -> 
 
     with IndexChild(tmp_path) as child:
         (ready,) = child.watch(root)
-        reader = IndexReader(index_file(child.cache, root), root, may_read)
+        reader = IndexReader(index_file(child.cache, root), root, may_read, tuple)
         assert reader.generation == ready.generation
         question = threading.Thread(target=reader.lines, args=("a.py",))
         question.start()

@@ -79,7 +79,7 @@ class Index:
         self.root.mkdir(parents=True)
         self.file = index_file(tmp_path / "cache", self.root)
         self.writer = IndexWriter(self.file)
-        self.reader = IndexReader(self.file, self.root, lambda _: True)
+        self.reader = IndexReader(self.file, self.root, lambda _: True, tuple)
 
     def add(self, *files: IndexedFile) -> None:
         self.writer.apply(Changes(files))
@@ -131,7 +131,7 @@ def dump(reader: Repository) -> object:
 
 
 def test_an_index_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    reader = IndexReader(tmp_path / "none.sqlite", tmp_path, lambda _: True)
+    reader = IndexReader(tmp_path / "none.sqlite", tmp_path, lambda _: True, tuple)
     assert reader.name == tmp_path.name
     assert reader.generation == 0
     assert dump(reader) == ((), [], [], [], {}, {}, [])
@@ -367,7 +367,7 @@ def test_random_damage_is_never_more_than_an_error_of_the_database(filled: Index
         for _ in range(chance.choice((1, 20, 2000))):
             data[chance.randrange(100, len(data))] = chance.randrange(256)
         filled.file.write_bytes(data)
-        reader = IndexReader(filled.file, filled.root, lambda _: True)
+        reader = IndexReader(filled.file, filled.root, lambda _: True, tuple)
         dump(reader)
         reader.close()
         with contextlib.suppress(sqlite3.Error):
@@ -397,7 +397,7 @@ def test_lines_only_of_files_that_are_as_indexed(index: Index) -> None:
         asked.append(place)
         return place not in forbidden
 
-    reader = IndexReader(index.file, index.root, may_read)
+    reader = IndexReader(index.file, index.root, may_read, tuple)
     assert reader.lines("parser.py") is None
     assert asked == []
     status = path.stat()

@@ -35,15 +35,20 @@ def run(pieces: list[bytes], **more: object) -> tuple[str, StopReason | None, st
         ([b"x = ", b"<en", b"d>", b"y"], {"stop_strings": ["<end>"]}, "x = ", StopReason.STRING),
         ([b".ge", b"t(x)", b"\n"], {"healed": ".g"}, "et(x)", StopReason.LINES),
         ([b" ", b"  x"], {"healed": "  "}, " x", None),
+        ([b" "] * 9, {"healed": " " * 8}, " ", None),
+        ([b" "] * 40, {"healed": " " * 8}, " " * 24, StopReason.REPETITION),
+        ([b"x", *[b"\n ", b" "] * 19], {"max_lines": 9}, "x" + "\n  " * 12, StopReason.REPETITION),
+        ([*[b"\n", b"    "] * 3, b"x", *[b" "] * 23], {"line_has_text": False}, None, None),
         ([b"caf", b"\xc3", b"\xa9", b"\n"], {}, "café", StopReason.LINES),
         ([b"a", b"\xf0\x9f"], {}, "a", None),
         ([b"a\xff", b"b"], {}, "a\ufffdb", None),
     ],
 )
 def test_answers_end(
-    pieces: list[bytes], more: dict[str, object], text: str, stop: StopReason | None
+    pieces: list[bytes], more: dict[str, object], text: str | None, stop: StopReason | None
 ) -> None:
-    assert run(pieces, **more)[:2] == (text, stop)
+    expected = b"".join(pieces).decode() if text is None else text
+    assert run(pieces, **more)[:2] == (expected, stop)
 
 
 def test_what_is_handed_out_piecewise_is_the_answer() -> None:

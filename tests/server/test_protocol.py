@@ -42,6 +42,7 @@ async def test_a_suggestion_has_an_empty_range_at_the_cursor_and_reports_accepta
         assert statistics.pop("effort") in ("full", "battery", "busy")
         assert statistics.pop("feedback")["seen"] == 0
         assert statistics.pop("engine") == {"runs": "local", "server": ""}
+        assert statistics.pop("privacy")["mode"] == "offline"
         assert statistics.pop("surfaces") == {"line": 1}
         assert statistics == {"shown": 1, "kept": 0, "parts": 0, "accepted": 0, "rejections": {}}
         assert index["state"] == "off"

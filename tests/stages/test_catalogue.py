@@ -19,6 +19,7 @@ from lsp_server.errors import (
     ModelError,
     ModelMissing,
     ModelUnknown,
+    ModelUntrusted,
     ModelUnusable,
 )
 from lsp_server.prompt.formats import FORMATS
@@ -235,8 +236,39 @@ def test_verify_counts_its_progress(store: ModelStore) -> None:
     assert sum(steps) == len(GGUF)
 
 
-def test_a_file_that_nobody_knows_keeps_the_digest_it_came_with(store: ModelStore) -> None:
+def test_a_file_that_nobody_knows_is_not_loaded_before_its_user_vouches_for_it(
+    store: ModelStore,
+) -> None:
+    put(store, "tiny-unknown")
+    for look in (store.require, store.verify):
+        with pytest.raises(ModelUntrusted, match="fimbul models trust tiny-unknown"):
+            look("tiny-unknown")
+    assert store.get("tiny-unknown").sha256 is None
+    store.verify("tiny-unknown", trust=True)
+    assert store.require("tiny-unknown").sha256 == digest(GGUF)
+
+
+def test_another_file_in_its_place_is_noticed_by_its_inode(store: ModelStore) -> None:
+    path = put(store, "tiny")
+    store.require("tiny")
+    times = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(OTHER_GGUF)
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(path)
+    with pytest.raises(ModelDamaged, match=digest(OTHER_GGUF)):
+        store.require("tiny")
+
+
+def test_vouching_for_a_file_does_not_make_up_for_a_wrong_digest(store: ModelStore) -> None:
+    put(store, "tiny", OTHER_GGUF)
+    with pytest.raises(ModelDamaged):
+        store.verify("tiny", trust=True)
+
+
+def test_a_file_that_was_vouched_for_keeps_the_digest_it_had(store: ModelStore) -> None:
     path = put(store, "tiny-unknown")
+    store.verify("tiny-unknown", trust=True)
     assert store.require("tiny-unknown").sha256 == digest(GGUF)
     assert store.get("tiny-unknown").sha256 == digest(GGUF)
     path.write_bytes(OTHER_GGUF)

@@ -5,10 +5,21 @@ from typing import Any
 import pytest
 
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
-from lsp_server.config.options import SOURCES, Settings, Trigger, as_markdown, entries
+from lsp_server.config.modes import in_force
+from lsp_server.config.options import (
+    SOURCES,
+    PrivacyMode,
+    Settings,
+    Symbols,
+    Trigger,
+    as_markdown,
+    entries,
+)
 from lsp_server.context.sources.table import SOURCES as SOURCE_TABLE
 
 USER = None
+
+DEFAULTS, _ = in_force(Settings())
 
 
 def settings_of(*layers: tuple[Any, dict[str, Any]]) -> tuple[Settings, list[str]]:
@@ -16,7 +27,7 @@ def settings_of(*layers: tuple[Any, dict[str, Any]]) -> tuple[Settings, list[str
 
 
 def test_without_layers_there_are_the_defaults() -> None:
-    assert settings_of() == (Settings(), [])
+    assert settings_of() == (DEFAULTS, [])
 
 
 def test_later_free_layers_win() -> None:
@@ -65,7 +76,7 @@ def test_restricting_layers_only_restrict(
 )
 def test_what_is_not_theirs_is_ignored_with_a_message(may: Any, values: dict[str, Any]) -> None:
     found, (message,) = settings_of((may, values))
-    assert found == Settings()
+    assert found == DEFAULTS
     assert "layer 0" in message
     assert next(iter(values)) in message
 
@@ -98,7 +109,7 @@ def test_the_policy_allows_models() -> None:
 )
 def test_a_bad_value_leaves_the_default_and_is_named(section: str, name: str, bad: Any) -> None:
     found, (message,) = settings_of((USER, {section: {name: bad}}))
-    assert found == Settings()
+    assert found == DEFAULTS
     assert f"{section}.{name}" in message
 
 
@@ -143,7 +154,7 @@ def test_every_default_can_be_written_as_toml() -> None:
         found, messages = merge(
             [Layer("it", values, POLICY_MAY if entry.section == "policy" else None)]
         )
-        assert (found, messages) == (Settings(), [])
+        assert (found, messages) == (DEFAULTS, [])
 
 
 def test_a_workspace_may_only_remove_sources() -> None:
@@ -180,7 +191,7 @@ def test_a_server_comes_from_the_user_only() -> None:
 )
 def test_neither_a_workspace_nor_an_editor_chooses_a_server(layer: Layer) -> None:
     found, messages = merge([layer])
-    assert found == Settings()
+    assert found == DEFAULTS
     assert len(messages) == 2
     assert all(layer.name in message and "engine.remote_" in message for message in messages)
 
@@ -227,3 +238,85 @@ def test_only_the_user_opts_in_to_keeping_texts() -> None:
 def test_everybody_else_may_switch_the_keeping_of_texts_off(layer: Layer) -> None:
     found, messages = merge([keep_text(value=True, layer="config.toml"), layer])
     assert (found.feedback.keep_text, messages) == (False, [])
+
+
+MODES = [mode.value for mode in PrivacyMode]
+
+
+def mode_of(*layers: Layer) -> tuple[PrivacyMode, list[str]]:
+    found, messages = merge(layers)
+    assert (found.engine.remote_url != "") <= (found.privacy.mode is PrivacyMode.TEAM)
+    return found.privacy.mode, messages
+
+
+def test_without_a_server_it_is_offline_and_with_one_team() -> None:
+    assert mode_of() == (PrivacyMode.OFFLINE, [])
+    assert mode_of(Layer("config.toml", REMOTE)) == (PrivacyMode.TEAM, [])
+    assert mode_of(Layer("policy.toml", REMOTE, POLICY_MAY)) == (PrivacyMode.TEAM, [])
+
+
+@pytest.mark.parametrize("may", [WORKSPACE_MAY, POLICY_MAY])
+@pytest.mark.parametrize("restricting", MODES)
+@pytest.mark.parametrize("users", MODES)
+def test_modes_only_become_stricter(users: str, restricting: str, may: Any) -> None:
+    user = Layer("config.toml", {"privacy": {"mode": users}})
+    other = Layer("other", {"privacy": {"mode": restricting}}, may)
+    alone, _ = mode_of(user)
+    both, messages = mode_of(user, other)
+    order = list(PrivacyMode)
+    assert order.index(both) >= order.index(alone)
+    expected = max(users, restricting, key=MODES.index)
+    assert both.value == ("offline" if expected == "auto" else expected)
+    assert not messages
+
+
+@pytest.mark.parametrize("stricter", ["offline", "strict"])
+def test_an_editor_may_only_tighten_the_mode(stricter: str) -> None:
+    editor = Layer("The editor's settings", {"privacy": {"mode": stricter}}, from_editor=True)
+    mode, messages = mode_of(Layer("config.toml", REMOTE), editor)
+    assert mode.value == stricter
+    assert all("engine.remote_url is not used" in message for message in messages)
+    loose = Layer("The editor's settings", {"privacy": {"mode": "team"}}, from_editor=True)
+    mode, (message,) = mode_of(Layer("config.toml", {"privacy": {"mode": stricter}}), loose)
+    assert mode.value == stricter
+    assert "only in your own config.toml" in message
+
+
+@pytest.mark.parametrize("users", MODES)
+def test_an_editor_that_sends_the_default_has_said_nothing(users: str) -> None:
+    user = Layer("config.toml", {**REMOTE, "privacy": {"mode": users}})
+    editor = Layer("The editor's settings", {"privacy": {"mode": "auto"}}, from_editor=True)
+    assert mode_of(user, editor) == mode_of(user)
+
+
+@pytest.mark.parametrize("mode", ["offline", "strict"])
+def test_a_server_in_another_mode_is_refused_in_one_sentence(mode: str) -> None:
+    found, (message,) = merge([Layer("config.toml", {**REMOTE, "privacy": {"mode": mode}})])
+    assert found.engine.remote_url == ""
+    assert f"engine.remote_url is not used, since privacy.mode is {mode}" in message
+    assert 'privacy.mode = "team"' in message
+
+
+def test_strict_looks_at_one_file_and_keeps_nothing() -> None:
+    wide = {
+        "privacy": {"mode": "strict"},
+        "context": {"hint_tokens": 40},
+        "completion": {"symbols": "require"},
+        "feedback": {"keep_text": True},
+    }
+    found, messages = merge([Layer("config.toml", wide)])
+    assert not messages
+    assert (found.context.index, found.context.sources) == (False, ())
+    assert (found.context.snippet_tokens, found.context.hint_tokens) == (0, 0)
+    assert (found.feedback.enable, found.feedback.keep_text) == (False, False)
+    assert (found.log.requests, found.log.file) == (False, False)
+    assert found.completion.symbols is Symbols.OFF
+    assert found.context.prefix_tokens == DEFAULTS.context.prefix_tokens
+
+
+def test_patterns_that_cannot_be_read_are_named_and_left_out() -> None:
+    user = Layer("config.toml", {"privacy": {"off_paths": ["*.tf", "!"]}})
+    workspace = Layer(".fimbul.toml", {"privacy": {"off_paths": ["/legal/"]}}, WORKSPACE_MAY)
+    found, (message,) = merge([user, workspace])
+    assert found.privacy.off_paths == ("*.tf", "/legal/")
+    assert "'!'" in message

@@ -1,16 +1,21 @@
 // fimbul in VS Code: a server, a status item, and the commands around them.
 
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 
+import { modelChoices } from './models';
+import { Pages, showPage } from './pages';
 import { run } from './process';
 import { Server } from './server';
-import { installServer, locate, offerInstallation, setUp } from './setup';
+import { fetchModel, installServer, locate, offerInstallation, setUp } from './setup';
 import { statusItem, type Outcome, type ServerStatus } from './status';
 import { Switches } from './switches';
 import type { Found } from './finding';
+
+/** Requests that are explained. */
+const LATEST = 20;
 
 let fimbul: Fimbul | undefined;
 
@@ -30,11 +35,13 @@ class Fimbul implements vscode.Disposable {
   private readonly output = vscode.window.createOutputChannel('fimbul', { log: true });
   private readonly item = vscode.window.createStatusBarItem('fimbul', vscode.StatusBarAlignment.Right, 100);
   private readonly switches: Switches;
+  private readonly pages = new Pages();
   private readonly disposables: vscode.Disposable[];
   private found: Found | undefined;
   private server: Server | undefined;
   private status: ServerStatus = { state: 'starting' };
   private outcome: Outcome | undefined;
+  private hasOffered = false;
 
   constructor(private readonly context: vscode.ExtensionContext) {
     this.switches = new Switches(context);
@@ -48,6 +55,7 @@ class Fimbul implements vscode.Disposable {
       'fimbul.toggleWorkspace': () => this.switches.toggleWorkspace(),
       'fimbul.snooze': () => this.switches.snooze(),
       'fimbul.why': () => this.why(),
+      'fimbul.explainLast': () => this.explain(),
       'fimbul.stats': () => this.stats(),
       'fimbul.chooseModel': () => this.chooseModel(),
       'fimbul.restart': () => this.restart(),
@@ -58,6 +66,7 @@ class Fimbul implements vscode.Disposable {
       this.output,
       this.item,
       this.switches,
+      this.pages,
       this.switches.onChange(() => this.draw()),
       vscode.window.onDidChangeActiveTextEditor(() => this.draw()),
       vscode.workspace.onDidChangeConfiguration((event) => this.settingsChanged(event)),
@@ -111,6 +120,9 @@ class Fimbul implements vscode.Disposable {
   private show(status: ServerStatus): void {
     this.status = status;
     this.draw();
+    if (status.state === 'no-model') {
+      void this.offerModel(status.message || 'No model is installed.');
+    }
   }
 
   private draw(): void {
@@ -118,6 +130,7 @@ class Fimbul implements vscode.Disposable {
     const shown = statusItem(this.status, this.outcome, this.switches.own(document));
     this.item.text = shown.text;
     this.item.tooltip = new vscode.MarkdownString(shown.tooltip, true);
+    this.item.accessibilityInformation = { label: shown.spoken };
     this.item.backgroundColor = shown.warns
       ? new vscode.ThemeColor('statusBarItem.warningBackground')
       : undefined;
@@ -153,6 +166,7 @@ class Fimbul implements vscode.Disposable {
       ['fimbul.toggleLanguage', '$(symbol-namespace) … in this language'],
       ['fimbul.toggleWorkspace', '$(folder) … in this folder'],
       ['fimbul.snooze', '$(bell-slash) Snooze'],
+      ['fimbul.explainLast', '$(list-unordered) What became of the last requests'],
       ['fimbul.stats', '$(graph) Statistics'],
       ['fimbul.chooseModel', '$(package) Choose a model'],
       ['fimbul.setup', '$(desktop-download) Set up the engine and the model'],
@@ -183,28 +197,60 @@ class Fimbul implements vscode.Disposable {
       : outcome
         ? 'the last request in this file was answered with a suggestion.'
         : 'nothing was asked in this file yet.';
-    void vscode.window.showInformationMessage(`fimbul: ${text}`);
+    const more = 'Explain';
+    if ((await vscode.window.showInformationMessage(`fimbul: ${text}`, more)) === more) {
+      await this.explain();
+    }
+  }
+
+  /** Show what became of the latest requests, as the server of this window remembers it. */
+  private async explain(): Promise<void> {
+    const told = await this.server?.request<{ text: string }>('workspace/executeCommand', {
+      command: 'fimbul.explain',
+      arguments: [{ count: LATEST, message: false }],
+    });
+    await this.pages.show('Last requests', told?.text ?? 'fimbul does not run.');
   }
 
   private async stats(): Promise<void> {
-    const page = path.join(os.tmpdir(), `fimbul-stats-${process.pid}.html`);
-    // The file holds figures only, but they are nobody else's.
-    writeFileSync(page, '', { mode: 0o600 });
-    if (await this.command(['stats', '--html', page])) {
-      await vscode.env.openExternal(vscode.Uri.file(page));
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'fimbul-stats-'));
+    const page = path.join(folder, 'stats.html');
+    try {
+      if (await this.command(['stats', '--html', page])) {
+        showPage('fimbul: statistics', readFileSync(page, 'utf8'));
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   }
 
   private async chooseModel(): Promise<void> {
     const lines: string[] = [];
-    if (!(await this.command(['models', 'list'], lines))) {
+    if (!(await this.command(['models', 'list', '--json'], lines))) {
       return;
     }
-    const names = lines.map((line) => line.trim().split(/\s+/)[0] ?? '').filter(Boolean);
-    const chosen = await vscode.window.showQuickPick(names, { placeHolder: 'Model' });
-    if (chosen) {
-      const target = vscode.ConfigurationTarget.Global;
-      await vscode.workspace.getConfiguration('fimbul').update('engine.model', chosen, target);
+    const choices = modelChoices(lines.join('\n'));
+    const chosen = await vscode.window.showQuickPick(choices, { placeHolder: 'Model', matchOnDetail: true });
+    if (!chosen || !this.found || !(chosen.isHere || (await fetchModel(this.found, chosen.name, this.output)))) {
+      return;
+    }
+    const target = vscode.ConfigurationTarget.Global;
+    await vscode.workspace.getConfiguration('fimbul').update('engine.model', chosen.name, target);
+    await this.restart();
+  }
+
+  /** Offer to fetch the model, once in a window. */
+  private async offerModel(message: string): Promise<void> {
+    if (this.hasOffered) {
+      return;
+    }
+    this.hasOffered = true;
+    const [fetch, choose] = ['Set it up', 'Choose a model'];
+    const answer = await vscode.window.showWarningMessage(`fimbul: ${message}`, fetch, choose);
+    if (answer === fetch) {
+      await this.setup();
+    } else if (answer === choose) {
+      await this.chooseModel();
     }
   }
 
@@ -214,12 +260,16 @@ class Fimbul implements vscode.Disposable {
       await this.begin();
       return false;
     }
+    const errors: string[] = [];
     try {
-      await run(this.found.command, args, { onLine: (line) => lines.push(line) });
+      await run(this.found.command, args, {
+        onLine: (line) => lines.push(line),
+        onError: (line) => errors.push(line),
+      });
       return true;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      void vscode.window.showErrorMessage(`fimbul: ${why}. ${lines.at(-1) ?? ''}`);
+      void vscode.window.showErrorMessage(`fimbul: ${why}. ${errors.at(-1) ?? ''}`);
       return false;
     }
   }

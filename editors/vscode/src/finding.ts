@@ -65,7 +65,10 @@ export function installation(
 ): { command: string; args: string[] }[] {
   return [
     { command: python, args: ['-m', 'venv', own] },
-    { command: inEnvironment(own, 'python', platform), args: ['-m', 'pip', 'install', '--upgrade', what] },
+    {
+      command: inEnvironment(own, 'python', platform),
+      args: ['-m', 'pip', 'install', '--progress-bar', 'off', '--upgrade', what],
+    },
   ];
 }
 

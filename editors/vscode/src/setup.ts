@@ -6,6 +6,7 @@ import * as vscode from 'vscode';
 
 import { findServer, inEnvironment, installation, type Found, type Places } from './finding';
 import { run } from './process';
+import { progressOf } from './progress';
 
 const PYTHON = 'ms-python.python';
 
@@ -43,11 +44,23 @@ export async function installServer(
 ): Promise<Found | undefined> {
   const own = ownEnvironment(context);
   const configuration = vscode.workspace.getConfiguration('fimbul');
-  const what = configuration.get<string>('server.package') || 'fimbul';
+  const what = configuration.get<string>('server.package');
+  if (!what) {
+    // As long as no release has the name, whoever takes it there first would be installed.
+    const open = 'Open the setting';
+    const answer = await vscode.window.showWarningMessage(
+      'fimbul: there is no package to download yet. Set fimbul.server.package to the path of a clone or of a wheel of fimbul, then try again.',
+      open,
+    );
+    if (answer === open) {
+      await vscode.commands.executeCommand('workbench.action.openSettings', 'fimbul.server.package');
+    }
+    return undefined;
+  }
   const python = configuration.get<string>('server.python') || 'python3';
   const steps = [
     ...installation(own, python, what, process.platform),
-    { command: inEnvironment(own, 'fimbul', process.platform), args: ['setup'] },
+    { command: inEnvironment(own, 'fimbul', process.platform), args: ['setup', '--source', 'any'] },
   ];
   const go = 'Run';
   const answer = await vscode.window.showInformationMessage(
@@ -65,13 +78,24 @@ export async function installServer(
     return undefined;
   }
   mkdirSync(path.dirname(own), { recursive: true });
-  const isDone = await withProgress('Installing fimbul', output, steps);
-  return isDone ? locate(context) : undefined;
+  await withProgress('Installing fimbul', output, steps);
+  // Where only the model is missing, the server says so itself, and it can be fetched later.
+  return locate(context);
 }
 
 /** Build what is missing of the engine and fetch the model. */
 export async function setUp(found: Found, output: vscode.LogOutputChannel): Promise<boolean> {
-  return withProgress('Setting up fimbul', output, [{ command: found.command, args: ['setup'] }]);
+  return withProgress('Setting up fimbul', output, [{ command: found.command, args: ['setup', '--source', 'any'] }]);
+}
+
+/** Fetch a model that the user has chosen. */
+export async function fetchModel(
+  found: Found,
+  name: string,
+  output: vscode.LogOutputChannel,
+): Promise<boolean> {
+  const step = { command: found.command, args: ['models', 'pull', name, '--source', 'any'] };
+  return withProgress(`Fetching ${name}`, output, [step]);
 }
 
 async function withProgress(
@@ -79,30 +103,46 @@ async function withProgress(
   output: vscode.LogOutputChannel,
   steps: readonly { command: string; args: string[] }[],
 ): Promise<boolean> {
+  let wasCancelled = false;
+  let said = '';
   const place = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   try {
     await vscode.window.withProgress(place, async (progress, token) => {
       for (const { command, args } of steps) {
         if (token.isCancellationRequested) {
+          wasCancelled = true;
           throw new Error('it was cancelled');
         }
         output.info(`${command} ${args.join(' ')}`);
+        said = '';
         await run(command, args, {
           onLine: (line) => {
-            output.info(line);
-            progress.report({ message: line.trim().slice(0, 120) });
+            const { message, percent } = progressOf(line, said);
+            progress.report({ message });
+            if (percent === undefined) {
+              said = message;
+              output.info(line);
+            }
           },
-          onStart: (end) => token.onCancellationRequested(end),
+          onStart: (end) => token.onCancellationRequested(() => {
+            wasCancelled = true;
+            end();
+          }),
         });
       }
     });
     return true;
   } catch (error) {
+    if (wasCancelled) {
+      void vscode.window.showInformationMessage(`${title} was stopped; what has arrived is kept.`);
+      return false;
+    }
     const why = error instanceof Error ? error.message : String(error);
     const show = 'Show the log';
-    if ((await vscode.window.showErrorMessage(`${title} did not work: ${why}.`, show)) === show) {
-      output.show();
-    }
+    // What comes next is not to wait until somebody has read it.
+    void vscode.window
+      .showErrorMessage(`${title} did not work: ${why}. ${said}`, show)
+      .then((answer) => answer === show && output.show());
     return false;
   }
 }

@@ -30,6 +30,8 @@ export interface Own {
 export interface Shown {
   text: string;
   tooltip: string;
+  /** The same for those who have it read out. */
+  spoken: string;
   warns: boolean;
 }
 
@@ -80,6 +82,7 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   return {
     text: text ?? `$(question) fimbul`,
     tooltip: lines.join('\n\n'),
+    spoken: lines.join(' ').replaceAll('**', ''),
     warns: ['failed', 'no-model', 'no-server'].includes(status.state),
   };
 }

@@ -11,6 +11,7 @@ test('a server that is ready names its model and what came last', () => {
   assert.match(shown.text, /check/);
   assert.match(shown.tooltip, /ready: m/);
   assert.match(shown.tooltip, /Last suggestion \(42 ms\)/);
+  assert.equal(shown.spoken, 'fimbul ready: m Last suggestion (42 ms).');
   assert.equal(shown.warns, false);
 });
 

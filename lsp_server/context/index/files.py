@@ -10,7 +10,7 @@ import enum
 import os
 import stat
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,9 @@ from lsp_server.context.index.ignore import Rules, rules_above
 from lsp_server.text import split_lines
 
 MayRead = Callable[[Path], bool]
+
+Redact = Callable[[Sequence[str]], Sequence[str]]
+"""Returns the lines with what is secret in them replaced: as many, each as long."""
 """Asked before a file is opened. Ignore files are rules, not sources, and are read without."""
 
 
@@ -289,8 +292,8 @@ def read_source(file: Path, may_read: MayRead, limits: Limits = _LIMITS) -> Sour
     return Source(Stamp(status.st_size, status.st_mtime_ns, digest), data)
 
 
-def lines_of(data: bytes) -> list[str] | LeftOut:
-    """Return the lines of a file's bytes, or why they are no source."""
+def lines_of(data: bytes, redact: Redact) -> Sequence[str] | LeftOut:
+    """Return the lines of a file's bytes, secrets in them replaced, or why they are no source."""
     if b"\0" in data[:_BINARY_PROBE]:
         return LeftOut.BINARY
     try:
@@ -298,7 +301,7 @@ def lines_of(data: bytes) -> list[str] | LeftOut:
     except UnicodeDecodeError:
         return LeftOut.ENCODING
     lines = split_lines(text)
-    return LeftOut.MINIFIED if len(text) > _MINIFIED_MEAN * len(lines) else lines
+    return LeftOut.MINIFIED if len(text) > _MINIFIED_MEAN * len(lines) else redact(lines)
 
 
 def _marked(folder: Path) -> LeftOut | None:

@@ -21,6 +21,7 @@ from lsp_server.context.index.files import (
     LeftOut,
     Limits,
     MayRead,
+    Redact,
     Stamp,
     Walk,
     lines_of,
@@ -74,6 +75,7 @@ class Look:
 
     may_read: MayRead
     outline_of: OutlineOf
+    redact: Redact
     limits: Limits = Limits()  # noqa: RUF009  # Frozen.
 
 
@@ -224,7 +226,7 @@ class Folder:
         if known is not None and known.digest == source.stamp.digest:
             self._batch.touched[file.path] = source.stamp
             return None
-        lines = lines_of(source.data)
+        lines = lines_of(source.data, self._look.redact)
         if isinstance(lines, LeftOut):
             return lines
         outline = self._look.outline_of(file.path, lines)

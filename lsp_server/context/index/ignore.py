@@ -114,6 +114,18 @@ def rules_above(root: Path) -> Rules:
     return Rules(git=files)
 
 
+def is_ignored(root: Path, path: str) -> bool:
+    """Return whether the file `path` of the folder `root`, or a folder it is in, is left out."""
+    rules, base = rules_above(root).inside(root, ""), ""
+    *folders, name = path.split("/")
+    for folder in folders:
+        if rules.ignores(base + folder, folder=True):
+            return True
+        base += f"{folder}/"
+        rules = rules.inside(root / base, base)
+    return rules.ignores(base + name, folder=False)
+
+
 def exclude_file(folder: Path) -> Path:
     """Return the file of excludes of the repository whose top is `folder`; it may not exist."""
     git = folder / ".git"

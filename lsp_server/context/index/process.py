@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import psutil
 
-from lsp_server.context.index.files import MayRead
+from lsp_server.context.index.files import MayRead, Redact
 from lsp_server.context.index.folder import Folder, Look, OutlineOf, Pause, Summary
 from lsp_server.context.index.messages import (
     AnyOrder,
@@ -67,12 +67,13 @@ def run_index_process(
     sink: BinaryIO,
     cache: Path,
     may_read: MayRead,
+    redact: Redact,
     outline: OutlineOf = outline_of_file,
 ) -> None:
     """Keep indexes under `cache` fresh until `source` ends."""
     _step_back()
     remove_unused(cache)
-    _IndexProcess(source, sink, cache, Look(may_read, outline)).run()
+    _IndexProcess(source, sink, cache, Look(may_read, outline, redact)).run()
 
 
 class _Task:

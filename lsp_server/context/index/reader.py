@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from lsp_server.context.index.files import LeftOut, MayRead, Stamp, lines_of, read_source
+from lsp_server.context.index.files import LeftOut, MayRead, Redact, Stamp, lines_of, read_source
 from lsp_server.context.index.store import (
     BLOCK_BITS,
     BLOCK_LINES,
@@ -122,10 +122,11 @@ class _Recent(Generic[_Key, _Value]):
 class IndexReader:
     """The `Repository` of one workspace folder."""
 
-    def __init__(self, file: Path, root: Path, may_read: MayRead) -> None:
+    def __init__(self, file: Path, root: Path, may_read: MayRead, redact: Redact) -> None:
         self._file = file
         self._root = root
         self._may_read = may_read
+        self._redact = redact
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
@@ -440,7 +441,7 @@ class IndexReader:
             return None
         if (source.stamp.size, source.stamp.mtime_ns) != (stamp.size, stamp.mtime_ns):
             return None
-        lines = lines_of(source.data)
+        lines = lines_of(source.data, self._redact)
         return None if isinstance(lines, LeftOut) else tuple(lines)
 
 

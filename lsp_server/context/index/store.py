@@ -35,9 +35,9 @@ from lsp_server.context.index.files import LeftOut, Stamp
 from lsp_server.context.words import identifiers, words_of
 from lsp_server.syntax.outline import Definition, DefinitionKind, Import, Outline
 
-FORMAT = 1
-"""Version of all that is written. Raise it whenever the tables, the words or what an outline
-says of the same text change."""
+FORMAT = 2
+"""Version of all that is written. Raise it whenever the tables, the words, what an outline says of
+the same text or what is replaced in it change."""
 
 BLOCK_LINES = 10
 """Lines of a block, the unit of the word index. Two neighbours make a window of 20 lines."""
@@ -120,16 +120,21 @@ class Changes:
     """Files that are no sources, kept so that they are not read again."""
 
 
+def index_folder(cache: Path) -> Path:
+    """Return the folder of all indexes."""
+    return cache / "index"
+
+
 def index_file(cache: Path, root: Path) -> Path:
     """Return where the index of the workspace folder `root` lies."""
     digest = xxhash.xxh3_64_hexdigest(os.fsencode(root.resolve()))
-    return cache / "index" / f"{digest}.sqlite"
+    return index_folder(cache) / f"{digest}.sqlite"
 
 
 def remove_unused(cache: Path, days: int = 60) -> None:
     """Delete indexes in `cache` that nobody has used for `days`."""
     oldest = time.time() - days * 24 * 3600
-    for file in sorted((cache / "index").glob("*.sqlite")):
+    for file in sorted(index_folder(cache).glob("*.sqlite")):
         with contextlib.suppress(OSError):
             if file.stat().st_mtime < oldest:
                 delete(file)

@@ -1,113 +1,151 @@
--- What one can do with the suggestion on the screen. Each function returns whether there is one, so
--- that a key can go on to mean what it meant before:
---   vim.keymap.set('i', '<C-l>', function()
---     return require('fimbul').accept_word() and '' or '<C-l>'
---   end, { expr = true })
+-- What a user's configuration may call; :h fimbul says how.
+local options = require('fimbul.options')
+local server = require('fimbul.server')
+local switches = require('fimbul.switches')
+
 local M = {}
 
--- Neovim 0.12.4 inserts a suggestion where it was asked for even if the cursor has moved on
--- (neovim#36529). What was typed meanwhile is taken into the range if the suggestion begins with
--- it; otherwise the suggestion no longer fits and is dropped.
-local function still_fits(item)
-  if type(item.insert_text) ~= 'string' or not item.range then
-    return item
+-- By buffer, who draws there: a buffer keeps its way when the option changes.
+local drawing = {}
+
+local function backend_of(buffer)
+  return drawing[buffer]
+end
+
+local function current()
+  return drawing[vim.api.nvim_get_current_buf()]
+end
+
+-- Takes options (:h fimbul-options); may be called at any time, and is not needed.
+function M.setup(given)
+  options.take(given)
+  server.take_options()
+  if given and given.settings then
+    server.configure()
   end
-  local buffer = vim.api.nvim_get_current_buf()
-  local start_row, start_column, end_row, end_column = item.range:to_extmark()
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  row = row - 1
-  if row ~= end_row or column < end_column then
-    return nil
+end
+
+-- Sends options of the server to it, now and whenever one is started.
+function M.configure(settings)
+  M.setup({ settings = settings })
+end
+
+-- What a key does: nothing and false where there is no suggestion, so that it can go on to mean what
+-- it meant before.
+local function act(name)
+  local backend = current()
+  if not backend then
+    return false
+  elseif not backend.applies then
+    return backend.actions[name]()
+  elseif backend.applies(name) then
+    return backend.actions[name]
   end
-  if column > end_column then
-    local typed = vim.api.nvim_buf_get_text(buffer, start_row, start_column, row, column, {})
-    if not vim.startswith(item.insert_text, table.concat(typed, '\n')) then
-      return nil
+  return false
+end
+
+for _, name in ipairs({ 'accept', 'accept_word', 'accept_line', 'dismiss', 'next', 'previous', 'suggest' }) do
+  M[name] = function()
+    local found = act(name)
+    if type(found) == 'function' then
+      -- Where Neovim asks what a key means, nothing may be changed.
+      vim.schedule(found)
+      return true
     end
-    item.range = vim.range(buffer, start_row, start_column, row, column)
+    return found
   end
-  return item
 end
 
--- Tells the server what became of an item of its own.
-local function tell(item, method, values)
-  local command = item.command
-  local client = vim.lsp.get_client_by_id(item.client_id)
-  if not (client and command and command.command == 'fimbul.accepted') then
-    return
+-- Whether a suggestion is on the screen.
+function M.is_shown()
+  local backend = current()
+  return backend ~= nil and backend.is_shown()
+end
+
+-- Turns suggestions over, or on and off: 'global', 'buffer', 'filetype'. Returns whether it is on.
+function M.toggle(scope, is_on)
+  return switches.toggle(scope, is_on)
+end
+
+-- Whether suggestions are on in the current buffer.
+function M.is_enabled()
+  return (switches.is_on(vim.api.nvim_get_current_buf()))
+end
+
+-- No suggestions for some minutes (10); zero ends that.
+function M.snooze(minutes)
+  switches.snooze(minutes)
+end
+
+-- A short text for a status line; empty where no server looks after the buffer.
+function M.status()
+  local backend = current()
+  local choice = backend and { backend.choice() } or {}
+  return require('fimbul.status').text(vim.api.nvim_get_current_buf(), choice)
+end
+
+-- Ends the server and starts it anew.
+function M.restart()
+  server.restart()
+end
+
+local DESCRIPTIONS = {
+  accept = 'Accept the suggestion of fimbul',
+  accept_word = 'Accept a word of the suggestion of fimbul',
+  accept_line = 'Accept a line of the suggestion of fimbul',
+  dismiss = 'Send the suggestion of fimbul away',
+  next = 'Show the next suggestion of fimbul',
+  previous = 'Show the previous suggestion of fimbul',
+  suggest = 'Ask fimbul for a suggestion',
+}
+
+local function map_keys(buffer)
+  local keys = options.get().keymaps
+  for name, key in pairs(keys or {}) do
+    if key and DESCRIPTIONS[name] then
+      require('fimbul.keys').map(buffer, key, function()
+        return act(name)
+      end, DESCRIPTIONS[name])
+    end
   end
-  values = values or {}
-  values.id = ((command.arguments or {})[1] or {}).id
-  client:notify(method, values)
 end
 
--- The first word of a text, or the signs before it, each with the space in front. Bytes from 128 on
--- belong to letters of other alphabets.
-local function first_word(text)
-  return text:match('^%s*[%w_\128-\255]+') or text:match('^%s*[^%w_%s\128-\255]+') or text
+-- Begins to suggest in a buffer that has got a server.
+function M._attach(buffer, client)
+  if drawing[buffer] then
+    drawing[buffer].detach(buffer)
+  end
+  drawing[buffer] = require('fimbul.' .. options.get().ghost)
+  drawing[buffer].attach(buffer, client)
+  map_keys(buffer)
 end
 
-local function first_line(text)
-  return text:match('^%s*[^\n]*')
+-- Ends it, as the server or the buffer is gone.
+function M._detach(buffer)
+  if drawing[buffer] then
+    drawing[buffer].detach(buffer)
+    drawing[buffer] = nil
+  end
 end
 
--- Inserts the beginning of what is left of a suggestion; Neovim's client itself accepts all or
--- nothing. The rest is shown as soon as Neovim asks again.
-local function accept_some(kind, first)
-  return vim.lsp.inline_completion.get({
-    on_accept = function(item)
-      item = still_fits(item)
-      if not item or type(item.insert_text) ~= 'string' or not item.range then
-        return item
-      end
-      local buffer = vim.api.nvim_get_current_buf()
-      local start_row, start_column, row, column = item.range:to_extmark()
-      local typed = table.concat(vim.api.nvim_buf_get_text(buffer, start_row, start_column, row, column, {}), '\n')
-      local left = item.insert_text:sub(#typed + 1)
-      local taken = first(left)
-      if not vim.startswith(item.insert_text, typed) or #taken == #left then
-        return item
-      end
-      local lines = vim.split(taken, '\n')
-      vim.api.nvim_buf_set_text(buffer, row, column, row, column, lines)
-      local behind = #lines == 1 and column + #taken or #lines[#lines]
-      vim.api.nvim_win_set_cursor(0, { row + #lines, behind })
-      local client = vim.lsp.get_client_by_id(item.client_id)
-      local encoding = client and client.offset_encoding or 'utf-16'
-      tell(item, 'fimbul/accepted', {
-        kind = kind,
-        -- What was typed before may be on its way to the server yet.
-        start = vim.str_utfindex(typed, encoding),
-        length = vim.str_utfindex(typed .. taken, encoding),
-      })
-      return nil
-    end,
-  })
+-- Asks again where the user is, as the server has become ready or a switch was turned.
+function M._refresh()
+  for buffer, backend in pairs(drawing) do
+    if vim.api.nvim_buf_is_loaded(buffer) then
+      backend.refresh(buffer)
+    end
+  end
+  vim.cmd.redrawstatus({ bang = true })
 end
 
--- Inserts the whole suggestion.
-function M.accept()
-  return vim.lsp.inline_completion.get({ on_accept = still_fits })
+-- More of what is shown.
+function M._longer(buffer, params)
+  local backend = backend_of(buffer)
+  if backend and buffer == vim.api.nvim_get_current_buf() then
+    backend.longer(buffer, params)
+  end
 end
 
--- Inserts its first word, or the signs before that.
-function M.accept_word()
-  return accept_some('word', first_word)
-end
-
--- Inserts it up to the end of its first line.
-function M.accept_line()
-  return accept_some('line', first_line)
-end
-
--- Sends it away.
-function M.dismiss()
-  return vim.lsp.inline_completion.get({
-    on_accept = function(item)
-      tell(item, 'fimbul/rejected')
-      return nil
-    end,
-  })
-end
+switches.changed = M._refresh
 
 return M

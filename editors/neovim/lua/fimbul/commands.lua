@@ -1,0 +1,123 @@
+-- The commands (:h fimbul-commands).
+local server = require('fimbul.server')
+local switches = require('fimbul.switches')
+
+local M = {}
+
+-- A moment later: what the keys before the command did to the cursor would close the window.
+local function show(lines)
+  vim.defer_fn(function()
+    vim.lsp.util.open_floating_preview(lines, 'text', { border = 'rounded', focus_id = 'fimbul' })
+  end, 50)
+end
+
+-- The client of the current buffer; says what to do where there is none.
+local function client_or_say()
+  local client = server.client()
+  if not client then
+    vim.notify('fimbul: no server looks after this buffer; see :checkhealth fimbul', vim.log.levels.WARN)
+  end
+  return client
+end
+
+-- What became of the latest requests for this buffer, in a window beside the cursor.
+local function explain()
+  local client = client_or_say()
+  if client then
+    local asked = { uri = vim.uri_from_bufnr(0), message = false }
+    server.execute(client, { command = 'fimbul.explain', arguments = { asked } }, function(problem, answer)
+      show(vim.split(problem and problem.message or answer.text, '\n'))
+    end)
+  end
+end
+
+-- Lines about what the server counted in this session.
+function M.statistics(answer)
+  local lines = {
+    ('Suggestions shown in this session: %d, of them known before: %d.'):format(answer.shown, answer.kept),
+    ('Accepted whole: %d.'):format(answer.accepted),
+  }
+  local reasons = {}
+  for reason, count in pairs(answer.rejections) do
+    table.insert(reasons, { reason, count })
+  end
+  table.sort(reasons, function(one, other)
+    return one[2] == other[2] and one[1] < other[1] or one[2] > other[2]
+  end)
+  if #reasons > 0 then
+    table.insert(lines, 'Nothing was shown because of:')
+  end
+  for _, one in ipairs(reasons) do
+    table.insert(lines, ('  %4d  %s'):format(one[2], one[1]))
+  end
+  table.insert(lines, 'What became of all suggestions: `fimbul stats` in a terminal.')
+  return lines
+end
+
+local function stats()
+  local client = client_or_say()
+  if client then
+    server.request(client, 'fimbul/statistics', vim.empty_dict(), function(problem, answer)
+      show(problem and { problem.message } or M.statistics(answer))
+    end)
+  end
+end
+
+local function toggle(arguments)
+  local scope = arguments.args == '' and 'global' or arguments.args
+  local is_on = require('fimbul').toggle(scope)
+  local place = { global = '', buffer = ' in this buffer', filetype = ' in this file type' }
+  vim.notify(('fimbul: suggestions are %s%s'):format(is_on and 'on' or 'off', place[scope] or ''))
+end
+
+local function snooze(arguments)
+  local minutes = tonumber(arguments.args == '' and '10' or arguments.args)
+  if not minutes or minutes < 0 then
+    vim.notify('fimbul: :FimbulSnooze takes minutes, such as 10; 0 ends it', vim.log.levels.ERROR)
+    return
+  end
+  switches.snooze(minutes)
+  vim.notify(minutes == 0 and 'fimbul: suggestions come again' or ('fimbul: no suggestions for %g minutes'):format(minutes))
+end
+
+local function status()
+  local text = require('fimbul').status()
+  local said = vim.g.fimbul_status or {}
+  local last = said.last or {}
+  local lines = { text == '' and 'No server looks after this buffer.' or text }
+  if (said.model or '') ~= '' then
+    table.insert(lines, 'Model: ' .. said.model)
+  end
+  for _, more in ipairs({ said.message or '', said.effortMessage or '' }) do
+    if more ~= '' then
+      table.insert(lines, more)
+    end
+  end
+  if (last.explanation or '') ~= '' then
+    table.insert(lines, 'Nothing was shown last: ' .. last.explanation)
+  end
+  show(lines)
+end
+
+local SCOPES = { 'global', 'buffer', 'filetype' }
+
+-- Makes the commands.
+function M.make()
+  local command = vim.api.nvim_create_user_command
+  command('FimbulExplain', explain, { desc = 'Say why fimbul suggests nothing' })
+  command('FimbulStats', stats, { desc = 'What fimbul showed and did not show in this session' })
+  command('FimbulStatus', status, { desc = 'How fimbul is' })
+  command('FimbulToggle', toggle, {
+    desc = 'Turn suggestions on or off: everywhere, buffer, filetype',
+    nargs = '?',
+    complete = function(begin)
+      return vim.tbl_filter(function(scope)
+        return vim.startswith(scope, begin)
+      end, SCOPES)
+    end,
+  })
+  command('FimbulSnooze', snooze, { desc = 'No suggestions for some minutes', nargs = '?' })
+  command('FimbulRestart', server.restart, { desc = 'End the server and start it anew' })
+end
+
+return M
