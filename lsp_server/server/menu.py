@@ -70,7 +70,9 @@ def announce(server: FimbulServer, params: lsp.InitializeParams) -> None:
     if is_wanted(settings.completion.menu, params):
         # Without an options object pygls would announce trigger characters of its own. There are
         # none: editors ask at every letter, and what comes by itself behind others is seldom sure.
-        server.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions())(_completion)
+        # One option is said aloud, since Vim's ALE takes an empty object for no completion at all.
+        options = lsp.CompletionOptions(resolve_provider=False)
+        server.feature(lsp.TEXT_DOCUMENT_COMPLETION, options)(_completion)
 
 
 def is_wanted(menu: Menu, params: lsp.InitializeParams) -> bool:

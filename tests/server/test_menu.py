@@ -63,6 +63,8 @@ async def test_it_is_announced_where_nothing_is_shown_inline(
         assert found.inline_completion_provider is not None
         if found.completion_provider is not None:
             assert not found.completion_provider.trigger_characters
+            # An empty object is no completion to Vim's ALE, so one option is sent.
+            assert found.completion_provider.resolve_provider is False
 
 
 async def test_a_policy_or_workspace_may_only_choose_less(tmp_path: Path) -> None:
