@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 from lsp_server.context.history import changed_range
 from lsp_server.context.index.ignore import RULE_FILES, is_ignored
 from lsp_server.privacy.reading import may_read
-from lsp_server.privacy.secrets import Found, begins_key, find, find_all, replaced, reveals
-from lsp_server.privacy.seen_secrets import SeenSecrets
+from lsp_server.privacy.secrets import UNSEEN, Found, begins_key, find, find_all, replaced, reveals
+from lsp_server.privacy.seen_secrets import LONGEST, SeenSecrets
 from lsp_server.types import CompletionRequest, Document, Rejection, RejectionReason
 
 _DOCUMENTS = 64
@@ -72,7 +72,7 @@ class Secrecy:
 
     def reveals(self, typed: str, text: str) -> bool:
         """Tell whether a suggestion behind `typed` holds a secret, or a placeholder for one."""
-        return reveals(typed, text) or self._seen.is_in(typed + text)
+        return reveals(typed, text) or self._seen.is_in(typed[-LONGEST:] + text)
 
     async def withheld(self, document: Document) -> Rejection | None:
         """Return why a document may not be used at all; None if it may."""
@@ -130,7 +130,8 @@ class Secrecy:
     def _note(self, line: str, found: Sequence[Found]) -> None:
         for one in found:
             self.replaced[one.kind] += 1
-            self._seen.note(line[one.start : one.end])
+            if one.kind != UNSEEN:
+                self._seen.note(line[one.start : one.end])
 
     def _keep(self, uri: str, known: _Known) -> None:
         self._known[uri] = known

@@ -27,6 +27,12 @@ _NAMED = re.compile("|".join(map(re.escape, WORDS)))
 _MOST = 100_000
 """Characters of a line that are looked at; all that stands behind them is replaced."""
 
+UNSEEN = "unseen"
+"""The kind of what stands behind `_MOST` characters of a line. It may be a secret or not."""
+
+_FILLER = "_"
+"""What each of its characters becomes."""
+
 _TYPED = 2000
 """Characters left of a suggestion that are looked at with it."""
 
@@ -64,9 +70,9 @@ class Found:
 def find(line: str) -> tuple[Found, ...]:
     """Return the secret values of `line` from left to right, none over another."""
     lowered = line[:_MOST].lower()
-    unseen = (Found(_MOST, len(line.rstrip("\r\n")), "unseen"),) if len(line) > _MOST else ()
+    unseen = _unseen(line)
     if _HINT.search(lowered) is None:
-        return _fresh(line, unseen)
+        return unseen
     found = sorted(_found(line[:_MOST], lowered))
     apart: list[Found] = []
     for one in found:
@@ -75,7 +81,15 @@ def find(line: str) -> tuple[Found, ...]:
                 apart[-1] = Found(apart[-1].start, one.end, apart[-1].kind)
             continue
         apart.append(one)
-    return _fresh(line, (*apart, *unseen))
+    return (*_fresh(line, apart), *unseen)
+
+
+def _unseen(line: str) -> tuple[Found, ...]:
+    """Return what of a line is too far behind to be looked at, and is not replaced yet."""
+    end = len(line.rstrip("\r\n"))
+    if end <= _MOST or line.count(_FILLER, _MOST, end) == end - _MOST:
+        return ()
+    return (Found(_MOST, end, UNSEEN),)
 
 
 def _fresh(line: str, found: Iterable[Found]) -> tuple[Found, ...]:
@@ -101,7 +115,10 @@ def replaced(line: str, found: Sequence[Found]) -> str:
     """Return `line` with a placeholder for each of `found`; it stays as long as it was."""
     pieces, at = [], 0
     for one in found:
-        pieces += [line[at : one.start], placeholder(line[one.start : one.end])]
+        value = line[one.start : one.end]
+        # Megabytes of data get something plainer.
+        shown = _FILLER * len(value) if one.kind == UNSEEN else placeholder(value)
+        pieces += [line[at : one.start], shown]
         at = one.end
     return "".join([*pieces, line[at:]])
 
@@ -130,7 +147,8 @@ def find_all(lines: Sequence[str], find: Find = find) -> dict[int, tuple[Found, 
             here = body or ()
         here = here or find(line)
         if here:
-            found[number] = _fresh(line, here)
+            looked_at = _fresh(line, [one for one in here if one.kind != UNSEEN])
+            found[number] = (*looked_at, *(one for one in here if one.kind == UNSEEN))
         if begins_key(line):
             longest = 0
     return {number: here for number, here in found.items() if here}

@@ -13,6 +13,9 @@ _FEWEST = 8
 _MOST = 4096
 """Values that are remembered."""
 
+LONGEST = 4096
+"""Characters of the longest value that is remembered; what is longer is data."""
+
 
 class SeenSecrets:
     """The secrets of one session."""
@@ -28,7 +31,7 @@ class SeenSecrets:
 
     def note(self, value: str) -> None:
         """Remember a value that was replaced; later ones than the first thousands are not."""
-        if len(value) < _FEWEST or len(self._values) >= _MOST:
+        if not _FEWEST <= len(value) <= LONGEST or len(self._values) >= _MOST:
             return
         self._values.add(self._hash(value))
         self._begins.setdefault(self._quick(value[:_FEWEST]), set()).add(len(value))
