@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.install_neovim import Missing
+from tests.editors.installing import Missing
 from tests.editors.neovim import WAYS, Neovim, Way, program_for, running
 from tests.server.editor import write_script
 

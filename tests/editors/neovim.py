@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 import psutil
 
-from tests.editors.install_neovim import NEW, OLD, Missing, program
+from tests.editors.install_neovim import NEW, OLD, program
+from tests.editors.installing import Missing
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "editors" / "neovim"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.editors import install
-from tests.editors.install_neovim import NEW, OLD, Missing, mirror
+from tests.editors.install_neovim import NEW, OLD, mirror
+from tests.editors.installing import Missing
 from tests.editors.neovim import PLUGIN, program_for
 
 

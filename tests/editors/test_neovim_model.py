@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.install_neovim import Missing
+from tests.editors.installing import Missing
 from tests.editors.neovim import WAYS, program_for, running
 
 

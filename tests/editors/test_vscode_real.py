@@ -16,7 +16,8 @@ import pytest
 from lsp_server.completion.fate_log import sessions
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
-from tests.editors.install_vscode import Installation, Missing, installed
+from tests.editors.install_vscode import Installation, installed
+from tests.editors.installing import Missing
 from tests.editors.vscode import (
     ROOT,
     Browser,
