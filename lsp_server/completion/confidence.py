@@ -317,13 +317,9 @@ class Judge:
         if made.surface not in BODIES or show is Show.ALL or not automatic:
             return made
         typed = asked.document.line(asked.position.line)[: asked.position.column]
-        where = Where(Spot.LINE_START, made.surface)
-        least = self._least_word(show, made.surface)
-        for begin in statements(new, typed):
-            chance = self._word(made.generation, begin, first_word(new[begin:]), where)
-            if chance is not None and chance < least:
-                kept = new[:begin].rstrip()
-                return replace(made, text=made.text.removesuffix(new) + kept)
+        begin = self._first_unsure(made.generation, new, statements(new, typed), made.surface, show)
+        if begin is not None:
+            return replace(made, text=made.text.removesuffix(new) + new[:begin].rstrip())
         return made
 
     def doubt(
@@ -337,16 +333,32 @@ class Judge:
         """
         if show is Show.ALL or asked.trigger_kind is not TriggerKind.AUTOMATIC:
             return None
-        text, least = came.text, self._least_word(show, surface)
+        text = came.text
         typed = asked.document.line(asked.position.line)[: asked.position.column]
-        later = statements(text, typed) if surface in BODIES else []
-        for begin in (0, *later):
-            length = first_word(text[begin:])
-            if begin + length >= len(text):
-                # The word may go on.
-                return None
-            where = Where(Spot.LINE_START, surface) if begin else where_is(asked, surface)
-            chance = self._word(came, begin, length, where)
+        # A word that ends where the text does may go on.
+        whole = [
+            begin
+            for begin in (0, *(statements(text, typed) if surface in BODIES else ()))
+            if begin + first_word(text[begin:]) < len(text)
+        ]
+        if whole[:1] == [0]:
+            first = self._word(came, 0, first_word(text), where_is(asked, surface))
+            if first is not None and first < self._least_word(show, surface):
+                return 0
+        return self._first_unsure(came, text, [one for one in whole if one], surface, show)
+
+    def _first_unsure(
+        self,
+        generation: Generation,
+        text: str,
+        begins: Sequence[int],
+        surface: Surface,
+        show: Show,
+    ) -> int | None:
+        """Return the first of `begins`, those of later statements, whose word is too unlikely."""
+        where, least = Where(Spot.LINE_START, surface), self._least_word(show, surface)
+        for begin in begins:
+            chance = self._word(generation, begin, first_word(text[begin:]), where)
             if chance is not None and chance < least:
                 return begin
         return None
