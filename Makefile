@@ -36,7 +36,7 @@ setup: $(READY)
 $(READY): pyproject.toml models/pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(VENV)/python -m pip install -qq --upgrade --constraint constraints.txt pip
-	$(VENV)/python -m pip install -qq --constraint constraints.txt --editable . --editable ./models --group dev
+	$(VENV)/python -m pip install -qq --constraint constraints.txt --editable . --editable "./models[corpus,ray]" --group dev
 	touch $@
 
 clean:

@@ -42,6 +42,12 @@ HOMES = {
     "tree_sitter": ("lsp_server/syntax/",),
     "sqlite3": ("lsp_server/feedback/", "lsp_server/context/index/"),
     "torch": ("models/fimbul_models/training/",),
+    "pyarrow": ("models/fimbul_models/corpus/",),
+    "rensa": ("models/fimbul_models/corpus/near.py",),
+    "sklearn": ("models/fimbul_models/corpus/",),
+    "ray": ("models/fimbul_models/corpus/distributed.py",),
+    "licenseclassifier": ("models/fimbul_models/corpus/",),
+    "license_expression": ("models/fimbul_models/corpus/",),
 }
 
 NETWORK = {
