@@ -160,6 +160,104 @@ class Sift(_OfRecords):
         return _cost(self.name, place, began, passage.seconds, passage.memory)
 
 
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided about one file when all were known."""
+
+    split: str = ""
+    repeats: int = 1
+    drop: Drop | None = None
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """What was decided about the files of one repository."""
+
+    by_path: dict[str, Decision]
+
+
+@dataclass(frozen=True)
+class Decide(_OfRecords):
+    """Leave out the files of a repository that were decided against, mark the others."""
+
+    name: str = "decided"
+    before: str = "sifted"
+
+    def __call__(self, place: Place) -> Cost:
+        """Do as decided, and keep what is left."""
+        began = time.perf_counter()
+        decided = read_decisions(self.work, place).by_path
+        counts: dict[str, Counts] = {}
+        drops: list[Drop] = []
+
+        def records() -> Iterator[Record]:
+            for record in self._records(self.before, place):
+                decision = decided[record.path]
+                stage = decision.drop.stage if decision.drop else ""
+                for name in DECIDING:
+                    count = counts.setdefault(name, Counts(name))
+                    if stage == name and decision.drop:
+                        count.take(decision.drop, record.size)
+                        drops.append(decision.drop)
+                        break
+                    count.take(record, record.size)
+                else:
+                    yield msgspec.structs.replace(
+                        record, split=decision.split, repeats=decision.repeats
+                    )
+
+        write_rows(rows_of(self.work, self.name, place), RECORDS, records())
+        finish(self.work, self.name, place, list(counts.values()), drops)
+        return _cost(self.name, place, began)
+
+
+DECIDING = ("duplicates", "split", "balance")
+"""What decides when all files are known, in this order."""
+
+
+@dataclass(frozen=True)
+class Cut(_OfRecords):
+    """Cut examples out of the files of a repository."""
+
+    cut: Callable[[Sequence[Record]], Iterator[Any]] = iter
+    """Gives the examples of a repository's files, each with the `key` of its file."""
+    examples: Form[Any] | None = None
+    name: str = "cut"
+    before: str = "decided"
+
+    def __call__(self, place: Place) -> Cost:
+        """Cut, and keep the examples."""
+        began = time.perf_counter()
+        records = self._records(self.before, place)
+        made = list(self.cut(records))
+        if self.only is not None or self.examples is None:
+            return _cost(self.name, place, began)
+        count, drops = Counts("fim"), []
+        used = {example.key for example in made}
+        for record in records:
+            drop = Drop(record.key, "fim", Reason.NO_PLACE, "", record.language, record.size)
+            count.take(record if record.key in used else drop, record.size)
+            drops += [drop] * (record.key not in used)
+        crashes, crashed = self._crashes("fim", self.before, place)
+        write_rows(rows_of(self.work, self.name, place), self.examples, made)
+        counts = [crashes, count] if self.leave_out else [count]
+        finish(self.work, self.name, place, counts, [*crashed, *drops])
+        return _cost(self.name, place, began)
+
+
+def write_decisions(work: Path, place: Place, decisions: Decisions) -> None:
+    """Keep what was decided about a repository."""
+    encoded = msgspec.json.encode(decisions, order="deterministic")
+    write_text(work / "decisions" / f"{place.name}.json", encoded.decode())
+
+
+def read_decisions(work: Path, place: Place) -> Decisions:
+    """Return what was decided about a repository."""
+    path = work / "decisions" / f"{place.name}.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Decisions)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SourceError(f"{path} cannot be read ({error}); remove {path.parent}.") from error
+
+
 def rows_of(work: Path, step: str, place: Place) -> Path:
     """Return where a step keeps its rows of one repository."""
     return work / step / f"{place.name}.parquet"
