@@ -29,7 +29,7 @@ _SAFE = (
     "gpg.program=false",
     "log.showSignature=false",
     "log.showRoot=true",
-    "diff.orderFile=",
+    "diff.orderFile=/dev/null",
     "diff.relative=false",
 )
 """Settings that win over a repository's own."""
@@ -40,6 +40,7 @@ _HEAD_WORDS = 3
 _BLOCK = 1 << 16
 
 _SUBMODULE = (Reason.VENDORED, "submodule")
+_LOST = (Reason.UNREADABLE, "git does not have its content")
 
 
 def git_folder(path: Path) -> Path:
@@ -115,6 +116,8 @@ def _entry(line: bytes, dates: Mapping[bytes, str]) -> Entry | None:
         return Entry(entry_of(name, 0).path, problem=_SUBMODULE)
     if mode == b"120000":
         return None
+    if not size.isdigit():
+        return Entry(entry_of(name, 0).path, problem=_LOST)
     return entry_of(name, int(size), dates.get(name, ""), blob)
 
 
@@ -122,6 +125,7 @@ def _dates(folder: Path, commit: str, wanted: set[bytes]) -> dict[bytes, str]:
     """Return when each path was changed last, by one pass over the history, newest first.
 
     Of merges only what differs from all parents counts: everything else was changed before.
+    Where the history is damaged, the dates behind the damage are missing.
     """
     command = ["log", "-z", "--format=%x01%ct", "--name-only", "--no-renames", "-c"]
     command += ["--no-show-signature", "--no-ext-diff", "--no-textconv", commit]
