@@ -139,7 +139,8 @@ def _asked(
         page=page,
         found=found,
         next=answer.next,
-        last=not items or (not answer.next and len(items) < source.page_size),
+        # Where pages are linked, the one without a link is the last.
+        last=not items or (not answer.next and (same or len(items) < source.page_size)),
     )
 
 
