@@ -5,8 +5,7 @@ killed at any moment and called again: what is done is not done again, and the r
 """
 
 import hashlib
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -14,12 +13,9 @@ from typing import Any
 
 import msgspec
 
-from fimbul_models.corpus.accounts import Account, Spread, account_costs, account_drops
-from fimbul_models.corpus.engines import Engine
-from fimbul_models.corpus.keeping import RECORDS, read_rows, write_text
-from fimbul_models.corpus.page import page
+from fimbul_models.corpus.accounts import Spread
+from fimbul_models.corpus.keeping import RECORDS, read_rows
 from fimbul_models.corpus.records import Drop
-from fimbul_models.corpus.running import Run, total
 from fimbul_models.corpus.steps import Place, Result, rows_of
 
 
@@ -41,7 +37,7 @@ class Ledger:
 def place_units(units: Sequence[Any], depends: str) -> list[Place]:
     """Give each repository its place; its name sorts as the recipe says and can be a file's."""
     return [
-        Place(f"{number:06d}-{_digest(unit.name)[:8]}", unit, _digest(depends, unit))
+        Place(f"{number:06d}-{_digest(unit.repository)[:8]}", unit, _digest(depends, unit))
         for number, unit in enumerate(units)
     ]
 

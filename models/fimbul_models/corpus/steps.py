@@ -26,7 +26,7 @@ class Unit(Protocol):
     """One repository of a source; small, and the same in every process."""
 
     @property
-    def name(self) -> str:
+    def repository(self) -> str:
         """Which repository, as `Record.repository`."""
 
 
