@@ -84,8 +84,8 @@ class Run:
         result = read_result(self.work, step.name, place)
         if result is None:
             raise SourceError(
-                f"{place.unit.repository}: nothing was {step.name}. If other machines did it, do they"
-                f" see the folder {self.work}?"
+                f"{place.unit.repository}: nothing was {step.name}. If other machines did it, do"
+                f" they see the folder {self.work}?"
             )
         return result
 
