@@ -28,7 +28,9 @@ LARGEST = 200_000
 
 def read(folder: Path, count: int) -> list[Record]:
     """Return `count` files below `folder`, the same ones every time."""
-    paths = sorted(folder.rglob("*.py"), key=lambda path: xxhash.xxh3_64_hexdigest(str(path).encode()))
+    paths = sorted(
+        folder.rglob("*.py"), key=lambda path: xxhash.xxh3_64_hexdigest(str(path).encode())
+    )
     records: list[Record] = []
     for path in paths:
         text = path.read_text(encoding="utf-8", errors="replace")
