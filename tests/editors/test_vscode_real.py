@@ -11,11 +11,15 @@ from pathlib import Path
 from random import choice
 from string import ascii_lowercase
 
+import psutil
 import pytest
 
+from lsp_server.catalogue.table import Hub as HubSource
+from lsp_server.catalogue.table import load_table
 from lsp_server.completion.fate_log import sessions
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
+from tests.cli.hub import Hub, serve
 from tests.editors.install_vscode import Installation, installed
 from tests.editors.installing import Missing
 from tests.editors.vscode import (
@@ -95,10 +99,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def session(folder: Path, package: Path, *arguments: str) -> Iterator[CodeServer]:
+def session(folder: Path, package: Path, *arguments: str, hub: str = "") -> Iterator[CodeServer]:
     """Run VS Code for a user of its own, who has fimbul on the PATH.
 
-    With arguments, the user's settings say how it is started.
+    With arguments, the user's settings say how it is started; `hub` is where models come from.
     """
     assert INSTALLATION
     (folder / "workspace").mkdir(parents=True)
@@ -119,6 +123,7 @@ def session(folder: Path, package: Path, *arguments: str) -> Iterator[CodeServer
         "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
         "SHELL": "/bin/sh",
         "PYTHONPATH": str(ROOT),
+        "HF_ENDPOINT": hub or "http://127.0.0.1:9",
     }
     with code_server(INSTALLATION, folder, package, settings, environment) as running:
         yield running
@@ -447,3 +452,42 @@ def test_the_default_model_from_the_path(
             assert server.servers()
         finally:
             window.close()
+
+
+@pytest.mark.model
+def test_a_model_is_offered_fetched_stopped_and_fetched(
+    package: Path, chromium: Browser, model_installed: Path, tmp_path: Path
+) -> None:
+    file = next(one for one in load_table() if one.name == DEFAULT_MODEL)
+    source = next(one for one in file.sources if isinstance(one, HubSource))
+    content = model_installed.read_bytes()
+    with (
+        serve(Hub({f"{source.repo}/{source.file}": content})) as hub,
+        session(tmp_path / "new", package, hub=hub.endpoint) as server,
+    ):
+        hub.released.clear()
+        window = chromium.window(server, server.folder / "workspace")
+        try:
+            window.trust()
+            window.open("a.py")
+            window.page.click(".notification-toast .monaco-button:text-is('Set it up')")
+            until(hub.asked.is_set, lambda: (window.status, hub.requests))
+            window.page.click(".notification-toast .monaco-button:text-is('Cancel')")
+            window.notice("was stopped; what has arrived is kept")
+            until(lambda: not _setting_up(server), lambda: _setting_up(server))
+            assert "no model" in window.status.lower()
+            hub.released.set()
+            window.command("fimbul: Set Up the Engine and the Model")
+            window.says(f"ready: {DEFAULT_MODEL}")
+        finally:
+            hub.released.set()
+            window.close()
+
+
+def _setting_up(server: CodeServer) -> list[list[str]]:
+    """Return the commands that fetch something below the server."""
+    found = []
+    for child in server.process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            found += [child.cmdline()] * ("setup" in child.cmdline())
+    return found

@@ -64,3 +64,7 @@ class Reason(enum.StrEnum):
     BALANCE = "balance", "Its language or class has enough files in the corpus."
     SPLIT_LEAK = "split-leak", "It is nearly the same as a file on another side of the split."
     NO_PLACE = "no-place", "No middle could be cut out of it."
+
+    # Whatever happens.
+    FAILED = "failed", "Looking at it ended in an error of ours."
+    CRASHED = "crashed", "Looking at it ended the process that did."

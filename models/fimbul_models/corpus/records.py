@@ -120,7 +120,9 @@ class Stage(Protocol):
     clock and no environment, and the same records always give the same result.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call it."""
 
     def __call__(self, records: Iterable[Record]) -> Iterator[Record | Drop]:
         """Go through the files of one repository."""
@@ -147,24 +149,3 @@ class Counts:
         else:
             self.files_out += 1
             self.bytes_out += came.size
-
-
-def run_stages(
-    records: Iterable[Record], stages: Iterable[Stage]
-) -> tuple[list[Record], list[Drop], list[Counts]]:
-    """Send the files of one repository through `stages`; return what is left, dropped, counted."""
-    left = list(records)
-    drops: list[Drop] = []
-    counts: list[Counts] = []
-    for stage in stages:
-        count = Counts(stage.name)
-        kept: list[Record] = []
-        for record, came in zip(left, stage(left), strict=True):
-            count.take(came, record.size)
-            if isinstance(came, Drop):
-                drops.append(came)
-            else:
-                kept.append(came)
-        left = kept
-        counts.append(count)
-    return left, drops, counts
