@@ -10,7 +10,6 @@ import argparse
 import resource
 import sys
 import time
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ import msgspec
 from tqdm import tqdm
 
 from fimbul_models.corpus.gathering import GatherRules, read_unit
-from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.planning import Planner
+from fimbul_models.corpus.recipe import read_corpus_recipe
 from fimbul_models.corpus.records import Drop, Role
 from fimbul_models.corpus.spread import Spread, as_table
-from fimbul_models.corpus.units import AnySource, Places
+from fimbul_models.corpus.units import Places, Unit
 from lsp_server.config.paths import Paths
 from lsp_server.syntax.languages import language_of_path
 
@@ -33,22 +32,21 @@ RECIPE = Path(__file__).parents[1] / "models" / "recipes" / "open-corpus.toml"
 def main(arguments: list[str] | None = None) -> int:
     """Read everything once, and say what there is."""
     options = _options(arguments)
-    recipe = tomllib.loads(options.recipe.read_text(encoding="utf-8"))
-    rules = msgspec.convert(recipe.get("gather", {}), GatherRules)
+    recipe = read_corpus_recipe(options.recipe)
     planner = Planner(
         Places(
             recipe=options.recipe.parent,
             packages=options.packages,
             repositories=options.packages / "repositories",
         ),
-        rules,
-        msgspec.convert(recipe.get("packages", []), list[Package]),
+        recipe.gather,
+        recipe.packages,
         tell=lambda line: print(line, file=sys.stderr),
     )
     started = time.perf_counter()
-    units = planner.list_all(msgspec.convert(recipe["sources"], list[AnySource]))
+    units = planner.list_all(recipe.sources)
     planned = time.perf_counter()
-    values = measure(units[: options.limit], rules)
+    values = measure(units[: options.limit], recipe.gather)
     values |= {"fetch_s": round(planned - started, 1)}
     values |= {"read_s": round(time.perf_counter() - planned, 1)}
     values |= {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}
@@ -56,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def measure(units: list[Any], rules: GatherRules) -> dict[str, Any]:
+def measure(units: list[Unit], rules: GatherRules) -> dict[str, Any]:
     """Read `units` and return what they hold; print tables of it."""
     spread, reasons, lost = Spread(), Counter[str](), Counter[str]()
     roles, largest = Counter[str](), Counter[str]()

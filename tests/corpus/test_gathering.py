@@ -1,7 +1,9 @@
+import gzip
 import hashlib
 import io
 import os
 import pickle
+import random
 import sys
 import tarfile
 import zipfile
@@ -103,6 +105,34 @@ def test_what_is_vendored_is_taken_if_the_recipe_says_so(tmp_path: Path) -> None
     write(tmp_path, {"vendor/a.go": "package a\n"})
     assert became(unit_of(tmp_path)) == {"vendor/a.go": "vendored: vendor"}
     assert became(unit_of(tmp_path), GatherRules(vendored=True)) == {"vendor/a.go": "code"}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("deps/lua/lua.c", "vendored: deps"),
+        ("src/deps/lua.c", "code"),
+        ("external/x.c", "vendored: external"),
+        ("lib/externals/x.js", "code"),
+        ("third-party/x.c", "vendored: third-party"),
+        ("a/Third_Party/x.c", "vendored: a/Third_Party"),
+        ("subprojects/core/x.java", "code"),
+        ("subprojects/fcft/x.c", "code"),
+        ("lib/esm/x.js", "code"),
+        ("esm/x.js", "generated: built: esm"),
+        ("a/build/x.js", "generated: built: a/build"),
+        ("env/lib/x.py", "vendored: virtual environment: env"),
+        ("vendored.py", "code"),
+    ],
+)
+def test_what_is_foreign_is_told_by_folders(tmp_path: Path, path: str, expected: str) -> None:
+    write(tmp_path, {path: "x\n", "env/pyvenv.cfg": "home\n"})
+    assert became(unit_of(tmp_path, origin=Origin.NPM))[path] == expected
+
+
+def test_subprojects_of_meson_are_foreign(tmp_path: Path) -> None:
+    write(tmp_path, {"subprojects/fcft.wrap": "x\n", "subprojects/fcft/x.c": "x\n"})
+    assert {*became(unit_of(tmp_path)).values()} == {"vendored: Meson: subprojects"}
 
 
 def test_a_repository_says_itself_what_is_its_own(tmp_path: Path) -> None:
@@ -243,6 +273,25 @@ def test_an_archive_that_cannot_be_read_is_one_drop(tmp_path: Path, content: byt
     assert (drop.reason, drop.key) == (Reason.UNREADABLE, "folder:s\n")
     assert "bad.tgz" in drop.detail
     assert str(tmp_path) not in drop.detail
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_damage_to_an_archive_ends_the_run(tmp_path: Path, seed: int) -> None:
+    files = {f"p/{number}.py": b"x = 1\n" * 50 for number in range(5)}
+    path = write_tar(tmp_path / "a.tgz", files) if seed % 2 else tmp_path / "a.zip"
+    if not seed % 2:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    plain = seed % 4 == 1
+    content = bytearray(gzip.decompress(path.read_bytes()) if plain else path.read_bytes())
+    draw = random.Random(f"damage:{seed}")
+    for _ in range(20):
+        content[draw.randrange(len(content))] = draw.randrange(256)
+    path.write_bytes(content)
+    found = list(read_unit(unit_of(path, Kind.ARCHIVE), GatherRules()))
+    assert found
+    assert all(isinstance(came, Drop | Record) for came in found)
 
 
 def test_an_archive_that_would_lead_out_is_one_drop(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def read_unit(unit: Unit, rules: GatherRules) -> Iterator[Record | Drop]:
             reader = _Reader(unit, rules, listing)
             for entry in listing.entries:
                 yield reader.read(entry)
-    except SourceError as error:
+    except (SourceError, OSError) as error:
         # Messages name files of this machine; what is said is to be the same on every one.
         told = str(error).replace(unit.place, Path(unit.place).name) if unit.place else str(error)
         yield _whole(unit, (Reason.UNREADABLE, told))
