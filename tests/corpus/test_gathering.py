@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ from fimbul_models.errors import SourceError
 from tests.corpus.repositories_made import write
 
 
-def unit_of(place: Path, kind: Kind = Kind.FOLDER, **more: object) -> Unit:
+def unit_of(place: Path, kind: Kind = Kind.FOLDER, **more: Any) -> Unit:
     values = {"source": "s", "repository": "folder:s", "sensitivity": "internal"} | more
-    return Unit(kind=kind, place=str(place), **values)  # type: ignore[arg-type]
+    return Unit(kind=kind, place=str(place), **values)
 
 
 def became(unit: Unit, rules: GatherRules | None = None) -> dict[str, str]:
@@ -184,7 +185,7 @@ def test_a_repository_says_itself_what_is_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_who_does_not_take_part(
-    tmp_path: Path, rules: GatherRules, more: Mapping[str, object], expected: str | dict[str, str]
+    tmp_path: Path, rules: GatherRules, more: Mapping[str, Any], expected: str | dict[str, str]
 ) -> None:
     write(tmp_path, {"a.py": "1\n", "b/c.py": "2\n", "b/.no": ""})
     found = became(unit_of(tmp_path, **more), rules)
@@ -284,11 +285,12 @@ def test_no_damage_to_an_archive_ends_the_run(tmp_path: Path, seed: int) -> None
             for name, content in files.items():
                 archive.writestr(name, content)
     plain = seed % 4 == 1
-    content = bytearray(gzip.decompress(path.read_bytes()) if plain else path.read_bytes())
+    packed = path.read_bytes()
+    damaged = bytearray(gzip.decompress(packed) if plain else packed)
     draw = random.Random(f"damage:{seed}")
     for _ in range(20):
-        content[draw.randrange(len(content))] = draw.randrange(256)
-    path.write_bytes(content)
+        damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+    path.write_bytes(damaged)
     found = list(read_unit(unit_of(path, Kind.ARCHIVE), GatherRules()))
     assert found
     assert all(isinstance(came, Drop | Record) for came in found)

@@ -143,7 +143,7 @@ def write_rows(tmp_path: Path, rows: list[Mapping[str, object] | str]) -> None:
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def row(repository: str, path: str, text: str, **more: str) -> dict[str, object]:
+def row(repository: str, path: str, text: str, **more: str) -> Mapping[str, object]:
     return {"repository": repository, "path": path, "text": text} | more
 
 
