@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fimbul_models.corpus.gathering import GatherRules, opt_outs_in, read_unit
@@ -174,7 +175,12 @@ def test_a_repository_says_itself_what_is_its_own(tmp_path: Path) -> None:
         ),
         (GatherRules(), {"sensitivity": "secret"}, "sensitivity: secret"),
         (GatherRules(), {"sensitivity": "unheard-of"}, "sensitivity: unheard-of"),
-        (GatherRules(most_sensitive="nonsense"), {}, "sensitivity: internal"),
+        (GatherRules(most_sensitive="public"), {}, "sensitivity: internal"),
+        (
+            GatherRules(levels=("low", "internal"), most_sensitive="low"),
+            {},
+            "sensitivity: internal",
+        ),
         (GatherRules(opt_out_marks=(".no",)), {}, {"a.py": "code", "b/c.py": "opted-out: b/c.py"}),
         (
             GatherRules(opted_out=("folder:s/b/*",)),
@@ -194,6 +200,11 @@ def test_who_does_not_take_part(
         assert {*found.values(), mark} == {expected}
     else:
         assert found == expected
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="'pubic', which is none of the `levels`"):
+        msgspec.convert({"most_sensitive": "pubic"}, GatherRules)
 
 
 def test_nothing_is_read_of_what_is_refused(tmp_path: Path) -> None:

@@ -49,6 +49,14 @@ class GatherRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     vendored: bool = False
     """Take copies of other projects, too."""
 
+    def __post_init__(self) -> None:
+        """Refuse a level that is none; it would leave everything out."""
+        if self.most_sensitive not in self.levels:
+            raise ValueError(
+                f"`most_sensitive` is {self.most_sensitive!r}, which is none of the `levels`"
+                f" ({', '.join(self.levels)})"
+            )
+
 
 def opt_outs_in(path: Path) -> tuple[str, ...]:
     """Return the globs in the list at `path`: one a line, ``#`` begins a comment.
@@ -69,11 +77,7 @@ def refusal(unit: Unit, rules: GatherRules) -> tuple[Reason, str] | None:
     known = not rules.organisations or _fits(unit.organisation, rules.organisations)
     if not known or _fits(unit.organisation, rules.refused_organisations):
         return Reason.ORGANISATION, unit.organisation or "not named"
-    taken = (
-        rules.levels[: rules.levels.index(rules.most_sensitive) + 1]
-        if (rules.most_sensitive in rules.levels)
-        else ()
-    )
+    taken = rules.levels[: rules.levels.index(rules.most_sensitive) + 1]
     if unit.sensitivity not in taken:
         return Reason.SENSITIVITY, unit.sensitivity or "not named"
     return None

@@ -121,6 +121,9 @@ class Planner:
         self, source: GitSource | ListingSource, repository: str, address: str, **more: str
     ) -> Unit:
         """Return the unit of a repository that is cloned, unless that was done before."""
+        named = unit_of(source, Kind.NOTHING, repository, problem="it was not cloned", **more)
+        if refusal(named, self._rules):
+            return named
         revision = source.revision if isinstance(source, GitSource) else "HEAD"
         folder = self._places.repositories / (_file_name(repository) + ".git")
         self._tell(f"{repository}: {'kept' if folder.is_dir() else 'cloned'}")
@@ -135,13 +138,17 @@ class Planner:
     def _packaged(self, source: PackageSource) -> Iterator[Unit]:
         for package in source.packages or self._packages:
             name = f"{package.origin.value}:{package.name}"
-            self._tell(f"{name} {package.version}")
             more = {
                 "revision": package.version,
                 "origin": package.origin,
                 "declared": package.licence or source.licence,
                 "skip": (*source.skip, *package.skip),
             }
+            named = unit_of(source, Kind.NOTHING, name, problem="it was not fetched", **more)
+            if refusal(named, self._rules):
+                yield named
+                continue
+            self._tell(f"{name} {package.version}")
             try:
                 archive = fetch(package, self._places.packages)
             except SourceError as error:
