@@ -256,6 +256,12 @@ def test_a_source_tarball_is_read_without_its_top_folder(tmp_path: Path) -> None
     assert records(read_unit(unit, rules))["src/b.c"].date == "2023-11-14T22:13:20Z"
 
 
+def test_of_a_refused_archive_names_are_counted(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tgz", {"p/a.py": b"1\n", "p/b.png": b"2\n"})
+    found = became(unit_of(path, Kind.ARCHIVE, sensitivity="secret"))
+    assert found == dict.fromkeys(("a.py", "b.png"), "sensitivity: secret")
+
+
 def test_licences_of_a_wheel_stand_above_its_code(tmp_path: Path) -> None:
     path = tmp_path / "a.whl"
     with zipfile.ZipFile(path, "w") as archive:

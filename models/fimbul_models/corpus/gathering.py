@@ -111,7 +111,8 @@ def _opened(unit: Unit, rules: GatherRules) -> AbstractContextManager[Listing]:
         return listed_repository(place, unit.revision)
     if unit.kind is Kind.ROWS:
         return listed_rows(unit, rules.file_limit)
-    return listed_archive(place, unit.origin, rules.file_limit)
+    # Of what is refused the names are counted, and nothing is unpacked.
+    return listed_archive(place, unit.origin, -1 if refusal(unit, rules) else rules.file_limit)
 
 
 class _Reader:
