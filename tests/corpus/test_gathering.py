@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import random
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -207,16 +208,28 @@ def test_a_level_that_is_none_is_refused() -> None:
         msgspec.convert({"most_sensitive": "pubic"}, GatherRules)
 
 
-def test_nothing_is_read_of_what_is_refused(tmp_path: Path) -> None:
+WATCHED = """
+import sys
+from fimbul_models.corpus.gathering import GatherRules, read_unit
+from fimbul_models.corpus.units import Kind, Unit
+opened = []
+sys.addaudithook(lambda event, what: opened.append(str(what[0])) if event == "open" else None)
+place, sensitivity = sys.argv[1:]
+unit = Unit(
+    kind=Kind.FOLDER, source="s", repository="r", place=place, sensitivity=sensitivity
+)
+came = list(read_unit(unit, GatherRules()))
+print(len(came), sum(place in name for name in opened))
+"""
+
+
+@pytest.mark.parametrize(("sensitivity", "opened"), [("secret", 0), ("internal", 3)])
+def test_nothing_is_read_of_what_is_refused(tmp_path: Path, sensitivity: str, opened: int) -> None:
     write(tmp_path, {"a.py": "1\n", ".gitattributes": "x\n"})
-    opened: list[str] = []
-    hook = [lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None]
-    sys.addaudithook(lambda event, arguments: hook[0](event, arguments) if hook else None)
-    try:
-        became(unit_of(tmp_path, sensitivity="secret"))
-    finally:
-        hook.clear()
-    assert not [name for name in opened if str(tmp_path) in name]
+    command = [sys.executable, "-c", WATCHED, str(tmp_path), sensitivity]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # `.gitattributes` is opened twice: for what it says, and as a file.
+    assert told.split() == ["2", str(opened)]
 
 
 def test_a_list_of_who_opted_out_is_read(tmp_path: Path) -> None:
