@@ -137,6 +137,12 @@ def test_nothing_but_pull_and_a_named_server_opens_connections() -> None:
             assert not imports(path) & NETWORK, path
 
 
+def test_of_models_only_the_client_of_code_hosts_opens_connections() -> None:
+    for path in modules("models/fimbul_models"):
+        if path.name != "hosting.py":
+            assert not imports(path) & NETWORK, path
+
+
 def test_the_http_client_is_imported_only_where_a_server_is_named() -> None:
     for path in modules("lsp_server"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
