@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -308,12 +309,12 @@ class _File:
         )
 
     async def _example(
-        self, number: int, prompt: tuple[Segment, ...], completion: str, **what: object
+        self, number: int, prompt: tuple[Segment, ...], completion: str, **what: Any
     ) -> Example:
         record = self._record
         prompt_tokens = sum([1 if one.special else await self._tokens(one.text) for one in prompt])
         completion = without_surrogates(completion)
-        values = {
+        values: dict[str, Any] = {
             "number": number,
             "role": record.role.value,
             "licence_class": record.licence_class.value,
