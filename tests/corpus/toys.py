@@ -16,7 +16,7 @@ from fimbul_models.corpus.steps import Place
 
 
 class ToyUnit(msgspec.Struct, frozen=True):
-    name: str
+    repository: str
     files: dict[str, str]
 
 
@@ -43,9 +43,9 @@ def record(repository: str, path: str, text: str) -> Record:
 def read(unit: ToyUnit) -> Iterator[Record | Drop]:
     for path, text in sorted(unit.files.items()):
         if text == "binary":
-            yield Drop(f"{unit.name}\n{path}", "gather", Reason.NOT_TEXT)
+            yield Drop(f"{unit.repository}\n{path}", "gather", Reason.NOT_TEXT)
         else:
-            yield record(unit.name, path, text)
+            yield record(unit.repository, path, text)
 
 
 def sign(one: Record) -> Signature:

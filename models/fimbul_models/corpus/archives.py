@@ -5,16 +5,20 @@ that would fill the memory, are errors; links and devices are passed over, becau
 text of their own. Knows nothing about where archives come from or what the files are used for.
 """
 
+import contextlib
 import fnmatch
 import hashlib
+import io
 import lzma
 import re
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -32,7 +36,21 @@ COUNT_LIMIT = 100_000
 SIZE_LIMIT = 2 * 1024 * 1024 * 1024
 """Most bytes that a tar archive may unpack to, members that nobody wants included."""
 
-_BLOCK = 1024 * 1024
+_FIRST_YEAR = 1990
+"""Archives that are made to be the same each time say 1970, 1980 or 1985 of all their files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One regular file of an archive."""
+
+    name: str
+    size: int
+    """Bytes, as the archive says."""
+    content: bytes | None
+    """None if it was not wanted."""
+    date: str = ""
+    """When it was changed, in UTC and ISO format, where the archive tells."""
 
 
 def digest(path: Path) -> str:
@@ -52,9 +70,25 @@ def read_members(archive: Path, pattern: str | Iterable[str]) -> Iterator[tuple[
     Raises SourceError if it is no archive, damaged, or made to trick its reader.
     """
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern)
-    reading = _Reading(archive, patterns)
+
+    def wants(name: str, _size: int) -> bool:
+        return any(fnmatch.fnmatchcase(name, glob) for glob in patterns)
+
+    for member in members_of(archive, wants):
+        if member.content is not None:
+            yield member.name, member.content
+
+
+def members_of(archive: Path, wants: Callable[[str, int], bool]) -> list[Member]:
+    """Return the files in `archive`, sorted by name, with the contents that are wanted.
+
+    `wants` is given a name and a size in bytes. Otherwise as `read_members`.
+
+    Raises SourceError if it is no archive, damaged, or made to trick its reader.
+    """
+    reading = _Reading(archive, wants)
     try:
-        files = _read_zip(reading) if zipfile.is_zipfile(archive) else _read_tar(reading)
+        (_read_zip if zipfile.is_zipfile(archive) else _read_tar)(reading)
     except (
         OSError,
         EOFError,
@@ -69,7 +103,7 @@ def read_members(archive: Path, pattern: str | Iterable[str]) -> Iterator[tuple[
             f"{archive} cannot be read as a zip or tar archive ({error}); remove it to fetch it"
             " again."
         ) from error
-    yield from sorted(files.items())
+    return [member for _, member in sorted(reading.files.items())]
 
 
 @dataclass
@@ -77,13 +111,13 @@ class _Reading:
     """How much of one archive was read so far."""
 
     archive: Path
-    patterns: tuple[str, ...]
+    wants: Callable[[str, int], bool]
     total: int = 0
     count: int = 0
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, Member] = field(default_factory=dict)
 
-    def wants(self, name: str) -> bool:
-        """Count one member and say whether it fits; refuse names that are tricks."""
+    def check(self, name: str) -> None:
+        """Count one member; refuse names that are tricks."""
         self.count += 1
         if self.count > COUNT_LIMIT:
             raise SourceError(f"{self.archive} holds more than {COUNT_LIMIT} files; not read.")
@@ -93,10 +127,16 @@ class _Reading:
             raise SourceError(
                 f"{self.archive} holds a file named {name!r}, which leads out of it; not read."
             )
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.patterns)
 
-    def keep(self, name: str, file: IO[bytes]) -> None:
-        """Read one member."""
+    def keep(self, name: str, size: int, date: str, opened: Callable[[], IO[bytes] | None]) -> None:
+        """Keep one regular file; read it if it is wanted."""
+        content = None
+        if self.wants(name, size):
+            with opened() or io.BytesIO() as file:
+                content = self._read(name, file)
+        self.files[name] = Member(name, size, content, date)
+
+    def _read(self, name: str, file: IO[bytes]) -> bytes:
         # One byte more than allowed, because the size in the archive's directory may be a lie.
         content = file.read(MEMBER_LIMIT + 1)
         if len(content) > MEMBER_LIMIT:
@@ -106,27 +146,42 @@ class _Reading:
         self.total += len(content)
         if self.total > TOTAL_LIMIT:
             raise SourceError(f"{self.archive} unpacks to over {TOTAL_LIMIT} bytes; not read.")
-        self.files[name] = content
+        return content
 
 
-def _read_zip(reading: _Reading) -> dict[str, bytes]:
+def _read_zip(reading: _Reading) -> None:
     with zipfile.ZipFile(reading.archive) as archive:
         for member in archive.infolist():
-            wanted = reading.wants(member.orig_filename)
-            if wanted and not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16):
-                with archive.open(member) as file:
-                    reading.keep(member.filename, file)
-    return reading.files
+            reading.check(member.orig_filename)
+            if not member.is_dir() and not stat.S_ISLNK(member.external_attr >> 16):
+                date = _zip_date(member)
+                reading.keep(member.filename, member.file_size, date, partial(archive.open, member))
 
 
-def _read_tar(reading: _Reading) -> dict[str, bytes]:
+def _read_tar(reading: _Reading) -> None:
     with tarfile.open(reading.archive, "r:*") as archive:
         # One member at a time: a list of all would unpack a bomb before anyone looked.
         while (member := archive.next()) is not None:
             if member.offset > SIZE_LIMIT or member.size > SIZE_LIMIT:
                 raise SourceError(f"{reading.archive} unpacks to over {SIZE_LIMIT} bytes; not read")
             name = member.name.removeprefix("./")
-            file = archive.extractfile(member) if member.isreg() else None
-            if reading.wants(name) and file is not None:
-                reading.keep(name, file)
-    return reading.files
+            reading.check(name)
+            if member.isreg():
+                date = _tar_date(member)
+                reading.keep(name, member.size, date, partial(archive.extractfile, member))
+
+
+def _zip_date(member: zipfile.ZipInfo) -> str:
+    with contextlib.suppress(ValueError):  # The directory may say anything.
+        return _date(datetime(*member.date_time, tzinfo=UTC))
+    return ""
+
+
+def _tar_date(member: tarfile.TarInfo) -> str:
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        return _date(datetime.fromtimestamp(int(member.mtime), UTC))
+    return ""
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment.year >= _FIRST_YEAR else ""

@@ -40,7 +40,8 @@ def download_source(name: str, version: str, folder: Path) -> Path:
     apt.prepare()
     version = _found(apt, name, version)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
-        apt.run("source", "--download-only", "--only-source", f"{name}={version}", folder=work)
+        # The packaging is not wanted, and a mirror that lacks it may well have the tarball.
+        apt.run("source", "--tar-only", "--only-source", f"{name}={version}", folder=work)
         tarball = _upstream(name, Path(work))
         ending = "".join(tarball.suffixes[-2:])
         # From an archive on this machine apt gives links, which would lead nowhere one day.

@@ -28,7 +28,7 @@ class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     version: str
     licence: str
-    """SPDX identifier."""
+    """SPDX expression that somebody vouches for; empty if nobody does."""
     sha256: str
     """Of the wheel, of npm's tarball, or of the upstream tarball of a Debian source package."""
     skip: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ LINE_LIMIT = 400
 TEXT_LIMIT = 1_000_000
 """Bytes of the largest file that belongs to a project; larger ones are data."""
 
-_BUILT_FOLDERS = {
+BUILT_FOLDERS = {
     Origin.WHEEL: re.compile(r".*\.(dist-info|data)"),
     Origin.NPM: re.compile(r"dist|build|esm|_esm|cjs|_cjs|umd|_types|bundles?|node_modules"),
     Origin.DEBIAN: re.compile(r"dist|node_modules"),
@@ -105,7 +105,7 @@ def _path_of(file: ProjectFile) -> str:
 def _is_kept(origin: Origin, name: str, content: bytes) -> bool:
     *folders, last = PurePosixPath(name).parts
     hidden = any(part.startswith(".") for part in (*folders, last))
-    built = any(_BUILT_FOLDERS[origin].fullmatch(folder) for folder in folders)
+    built = any(BUILT_FOLDERS[origin].fullmatch(folder) for folder in folders)
     return not (hidden or built or _BUILT_FILES.fullmatch(last) or len(content) > TEXT_LIMIT)
 
 

@@ -65,7 +65,7 @@ class Run:
         )
         if isinstance(step, Gather):
             write_rows(rows_of(self.work, step.name, place), RECORDS, ())
-            drop = Drop(f"{place.unit.name}\n", step.name, Reason.CRASHED)
+            drop = Drop(f"{place.unit.repository}\n", step.name, Reason.CRASHED)
             count = Counts("gather")
             count.take(drop, 0)
             finish(self.work, step.name, place, [count], [drop])
@@ -74,7 +74,7 @@ class Run:
         for came in self.engine.map(found, [place]):
             if isinstance(came, Died):
                 raise SourceError(
-                    f"The process that worked on {place.unit.name} was ended again and again,"
+                    f"The process that worked on {place.unit.repository} was ended again and again,"
                     " though none of its files does that by itself; is there enough memory?"
                 )
             return came.result  # type: ignore[no-any-return]
@@ -84,8 +84,8 @@ class Run:
         result = read_result(self.work, step.name, place)
         if result is None:
             raise SourceError(
-                f"{place.unit.name}: nothing was {step.name}. If other machines did it, do they"
-                f" see the folder {self.work}?"
+                f"{place.unit.repository}: nothing was {step.name}. If other machines did it, do"
+                f" they see the folder {self.work}?"
             )
         return result
 

@@ -26,7 +26,7 @@ class Unit(Protocol):
     """One repository of a source; small, and the same in every process."""
 
     @property
-    def name(self) -> str:
+    def repository(self) -> str:
         """Which repository, as `Record.repository`."""
 
 
@@ -158,6 +158,105 @@ class Sift(_OfRecords):
         write_rows(rows_of(self.work, self.name, place), RECORDS, passage.records)
         finish(self.work, self.name, place, counts, drops)
         return _cost(self.name, place, began, passage.seconds, passage.memory)
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided about one file when all were known."""
+
+    split: str = ""
+    repeats: int = 1
+    drop: Drop | None = None
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """What was decided about the files of one repository."""
+
+    by_path: dict[str, Decision]
+
+
+@dataclass(frozen=True)
+class Decide(_OfRecords):
+    """Leave out the files of a repository that were decided against, mark the others."""
+
+    name: str = "decided"
+    before: str = "sifted"
+
+    def __call__(self, place: Place) -> Cost:
+        """Do as decided, and keep what is left."""
+        began = time.perf_counter()
+        decided = read_decisions(self.work, place).by_path
+        counts: dict[str, Counts] = {}
+        drops: list[Drop] = []
+
+        def records() -> Iterator[Record]:
+            for record in self._records(self.before, place):
+                decision = decided[record.path]
+                stage = decision.drop.stage if decision.drop else ""
+                for name in DECIDING:
+                    count = counts.setdefault(name, Counts(name))
+                    if stage == name and decision.drop:
+                        count.take(decision.drop, record.size)
+                        drops.append(decision.drop)
+                        break
+                    count.take(record, record.size)
+                else:
+                    yield msgspec.structs.replace(
+                        record, split=decision.split, repeats=decision.repeats
+                    )
+
+        write_rows(rows_of(self.work, self.name, place), RECORDS, records())
+        finish(self.work, self.name, place, list(counts.values()), drops)
+        return _cost(self.name, place, began)
+
+
+DECIDING = ("duplicates", "split", "balance")
+"""What decides when all files are known, in this order."""
+
+
+@dataclass(frozen=True)
+class Cut(_OfRecords):
+    """Cut examples out of the files of a repository."""
+
+    cut: Callable[[Sequence[Record]], Sequence[Any]] = tuple
+    """Gives the examples of a repository's files, and a drop for each file without one."""
+    examples: Form[Any] | None = None
+    name: str = "cut"
+    before: str = "decided"
+
+    def __call__(self, place: Place) -> Cost:
+        """Cut, and keep the examples."""
+        began = time.perf_counter()
+        records = self._records(self.before, place)
+        made = self.cut(records)
+        if self.only is not None or self.examples is None:
+            return _cost(self.name, place, began)
+        drops = {one.key: one for one in made if isinstance(one, Drop)}
+        count = Counts("fim")
+        for record in records:
+            count.take(drops.get(record.key, record), record.size)
+        counts, crashed = [count], []
+        if self.leave_out:
+            crashes, crashed = self._crashes("fim", self.before, place)
+            counts.insert(0, crashes)
+        examples = (one for one in made if not isinstance(one, Drop))
+        write_rows(rows_of(self.work, self.name, place), self.examples, examples)
+        finish(self.work, self.name, place, counts, [*crashed, *drops.values()])
+        return _cost(self.name, place, began)
+
+
+def write_decisions(work: Path, place: Place, decisions: Decisions) -> None:
+    """Keep what was decided about a repository."""
+    encoded = msgspec.json.encode(decisions, order="deterministic")
+    write_text(work / "decisions" / f"{place.name}.json", encoded.decode())
+
+
+def read_decisions(work: Path, place: Place) -> Decisions:
+    """Return what was decided about a repository."""
+    path = work / "decisions" / f"{place.name}.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Decisions)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SourceError(f"{path} cannot be read ({error}); remove {path.parent}.") from error
 
 
 def rows_of(work: Path, step: str, place: Place) -> Path:
