@@ -45,6 +45,7 @@ from fimbul_models.evaluation.workspaces import (
     workspaces_from,
     workspaces_in,
 )
+from fimbul_models.labels_command import add_label
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibrate(
         commands.add_parser("calibrate", help="learn from kept answers which ones to show")
     )
+    add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
     return parser
 
 

@@ -1,9 +1,10 @@
 """How often each file is used: rare languages more, common ones less, no repository too much.
 
 Only what trains is balanced; what is judged by stays as it is found. Languages are drawn with
-shares that grow with a power of their size (Lample and Conneau, 2019, section 3.1). Classes of a label are evened out within each
-language, so that no language's own share decides what counts as positive. Which files go or come
-again is decided by a hash of seed and key, so it does not depend on their order. Pure.
+shares that grow with a power of their size (Lample and Conneau, 2019, section 3.1). Classes of a
+label are evened out within each language, so that no language's own share decides what counts as
+positive. Which files go or come again is decided by a hash of seed and key, so it does not depend
+on their order. Pure.
 """
 
 import enum
