@@ -96,6 +96,11 @@ def sign(record: Record, rules: DuplicateRules) -> Signature:
     )
 
 
+def bands_for(text: str, rules: DuplicateRules) -> bytes:
+    """Return the bands of a text, whatever its length."""
+    return bands_of(sketch_of(shingles_of(text)), rules.rows)
+
+
 @dataclass
 class Found:
     """What was found out about duplicates."""

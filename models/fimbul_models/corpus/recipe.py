@@ -1,16 +1,24 @@
 """What a corpus is made of, and how: one TOML file.
 
 Each table belongs to the module that works by it; what is missing has the defaults written there.
-Knows nothing about how anything is done.
+Knows nothing about how anything is done, but for which stages there are, and in which order.
 """
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from fimbul_models.corpus.balance import BalanceRules
+from fimbul_models.corpus.duplicates import DuplicateRules
+from fimbul_models.corpus.fim import FimRules
 from fimbul_models.corpus.gathering import GatherRules
 from fimbul_models.corpus.packages import Package
+from fimbul_models.corpus.records import Stage
+from fimbul_models.corpus.shards import ShardRules
+from fimbul_models.corpus.splitting import SplitRules
 from fimbul_models.corpus.units import AnySource
 from fimbul_models.errors import RecipeError
 
@@ -19,12 +27,38 @@ class CorpusRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A recipe."""
 
     name: str
+    description: str = ""
+    """For the data card."""
     seed: int = 0
     """Of every random choice."""
     sources: tuple[AnySource, ...]
     packages: tuple[Package, ...] = ()
     """What a source of packages takes if it names none itself."""
     gather: GatherRules = GatherRules()
+    duplicates: DuplicateRules = DuplicateRules()
+    split: SplitRules = SplitRules()
+    balance: BalanceRules = BalanceRules()
+    fim: FimRules = msgspec.field(default_factory=FimRules)
+    shards: ShardRules = ShardRules()
+
+    def sifting(self) -> tuple[Any, ...]:
+        """Return all that sifting a repository depends on."""
+        return (self.duplicates,)
+
+    def deciding(self) -> tuple[Any, ...]:
+        """Return all that is decided by when every file is known."""
+        return self.duplicates, self.split, self.balance, self.seed
+
+    def settings(self) -> dict[str, Any]:
+        """Return the tables of the recipe, without the packages."""
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in values.items() if name != "packages"}
+
+
+def stages_of(recipe: CorpusRecipe) -> Sequence[Stage]:
+    """Return the stages that the files of a repository go through, in their order."""
+    del recipe
+    return ()
 
 
 def read_corpus_recipe(path: Path) -> CorpusRecipe:
