@@ -24,7 +24,8 @@ class Defects:
     """What is wrong with a text."""
 
     share: float
-    """Part of its bytes, 0 to 1, that lies in stretches which do not follow the grammar."""
+    """Part of its bytes, 0 to 1, that does not follow the grammar. What a parser could make sense
+    of inside of a wrong stretch, such as a function in an open class, is not counted."""
     breaks_off: bool
     """Something is still open where the text ends: a bracket, a string, a statement."""
 
@@ -40,9 +41,9 @@ def defects_in(source: Source, tree: tree_sitter.Tree) -> Defects:
     end = len(b"".join(source.encoded).rstrip())
     wrong, breaks_off = 0, False
     for node in _defective(tree.root_node):
-        wrong += max(1, node.end_byte - node.start_byte)
+        wrong += max(1, sum(_size(token) for token in _tokens(node) if not token.child_count))
         if node.end_byte >= end:
-            breaks_off = breaks_off or node.is_missing or _is_open(node)
+            breaks_off = breaks_off or _lacks_more(node) or _is_open(node)
     return Defects(min(1.0, wrong / max(1, size)), breaks_off)
 
 
@@ -55,6 +56,15 @@ def _defective(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
             yield node
         elif node.has_error:
             waiting.extend(child for child in node.children if child.has_error or child.is_missing)
+
+
+def _lacks_more(node: tree_sitter.Node) -> bool:
+    """Tell whether a missing token is more than the mark behind a statement, as after a macro."""
+    return node.is_missing and node.type != ";"
+
+
+def _size(node: tree_sitter.Node) -> int:
+    return node.end_byte - node.start_byte
 
 
 def _is_open(error: tree_sitter.Node) -> bool:

@@ -128,7 +128,7 @@ AMBIGUOUS: Mapping[str, Ambiguous] = {
         bitbake=r"^(?:SRC_URI|LICENSE|DEPENDS|PN|PV)[ \t]*[?+:.]?=",
         asm=r"^[ \t]*(?:%macro|%define|\.(?:globl|section|macro)|mov[ \t])",
         cpp=_CPP,
-        c=r"^[ \t]*(?:#[ \t]*(?:include|define|if(?:n?def)?)\b|/\*)|[;{}][ \t]*$",
+        c=r"^[ \t]*(?:#[ \t]*(?:include|define|if(?:n?def)?)\b|/\*)|;[ \t]*$",
     ),
     ".def": _row(UNDECIDED, c=r"^[ \t]*(?:#[ \t]*(?:include|define|if(?:n?def)?|undef)\b|/\*)|\)[ \t]*$"),
     ".as": _row("actionscript", angelscript=r"^[ \t]*(?:#include|void\b|int\b)"),

@@ -77,8 +77,8 @@ _ENDINGS: Mapping[str, str] = {
         "vhdl": ".vhd .vhdl",
         "vim": ".vim",
         "wgsl": ".wgsl",
-        "xml": ".xml .xsd .xsl .xslt .xaml .svg .plist .ui .qrc .resx .csproj .vcxproj .vbproj .fsproj"
-        " .props .targets .nuspec .wsdl .xib .storyboard .xlf .glade .dtd",
+        "xml": ".xml .xsd .xsl .xslt .xaml .svg .plist .ui .qrc .resx .csproj .vcxproj"
+        " .vbproj .fsproj .props .targets .nuspec .wsdl .xib .storyboard .xlf .glade .dtd",
         "yacc": ".y .yy .ypp",
         "lex": ".l .ll .lpp",
         "zig": ".zig .zon",
