@@ -86,7 +86,7 @@ def runs_of(text: str, words: int) -> list[int]:
 
 
 def _digest(words: Sequence[str]) -> int:
-    return xxhash.xxh3_64_intdigest(" ".join(words))
+    return xxhash.xxh3_64_intdigest(" ".join(words).encode("utf-8", "surrogatepass"))
 
 
 def evaluations_of(items: Sequence[Item], rules: ContaminationRules, digest: str) -> Evaluations:

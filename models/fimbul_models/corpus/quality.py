@@ -112,6 +112,9 @@ LEEWAYS: Mapping[str, Leeway] = {
 
 _NONE = Leeway()
 
+_OTHER_LANGUAGE = 0.25
+"""Share of errors above which a text does not break off: it is something else than it says."""
+
 _FEW_DIGITS = 0.1
 """Share of digits below which no text is numbers."""
 
@@ -197,16 +200,14 @@ def _of_content(file: Looked) -> Verdict:
         return Reason.DATA, f"{len(file.lines)} lines"
     if file.record.language not in ("xml", "html", "") and text[:100].lstrip().startswith("<?xml"):
         return Reason.DATA, "XML under another name"
-    if not language.few_letters and (share := measures.letter_share(text)) < rules.letters:
-        return Reason.FEW_LETTERS, f"{share:.0%} letters"
     if 0 < rules.digits < (share := measures.digit_share(text)):
         return Reason.DATA, f"{share:.0%} digits"
     # Counting words is slow, and without digits none is a number.
     if share > _FEW_DIGITS and 0 < rules.numbers < (share := measures.number_share(text)):
         return Reason.DATA, f"{share:.0%} of the words are numbers"
-    if language.strings:
-        return None
-    if 0 < rules.strings < (share := measures.string_share(text)):
+    if not language.few_letters and (share := measures.letter_share(text)) < rules.letters:
+        return Reason.FEW_LETTERS, f"{share:.0%} letters"
+    if not language.strings and 0 < rules.strings < (share := measures.string_share(text)):
         return Reason.DATA, f"{share:.0%} in strings"
     return None
 
@@ -226,7 +227,7 @@ def _of_syntax(file: Looked) -> Verdict:
     if allowed is None or not (file.rules.parse_errors or not file.rules.truncated):
         return None
     found = breakage_of(file.record.language, file.record.text)
-    if found.breaks_off and not file.rules.truncated:
+    if found.breaks_off and not file.rules.truncated and found.share <= _OTHER_LANGUAGE:
         return Reason.TRUNCATED, ""
     if file.rules.parse_errors > 0 and found.share > file.rules.parse_errors + allowed:
         return Reason.PARSE_ERRORS, f"{found.share:.0%} of it"

@@ -83,9 +83,7 @@ class Redaction:
         kinds = Counter(one.kind for spans in found.values() for one in spans)
         return msgspec.structs.replace(
             record,
-            text="".join(
-                replaced(line, found.get(number, ())) for number, line in enumerate(lines)
-            ),
+            text="".join(cleaned),
             redacted={kind: kinds[kind] for kind in sorted(kinds)},
             attributions=(*record.attributions, *_attributions(record, lines, found)),
         )

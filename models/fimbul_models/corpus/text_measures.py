@@ -8,7 +8,7 @@ from collections import Counter
 
 _ENCODED = (
     re.compile(r"[A-Za-z0-9+/\n=]{64,}"),
-    re.compile(r"(?:\b(?:0[xX])?[0-9a-fA-F]{2}\b[,;:]?\s{0,40}){8,}"),
+    re.compile(r"(?:\b(?:0[xX])?[0-9a-fA-F]{2}\b[,;:]?[\s\\]{0,40}){8,}"),
     re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}"),
     re.compile(r"(?:\\u[0-9a-fA-F]{4}){8,}"),
 )
