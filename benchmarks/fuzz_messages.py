@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.fuzz_oracle import Held, Oracle, line_spans, width
-from benchmarks.fuzz_settings import SETTINGS
+from benchmarks.fuzz_settings import GOOD, SETTINGS
 
 FOLDER = "file:///fuzz"
 """Stands for the workspace folder wherever a message names it."""
@@ -39,7 +39,13 @@ URIS = (
     f"{FOLDER}/%C3%A9t%C3%A9.py",
     f"{FOLDER}/.env",
     f"{FOLDER}/sub/id_rsa",
+    f"{FOLDER}/sub",
+    f"{FOLDER}/sub/../../up.py",
+    f"{FOLDER}/nul%00.py",
+    f"{FOLDER}/{'long' * 100}.py",
     "file:///elsewhere/other.py",
+    "file://[/no/address.py",
+    f"{FOLDER}/half\ud800.py",
     "untitled:Untitled-1",
     "git:/fuzz/one.py?ref=HEAD",
 )
@@ -90,6 +96,10 @@ PIECES = (
 
 LONGEST = 12_000
 """Characters of a document, beyond which it is made anew."""
+
+
+_LARGEST = 2**31 - 1
+"""Largest line and character that LSP has."""
 
 
 class Answer(enum.Enum):
@@ -191,12 +201,12 @@ class Fuzz:
         place = self._place(held)
         match self._chance.randrange(8):
             case 0:
-                place["character"] += self._chance.choice([1, 2, 3, 1000, 2**31 - 1])
+                place["character"] += self._chance.choice([1, 2, 3, 1000, _LARGEST])
             case 1:
-                place["line"] += self._chance.choice([1, 2, 1000, 2**31 - 1])
+                place["line"] += self._chance.choice([1, 2, 1000, _LARGEST])
             case 2:
                 place["character"] = self._chance.randint(0, 40)
-        return place
+        return {name: min(value, _LARGEST) for name, value in place.items()}
 
     def _edit(self, held: Held, most: int = 4) -> dict[str, Any]:
         if self._chance.random() < 0.04 or len(held.text) > LONGEST:
@@ -454,13 +464,14 @@ class Fuzz:
     # Everything else
 
     def _settings(self) -> Iterator[Sent]:
-        settings = self._chance.choice(SETTINGS)
+        # Mostly good ones, or there would be silence for most of the time.
+        settings = GOOD if self._chance.random() < 0.6 else self._chance.choice(SETTINGS)
         params = {"settings": settings}
         yield self._tell("settings", "workspace/didChangeConfiguration", params)
 
     def _folders(self) -> Iterator[Sent]:
         names = (FOLDER, f"{FOLDER}/sub", f"{FOLDER}/missing", f"{FOLDER}/a%00b", "untitled:folder")
-        uris = (*names, "vscode-vfs://elsewhere/folder", "nonsense", "")
+        uris = (*names, f"{FOLDER}/\ud800", "file://[/", "vscode-vfs://a/b", "nonsense", "")
         added, removed = (
             [{"uri": uri, "name": "a"} for uri in self._chance.sample(uris, count)]
             for count in (self._chance.randint(0, 3), self._chance.randint(0, 3))

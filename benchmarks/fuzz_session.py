@@ -203,7 +203,12 @@ class Session:
             if MARKER in text:
                 self._fail(f"text of a document is in the log: {text[:300]}")
             elif any(fault in text for fault in FAULTS):
-                self._fail(f"the server says: {text[:300]}")
+                more = [text[:300]]
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        while line := await self.process.stderr.readline():
+                            more.append(line.decode("utf-8", "replace").rstrip()[:300])
+                self._fail("the server says: " + "\n".join(more))
 
     def _fail(self, why: str) -> None:
         self._failure = self._failure or why

@@ -4,9 +4,9 @@ from typing import Any
 
 _ON = {"completion": {"enable": True, "menu": "on"}}
 
+GOOD = {"fimbul": {**_ON, "context": {"index": True}}}
+
 SETTINGS: tuple[Any, ...] = (
-    {"fimbul": _ON},
-    {"fimbul": _ON},
     _ON,
     None,
     {},

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsprotocol import types as lsp
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
@@ -22,6 +21,7 @@ from lsp_server.server.explaining import explain
 from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
 from lsp_server.server.menu import announce
+from lsp_server.server.uris import to_fs_path
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
 _LOG = logging.getLogger(__name__)

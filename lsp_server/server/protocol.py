@@ -34,26 +34,25 @@ class FimbulProtocol(LanguageServerProtocol):
         """
         if not isinstance(message, Mapping):
             raise JsonRpcInvalidRequest
-        is_request = "id" in message and "method" in message
+        is_request = "method" in message and isinstance(message.get("id"), int | str)
         try:
             taken = self._read(dict(message), is_request=is_request)
         except JsonRpcException as error:
             if not is_request:
                 raise
-            number = message["id"]
-            known = number if isinstance(number, int | str) else None
-            self._send_response(known, error=error.to_response_error())
+            self._send_response(message["id"], error=error.to_response_error())
         else:
             super().handle_message(taken)
 
     def _read(self, message: dict[str, Any], *, is_request: bool) -> Any:
         is_known = message.get("jsonrpc") == self.VERSION
-        if is_request:
-            is_known &= isinstance(message["id"], int | str) and isinstance(message["method"], str)
-        if not is_known:
+        if not is_known or not isinstance(message.get("method", ""), str):
             raise JsonRpcInvalidRequest
         if is_request and self._shutdown:
             raise JsonRpcInvalidRequest("fimbul was told to shut down")
+        if is_request:
+            # What nobody answers is unknown, whatever its parameters look like.
+            self._get_handler(message["method"])
         try:
             return super().structure_message(message)
         except JsonRpcException as error:
