@@ -20,6 +20,9 @@ WINDOW_SHARE = 0.2
 
 ALLOWED_GROWTH = 0.05
 
+LEAST_SECONDS = 600.0
+"""A shorter run says nothing about growth: caches fill all the time."""
+
 _MB = 1e6
 
 
@@ -126,9 +129,12 @@ def least_of(samples: Sequence[Sample], figure: Callable[[Sample], int]) -> Chan
 def leaks(samples: Sequence[Sample], *, worker_is_killed: bool) -> list[str]:
     """Return what grew though it must not, one sentence each.
 
-    A worker that is killed all the time has no age to grow in.
+    A worker that is killed all the time has no age to grow in. Of a run that is too short nothing
+    is said.
     """
-    found = []
+    found: list[str] = []
+    if not samples or samples[-1].seconds < LEAST_SECONDS:
+        return found
     parts: dict[str, Callable[[Sample], float]] = {"server": lambda one: one.server_mb}
     if not worker_is_killed:
         parts["worker"] = lambda one: one.worker_mb

@@ -80,7 +80,7 @@ async def test_requests_behind_the_shutdown_are_refused() -> None:
 
 async def test_half_a_surrogate_pair_costs_no_suggestion() -> None:
     async with editor() as session:
-        for number, text in enumerate(("# \ud83d\nx = █", "x = '\ude00' + █")):
+        for number, text in enumerate(("# \ud83d\nx = █", "y = '\ude00'\nx = █")):
             uri = f"file:///workspace/half{number}.py"
             assert await session.ask(session.open(text, uri), uri)
 
