@@ -159,7 +159,7 @@ async def _send_all(here: Session, messages: Iterable[Sent], chance: random.Rand
     for sent in messages:
         await here.send(sent)
         # Mostly nothing is waited for, so that requests overtake each other.
-        if chance.random() < 0.15:
+        if chance.random() < 0.06:
             await here.settle()
         left -= 1
         if not left:
