@@ -10,7 +10,7 @@ last comparison are written to a file that `--replay` plays again.
 
 Prints progress, a table by kind of message and, last, one line of JSON.
 
-    python -m benchmarks.fuzz [--messages N] [--seed N] [--replay FILE]
+    python -m benchmarks.fuzz [--messages N] [--seed N] [--only SESSIONS] [--replay FILE]
 """
 
 import argparse
@@ -89,15 +89,28 @@ class Report:
     found: Found | None
 
 
+def lengths(messages: int) -> list[int]:
+    """Return how many messages each session has; all encodings have their turn."""
+    length = max(1, min(SESSION, -(-messages // len(ENCODINGS))))
+    return [min(length, messages - sent) for sent in range(0, messages, length)]
+
+
 async def fuzz(
-    messages: int, seed: int, output: Path, say: Callable[[str], None] = lambda _line: None
+    messages: int,
+    seed: int,
+    output: Path,
+    say: Callable[[str], None] = lambda _line: None,
+    only: range | None = None,
 ) -> Report:
-    """Send `messages` messages; stop at the first failure, whose replay is put into `output`."""
+    """Send `messages` messages; stop at the first failure, whose replay is put into `output`.
+
+    `only` are numbers of sessions, which do not depend on each other; None is all of them.
+    """
     tally, begun, count = Tally(), time.monotonic(), 0
-    for number, encoding in zip(itertools.count(), itertools.cycle(ENCODINGS)):
-        length = min(messages - count, max(1, min(SESSION, -(-messages // len(ENCODINGS)))))
-        if not length:
-            break
+    turns = itertools.cycle(ENCODINGS)
+    for number, (length, encoding) in enumerate(zip(lengths(messages), turns, strict=False)):
+        if only is not None and number not in only:
+            continue
         name = f"{seed} {number}"
         found, sent = await _one(name, encoding, length, tally)
         count += sent
@@ -247,11 +260,17 @@ def figures(report: Report, seed: int) -> dict[str, Any]:
     }
 
 
+def _numbers(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
 def main() -> None:
     """Run, print; exit with 1 at a failure."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--messages", type=int, default=100_000, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--only", type=_numbers, metavar="N-M", help="sessions, as 3 or 3-7")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="play what failed again")
     parser.add_argument("--output", type=Path, default=ROOT / "build")
     arguments = parser.parse_args()
@@ -263,7 +282,8 @@ def main() -> None:
     if arguments.replay:
         report = asyncio.run(play_again(arguments.replay))
     else:
-        report = asyncio.run(fuzz(arguments.messages, arguments.seed, arguments.output, say))
+        messages, seed, only = arguments.messages, arguments.seed, arguments.only
+        report = asyncio.run(fuzz(messages, seed, arguments.output, say, only))
     sys.stdout.write(table(report))
     if report.found is not None:
         found = report.found

@@ -54,10 +54,11 @@ def offset_of(text: str, position: Mapping[str, Any], encoding: str) -> int:
     character the place behind it.
     """
     spans = line_spans(text)
-    if position["line"] >= len(spans):
+    line = int(position["line"])
+    if line >= len(spans):
         return len(text)
-    at, end = spans[position["line"]]
-    units = position["character"]
+    at, end = spans[line]
+    units = int(position["character"])
     while at < end and units > 0:
         units -= width(text[at], encoding)
         at += 1
