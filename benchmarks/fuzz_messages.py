@@ -493,7 +493,7 @@ class Fuzz:
         yield self._ask("command", "workspace/executeCommand", params, Answer.RESULT)
 
     def _strange_command(self) -> Iterator[Sent]:
-        strange = [
+        strange: list[Any] = [
             None,
             7,
             [[]],

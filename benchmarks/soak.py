@@ -19,7 +19,6 @@ what there is.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import shutil
@@ -100,6 +99,8 @@ class Course:
     compared: int = 0
     differing: list[str] = field(default_factory=list)
     server_is_alive: bool = True
+    broken: str = ""
+    """What ended it before its time, or at its end: no answer, or no server."""
 
 
 async def soak(plan: Plan, stop: asyncio.Event, say: Callable[[str], None]) -> Course:
@@ -113,12 +114,14 @@ async def soak(plan: Plan, stop: asyncio.Event, say: Callable[[str], None]) -> C
         # The user's model is used, but nothing is written into the user's folders.
         homes = [f"XDG_{name}_HOME={place}/{name}" for name in ("CONFIG", "CACHE", "STATE")]
         command = ("env", *homes, *COMMAND, "--engine", plan.engine)
-        with contextlib.suppress(RuntimeError, TimeoutError, psutil.NoSuchProcess):
+        try:
             async with editor(folder, command) as here:
                 here.said = course.heard
                 await _ready(here, course.heard)
                 await _run(here, Typist(here, folder, course.asked), course, stop, say)
                 course.server_is_alive = here.process.returncode is None
+        except (RuntimeError, TimeoutError, OSError, psutil.Error) as error:
+            course.broken = f"{type(error).__name__} {error}".strip()
     return course
 
 
@@ -223,6 +226,8 @@ def failures(course: Course) -> list[str]:
         f"{count} requests were answered by an error: {error}" for error, count in wrong.items()
     ]
     found += [f"another document than was typed: {which}" for which in course.differing[:3]]
+    if course.broken:
+        found.append(f"the session broke: {course.broken}")
     if not course.server_is_alive:
         found.append("the server has ended")
     found += leaks(course.samples, worker_is_killed=bool(course.plan.kill_every))
