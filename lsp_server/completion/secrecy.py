@@ -7,6 +7,7 @@ or whose name says that it holds secrets, is not used at all. Knows nothing abou
 """
 
 import asyncio
+import os
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -175,8 +176,14 @@ def file_of(document: Document) -> tuple[Path, str] | None:
     """Return the folder and the relative name of a document's file; None if it has none."""
     if document.folder and document.path:
         return Path(document.folder), document.path
-    scheme, _, path, *_ = urlsplit(document.uri)
-    if scheme != "file" or not path:
+    try:
+        scheme, _, path, *_ = urlsplit(document.uri)
+        name = unquote(path)
+        # Raises ValueError, as the system does, for a name that no file can have.
+        is_possible = b"\0" not in os.fsencode(name)
+    except ValueError:
         return None
-    file = Path(_DRIVE.sub(r"\1:", unquote(path), count=1))
+    if scheme != "file" or not path or not is_possible:
+        return None
+    file = Path(_DRIVE.sub(r"\1:", name, count=1))
     return file.parent, file.name

@@ -394,7 +394,8 @@ class Workspace:
             return None
         others = [
             other
-            for other in reversed(self._open.values())
+            # A copy, since documents are opened and closed while these are waited for.
+            for other in reversed(tuple(self._open.values()))
             if other.folder == document.folder and other.path and other.uri != document.uri
             if not is_off(other.path, self._off_paths)
             and await self.secrecy.withheld(other) is None

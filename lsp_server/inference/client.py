@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -91,6 +92,7 @@ class WorkerClient:
         self._cancelled: dict[int, asyncio.TimerHandle] = {}
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._death: EngineCrashed | None = None
+        self._has_answered = self._was_ended_here = False
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when code in the worker has tried to open a connection, which was refused."""
         self._tasks = (
@@ -125,6 +127,15 @@ class WorkerClient:
     def death(self) -> EngineCrashed | None:
         """How the worker died, if it did."""
         return self._death
+
+    @property
+    def was_killed_at_work(self) -> bool:
+        """Whether it was killed from outside after it had answered prompts.
+
+        Nothing of its own, such as a setting that this machine cannot do, has ended it then.
+        """
+        is_killed = self._process.returncode == -signal.SIGKILL
+        return is_killed and self._has_answered and not self._was_ended_here
 
     async def wait_for_death(self) -> EngineCrashed:
         """Return how the worker died, once it has."""
@@ -198,6 +209,7 @@ class WorkerClient:
 
     def kill(self) -> None:
         """End the process at once."""
+        self._was_ended_here = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
@@ -253,6 +265,7 @@ class WorkerClient:
             if listener := self._listeners.get(answer.id):
                 listener(GeneratedText(answer.text, answer.logprob))
             return
+        self._has_answered |= isinstance(answer, Finished)
         future = self._waiting.get(answer.id)
         if future is not None and not future.done():
             future.set_result(answer)

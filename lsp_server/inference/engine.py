@@ -212,6 +212,9 @@ class LocalEngine:
         """Start the worker again whenever it dies, until no setting is left."""
         while self._worker is not None:
             death = await self._worker.wait_for_death()
+            if self._worker.was_killed_at_work:
+                # Whoever did that has no quarrel with the setting, however often it happens.
+                self._deaths = 0
             self._worker = None
             while self._worker is None:
                 if not self._count_death(death):

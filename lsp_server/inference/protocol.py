@@ -5,10 +5,11 @@ number that its answers repeat. Knows nothing about models.
 """
 
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
+from lsp_server.text import without_surrogates
 from lsp_server.types import BodyStop
 
 LENGTH = struct.Struct(">I")
@@ -231,9 +232,25 @@ _ANSWERS = msgspec.msgpack.Decoder(AnyAnswer)
 
 
 def encode(message: Request | Answer) -> bytes:
-    """Return `message` as one frame."""
-    body = _ENCODER.encode(message)
+    """Return `message` as one frame.
+
+    Halves of surrogate pairs, which a document may hold and UTF-8 cannot, become U+FFFD.
+    """
+    try:
+        body = _ENCODER.encode(message)
+    except UnicodeEncodeError:
+        body = _ENCODER.encode(_encodable(msgspec.to_builtins(message)))
     return LENGTH.pack(len(body)) + body
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, dict):
+        return {name: _encodable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(inner) for inner in value]
+    return value
 
 
 def decode_answer(body: bytes) -> AnyAnswer:

@@ -12,7 +12,6 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
@@ -35,6 +34,7 @@ from lsp_server.server.feedback import Feedback
 from lsp_server.server.logs import LogFile, place_of
 from lsp_server.server.privacy import Privacy
 from lsp_server.server.protocol import FimbulProtocol
+from lsp_server.server.uris import to_fs_path
 from lsp_server.types import (
     Completion,
     CompletionRequest,

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pygls.uris import to_fs_path
-
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths, workspace_file
+from lsp_server.server.uris import to_fs_path
 
 SECTION = "fimbul"
 """Name of our part of an editor's settings."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.regions import LineEdit
 from lsp_server.server.positions import column_from_units, join_surrogates, units_from_column
+from lsp_server.server.uris import to_fs_path
 from lsp_server.text import split_lines, strip_ending
 from lsp_server.types import Document, Position
 

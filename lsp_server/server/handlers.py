@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsprotocol import types as lsp
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
@@ -17,10 +16,12 @@ from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
+from lsp_server.server.digests import DIGEST, digest_of
 from lsp_server.server.explaining import explain
 from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
 from lsp_server.server.menu import announce
+from lsp_server.server.uris import to_fs_path
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
 _LOG = logging.getLogger(__name__)
@@ -198,6 +199,13 @@ def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
     return None if outcome is None else outcome_as_json(outcome)
 
 
+def _digest(server: FimbulServer, params: Any) -> dict[str, Any] | None:
+    values = plain(params)
+    uri = values.get("uri") if isinstance(values, Mapping) else None
+    document = server.snapshot(str(uri))
+    return None if document is None else digest_of(document)
+
+
 def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
     """Return an outcome without any text of the document."""
     timings = outcome.timings
@@ -282,6 +290,7 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     TOOK: _took,
     REJECTED: _rejected,
     LAST_OUTCOME: _last_outcome,
+    DIGEST: _digest,
     STATISTICS: _statistics,
     lsp.SHUTDOWN: _shutdown,
 }
