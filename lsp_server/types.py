@@ -103,6 +103,7 @@ class RejectionReason(enum.Enum):
     BINARY_DOCUMENT = "binary-document"
     SECRET_FILE = "secret-file"  # noqa: S105  # A reason, not a password.
     IGNORED_FILE = "ignored-file"
+    DISK_STALLED = "disk-stalled"
     SURFACE_OFF = "surface-off"
     SURFACE_MANUAL = "surface-manual"
     INSIDE_WORD = "inside-word"
@@ -153,6 +154,10 @@ _EXPLANATIONS = {
     ),
     RejectionReason.IGNORED_FILE: (
         "This file is left out by .gitignore or .fimbulignore; fimbul does not look into it."
+    ),
+    RejectionReason.DISK_STALLED: (
+        "The disk of this file does not answer, so whether fimbul may look into it is not known;"
+        " suggestions come once it does."
     ),
     RejectionReason.SURFACE_OFF: (
         "Suggestions of this kind are switched off (completion.surfaces)."

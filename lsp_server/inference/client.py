@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -57,6 +59,16 @@ _STDERR_LINES = 20
 DEAF_SECONDS = 10.0
 """Time after which a worker that does not react to a cancellation is taken for hung."""
 
+SILENT_SECONDS = 180.0
+"""Time after which a worker that says nothing at all, although somebody waits, is taken for hung.
+As long as a self-test may take: a slow machine needs minutes to evaluate a long prompt."""
+
+_SIGNALS = {
+    "SIGKILL": "killed from outside; the system does that when memory runs out",
+    "SIGBUS": "a file that it had mapped, most likely the model, became shorter or unreadable",
+}
+"""What the signals mean that tell more than that there was a fault."""
+
 _Kind = TypeVar("_Kind", Loaded, Counted, Finished, Learned, Counters)
 
 WORKER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
@@ -91,6 +103,8 @@ class WorkerClient:
         self._cancelled: dict[int, asyncio.TimerHandle] = {}
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._death: EngineCrashed | None = None
+        self._heard = time.monotonic()
+        self._silence: asyncio.TimerHandle | None = None
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when code in the worker has tried to open a connection, which was refused."""
         self._tasks = (
@@ -210,6 +224,7 @@ class WorkerClient:
         self._waiting[request.id] = future
         try:
             self._send(request)
+            self._listen_for_silence()
             return await future
         except asyncio.CancelledError:
             # The answer may have come in the same moment; then there is nothing to cancel.
@@ -218,6 +233,24 @@ class WorkerClient:
             raise
         finally:
             self._waiting.pop(request.id, None)
+
+    def _listen_for_silence(self) -> None:
+        """See to it that nobody waits for ever for a process that has stopped to work."""
+        if self._silence is None:
+            self._heard = time.monotonic()
+            loop = asyncio.get_running_loop()
+            self._silence = loop.call_later(SILENT_SECONDS, self._check_silence)
+
+    def _check_silence(self) -> None:
+        self._silence = None
+        if not self._waiting or self._death is not None:
+            return
+        left = self._heard + SILENT_SECONDS - time.monotonic()
+        if left <= 0:
+            self._stderr.append(f"it said nothing for {SILENT_SECONDS:.0f} s")
+            self.kill()
+            return
+        self._silence = asyncio.get_running_loop().call_later(left, self._check_silence)
 
     def _cancel(self, request_id: int) -> None:
         with contextlib.suppress(EngineCrashed):
@@ -247,6 +280,7 @@ class WorkerClient:
         self._die(status)
 
     def _deliver(self, answer: AnyAnswer) -> None:
+        self._heard = time.monotonic()
         if timer := self._cancelled.pop(answer.id, None):
             timer.cancel()
         if isinstance(answer, Piece):
@@ -259,9 +293,10 @@ class WorkerClient:
 
     def _die(self, status: int) -> None:
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        detail = f": {self._stderr[-1]}" if self._stderr else ""
+        said = self._stderr[-1] if self._stderr else _meaning(status)
+        detail = f": {said}" if said else ""
         self._death = self._death or EngineCrashed(f"The engine process ended ({how}){detail}.")
-        for timer in self._cancelled.values():
+        for timer in (*self._cancelled.values(), *([self._silence] if self._silence else [])):
             timer.cancel()
         _LOG.debug("worker %d ended (%s)", self.pid, how)
         for future in self._waiting.values():
@@ -278,6 +313,14 @@ class WorkerClient:
                 # What follows is the name of an audit event and nothing else.
                 _LOG.warning("in the engine's process, %s", text)
                 self.on_refusal()
+
+
+def _meaning(status: int) -> str:
+    """Return what the signal that ended a process tells; empty if that is nothing particular."""
+    try:
+        return _SIGNALS.get(signal.Signals(-status).name, "")
+    except ValueError:
+        return ""
 
 
 def _wire(segments: Sequence[Segment]) -> list[WireSegment]:

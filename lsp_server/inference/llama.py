@@ -19,6 +19,7 @@ from lsp_server.errors import EngineRefused, ModelUnusable
 from lsp_server.inference.decoding import Decoding
 from lsp_server.inference.drafts import Drafter
 from lsp_server.inference.kvcache import KvCache
+from lsp_server.inference.mapped import MappedFile
 from lsp_server.inference.protocol import (
     Complete,
     Counters,
@@ -48,6 +49,7 @@ class LlamaBackend:
         llama_cpp.llama_backend_init()
         _load_cpu_variants()
         self._model: Any = None
+        self._file: MappedFile | None = None
         self._vocabulary: Vocabulary | None = None
         self._cache: KvCache | None = None
         self._drafter = Drafter(0)
@@ -74,6 +76,7 @@ class LlamaBackend:
         parameters.vocab_only = request.options.vocabulary_only
         parameters.use_extra_bufts = request.options.extra_buffers
         parameters.n_gpu_layers = request.options.gpu_layers
+        self._file = MappedFile(request.path)
         self._model = llama_cpp.llama_model_load_from_file(request.path.encode(), parameters)
         if not self._model:
             raise ModelUnusable(self._why(f"{request.path} cannot be loaded as a model"))
@@ -111,11 +114,13 @@ class LlamaBackend:
 
     def _free(self) -> None:
         self._vocabulary = None
+        if self._file is not None:
+            self._file.close()
         if self._cache is not None:
             self._cache.close()
         if self._model:
             llama_cpp.llama_model_free(self._model)
-        self._cache = self._model = None
+        self._cache = self._model = self._file = None
 
     def _is_stopping(self) -> bool:
         return self._stopping
@@ -235,6 +240,9 @@ class LlamaBackend:
     def _require_cache(self) -> KvCache:
         if self._cache is None:
             raise EngineRefused("No model is loaded.")
+        if self._file is not None and self._file.has_changed():
+            # Nothing that is computed from here on means anything, so this process ends.
+            raise SystemExit(f"{self._file.path} was changed while it was in use")
         return self._cache
 
     def _metadata(self, key: str) -> str:

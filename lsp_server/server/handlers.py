@@ -59,6 +59,7 @@ def create_server(
 
 
 def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
+    server.on_initialize(params.process_id)
     server.take_initial_options(params.initialization_options)
     announce(server, params)
 
