@@ -56,7 +56,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logprob: float = -0.1
     """Log probability of each of its tokens."""
     fault: str = ""
-    """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling) or ``fail`` (an error)."""
+    """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling), ``fail`` (an error) or
+    ``memory`` (more is asked for than there is)."""
     others: tuple[str, ...] = ()
     """Less likely answers, for where `answer` may not come or several are wanted."""
 
@@ -218,6 +219,8 @@ class ScriptedBackend:
                 os._exit(1)
             case "hang":
                 time.sleep(3600)
+            case "memory":
+                bytearray(1 << 62)
             case "fail":
                 raise EngineRefused("The script says that this fails.")
 
