@@ -42,6 +42,7 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
+from lsp_server.processes import start_process
 from lsp_server.types import (
     GeneratedText,
     Generation,
@@ -118,7 +119,7 @@ class WorkerClient:
     ) -> "WorkerClient":
         """Start the worker `command` with some environment variables besides our own."""
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = await start_process(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

@@ -123,7 +123,7 @@ class FimbulServer(LanguageServer):
         local = LocalEngine(command, paths.selftest_file, self._on_engine, spare)
         local.check = self._check_model
         self._model_watch = ModelWatch(paths)
-        self._folder_settings = FolderSettings(lambda: self._in_loop(self.apply_settings))
+        self.folder_settings = FolderSettings(lambda: self._in_loop(self.apply_settings))
         self._chosen: ChosenModel | None = None
         self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
@@ -175,7 +175,7 @@ class FimbulServer(LanguageServer):
         self._loop = asyncio.get_running_loop()
         folders = list(self.workspace.folders)
         editor = (self._initial, self._changed)
-        settings, messages = gather(self._paths, editor, folders, self._folder_settings.read)
+        settings, messages = gather(self._paths, editor, folders, self.folder_settings.read)
         settings, wrong = self.privacy.take(settings)
         messages += wrong
         if fresh := [message for message in messages if message not in self._complaints]:

@@ -66,7 +66,8 @@ def announce(server: FimbulServer, params: lsp.InitializeParams) -> None:
     `completion.menu` decides: always, never, or where the editor shows no inline completion.
     """
     folders = list(server.workspace.folders)
-    settings, _ = gather(server.paths, (server.initial_options,), folders)
+    read = server.folder_settings.read
+    settings, _ = gather(server.paths, (server.initial_options,), folders, read)
     if is_wanted(settings.completion.menu, params):
         # Without an options object pygls would announce trigger characters of its own. There are
         # none: editors ask at every letter, and what comes by itself behind others is seldom sure.

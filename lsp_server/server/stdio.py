@@ -48,7 +48,7 @@ async def speak_on_stdio(server: FimbulServer) -> None:
         _LOG.error("the editor closed its end of the pipe")
     finally:
         leaving.cancel()
-    await _stop(server)
+        await _stop(server)
 
 
 async def _listen(server: FimbulServer, frames: Frames) -> None:
