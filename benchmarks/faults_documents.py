@@ -23,7 +23,7 @@ async def _at(session: Session, name: str, text: str, at: Position, note: str = 
     took = f"{session.since():.1f} s until its first suggestion"
     session.strikes()
     outcome = await session.outcome(f"{note}{took}; the figure is another file's")
-    right = outcome.right and found.startswith(RIGHT[:-1]) if session.scripted else None
+    right = outcome.right and RIGHT.startswith(found) if session.scripted else None
     return Outcome(outcome.saw, outcome.seconds, right, outcome.note)
 
 
@@ -93,7 +93,7 @@ async def nesting_deep(place: Place) -> Outcome:
 async def _ask_at(session: Session, uri: str, at: Position, note: str) -> Outcome:
     found = await session.suggested(uri, at)
     outcome = await session.outcome(note)
-    right = outcome.right and found.startswith(RIGHT[:-1]) if session.scripted else None
+    right = outcome.right and RIGHT.startswith(found) if session.scripted else None
     return Outcome(outcome.saw, outcome.seconds, right, outcome.note)
 
 

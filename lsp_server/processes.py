@@ -9,6 +9,9 @@ import asyncio
 import contextlib
 from typing import Any
 
+_END_SECONDS = 2.0
+"""Time that a process that was killed may take to be gone."""
+
 
 async def start_process(*command: str, **options: Any) -> asyncio.subprocess.Process:
     """Start `command` as `asyncio.create_subprocess_exec` does; see there for `options`.
@@ -21,6 +24,12 @@ async def start_process(*command: str, **options: Any) -> asyncio.subprocess.Pro
     except asyncio.CancelledError:
         await asyncio.wait({starting})
         if not starting.cancelled() and starting.exception() is None:
-            with contextlib.suppress(ProcessLookupError):
-                starting.result().kill()
+            await _end(starting.result())
         raise
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _END_SECONDS)

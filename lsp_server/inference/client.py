@@ -35,6 +35,8 @@ from lsp_server.inference.protocol import (
     Loaded,
     LoadOptions,
     Piece,
+    Ping,
+    Pong,
     Prefill,
     Request,
     Statistics,
@@ -42,6 +44,7 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
+from lsp_server.inference.pulse import Pulse
 from lsp_server.processes import start_process
 from lsp_server.types import (
     GeneratedText,
@@ -59,10 +62,6 @@ _STDERR_LINES = 20
 
 DEAF_SECONDS = 10.0
 """Time after which a worker that does not react to a cancellation is taken for hung."""
-
-SILENT_SECONDS = 180.0
-"""Time after which a worker that says nothing at all, although somebody waits, is taken for hung.
-As long as a self-test may take: a slow machine needs minutes to evaluate a long prompt."""
 
 _SIGNALS = {
     "SIGKILL": "killed from outside; the system does that when memory runs out",
@@ -104,8 +103,8 @@ class WorkerClient:
         self._cancelled: dict[int, asyncio.TimerHandle] = {}
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._death: EngineCrashed | None = None
-        self._heard = time.monotonic()
-        self._silence: asyncio.TimerHandle | None = None
+        self._pulse = Pulse()
+        self._timer: asyncio.TimerHandle | None = None
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when code in the worker has tried to open a connection, which was refused."""
         self._tasks = (
@@ -225,7 +224,7 @@ class WorkerClient:
         self._waiting[request.id] = future
         try:
             self._send(request)
-            self._listen_for_silence()
+            self._watch()
             return await future
         except asyncio.CancelledError:
             # The answer may have come in the same moment; then there is nothing to cancel.
@@ -234,24 +233,30 @@ class WorkerClient:
             raise
         finally:
             self._waiting.pop(request.id, None)
+            if not self._waiting and self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
-    def _listen_for_silence(self) -> None:
+    def _watch(self) -> None:
         """See to it that nobody waits for ever for a process that has stopped to work."""
-        if self._silence is None:
-            self._heard = time.monotonic()
-            loop = asyncio.get_running_loop()
-            self._silence = loop.call_later(SILENT_SECONDS, self._check_silence)
+        if self._timer is None and self._waiting and self._death is None:
+            self._pulse.begin(time.monotonic())
+            self._look_later()
 
-    def _check_silence(self) -> None:
-        self._silence = None
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(Pulse.EVERY, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
         if not self._waiting or self._death is not None:
             return
-        left = self._heard + SILENT_SECONDS - time.monotonic()
-        if left <= 0:
-            self._stderr.append(f"it said nothing for {SILENT_SECONDS:.0f} s")
+        if complaint := self._pulse.look(time.monotonic()):
+            self._stderr.append(complaint)
             self.kill()
             return
-        self._silence = asyncio.get_running_loop().call_later(left, self._check_silence)
+        with contextlib.suppress(EngineCrashed):
+            self._send(Ping(self._number()))
+        self._look_later()
 
     def _cancel(self, request_id: int) -> None:
         with contextlib.suppress(EngineCrashed):
@@ -281,7 +286,10 @@ class WorkerClient:
         self._die(status)
 
     def _deliver(self, answer: AnyAnswer) -> None:
-        self._heard = time.monotonic()
+        if isinstance(answer, Pong):
+            self._pulse.beat(time.monotonic(), answer.beats if answer.is_computing else None)
+            return
+        self._pulse.heard(time.monotonic())
         if timer := self._cancelled.pop(answer.id, None):
             timer.cancel()
         if isinstance(answer, Piece):
@@ -297,7 +305,7 @@ class WorkerClient:
         said = self._stderr[-1] if self._stderr else _meaning(status)
         detail = f": {said}" if said else ""
         self._death = self._death or EngineCrashed(f"The engine process ended ({how}){detail}.")
-        for timer in (*self._cancelled.values(), *([self._silence] if self._silence else [])):
+        for timer in (*self._cancelled.values(), *([self._timer] if self._timer else [])):
             timer.cancel()
         _LOG.debug("worker %d ended (%s)", self.pid, how)
         for future in self._waiting.values():

@@ -43,6 +43,7 @@ class LlamaBackend:
     def __init__(self) -> None:
         self._log: list[str] = []
         self._stopping: bool = False
+        self._beats = 0
         # Kept as an attribute: llama.cpp goes on calling it.
         self._log_callback = llama_cpp.llama_log_callback(self._on_log)
         llama_cpp.llama_log_set(self._log_callback, ctypes.c_void_p(0))
@@ -122,7 +123,13 @@ class LlamaBackend:
             llama_cpp.llama_model_free(self._model)
         self._cache = self._model = self._file = None
 
+    @property
+    def beats(self) -> int:
+        """See `Backend.beats`."""
+        return self._beats
+
     def _is_stopping(self) -> bool:
+        self._beats += 1
         return self._stopping
 
     def count_tokens(self, texts: list[str]) -> list[int]:

@@ -80,6 +80,7 @@ class ScriptedBackend:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._stopping = False
+        self._beats = 0
         self._extra_buffers = False
         self._cached: list[str] = []
         self._totals = dict.fromkeys(
@@ -96,6 +97,11 @@ class ScriptedBackend:
             return cls(msgspec.convert(values, Script))
         except (OSError, ValueError, msgspec.ValidationError) as error:
             raise EngineRefused(f"The script {path} cannot be used: {error}.") from error
+
+    @property
+    def beats(self) -> int:
+        """See `Backend.beats`."""
+        return self._beats
 
     def begin(self) -> None:
         """See `Backend.begin`."""
@@ -205,6 +211,7 @@ class ScriptedBackend:
     def _wait(self, milliseconds: float) -> None:
         until = time.monotonic() + milliseconds / 1000.0
         while True:
+            self._beats += 1
             if self._stopping:
                 raise Cancelled
             if (left := until - time.monotonic()) <= 0:

@@ -33,6 +33,8 @@ from lsp_server.inference.protocol import (
     Learn,
     Load,
     Piece,
+    Ping,
+    Pong,
     Prefill,
     Statistics,
     decode_request,
@@ -83,6 +85,10 @@ class Worker:
             self._cancel(request.id)
         elif isinstance(request, CountTokens):
             self._count(request)
+        elif isinstance(request, Ping):
+            running = self._running
+            is_computing = running is not None and not isinstance(running, Load)
+            self._write(Pong(request.id, self._backend.beats, is_computing))
         else:
             self._put(request)
 

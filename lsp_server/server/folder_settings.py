@@ -25,7 +25,8 @@ class FolderSettings:
     def __init__(self, on_late: Callable[[], None], patience: float = PATIENCE) -> None:
         """`on_late` is called in another thread once a file was read that had not been in time."""
         self._on_late = on_late
-        self._patience = patience
+        self.patience = patience
+        """Seconds that a file is waited for."""
         self._known: dict[Path, Found] = {}
         self._late: set[Path] = set()
 
@@ -44,7 +45,7 @@ class FolderSettings:
                 self._on_late()
 
         threading.Thread(target=work, name="folder settings", daemon=True).start()
-        if done.wait(self._patience):
+        if done.wait(self.patience):
             return self._known[file]
         self._late.add(file)
         if done.is_set():
