@@ -54,7 +54,10 @@ def main() -> None:
     found: dict[str, Outcome] = {}
     for name in names:
         begun = time.perf_counter()
-        found[name] = asyncio.run(inject(name, scripted=scripted))
+        try:
+            found[name] = asyncio.run(inject(name, scripted=scripted))
+        except TimeoutError as error:
+            found[name] = Outcome(f"it was given up: {error}", None, None)
         sys.stdout.write(f"{row(name, found[name])}  [{time.perf_counter() - begun:.0f} s]\n")
         sys.stdout.flush()
     sys.stdout.write(json.dumps({name: asdict(one) for name, one in found.items()}) + "\n")

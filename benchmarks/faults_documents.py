@@ -41,13 +41,20 @@ async def documents_hundreds(place: Place) -> Outcome:
 
 
 async def file_of_50_megabytes(place: Place) -> Outcome:
-    """Open a file of 50 MB, a million lines, and ask in its midst."""
-    line = "number = compute(number, 'some text that fills it')\n"
-    lines = 50 * _MEGABYTE // len(line)
-    half = line * (lines // 2)
-    text = half + _MARK + "\n" + half
+    """Open files of 50 MB: a million lines, which is too many; then 100,000 long ones."""
+    short = "number = compute(number, 'some text that fills it')\n"
+    long = f"number = compute(number, '{'text that fills it ' * 24}')\n"
     async with place.session(rules=[_HERE]) as session:
-        return await _at(session, "big.py", text, Position(lines // 2, len(_MARK)))
+        text = short * (50 * _MEGABYTE // len(short))
+        uri = session.editor.open(place.work / "lines.py", text)
+        session.editor.insert(uri, Position(5, 0), "x")
+        assert not await session.ask(uri, Position(9, 0))
+        outcome = await session.editor.ask("fimbul/lastOutcome", {"uri": uri})
+        note = f"with a million lines none ({outcome['reason']}); else "
+        lines = 50 * _MEGABYTE // len(long)
+        half = long * (lines // 2)
+        text = half + _MARK + "\n" + half
+        return await _at(session, "big.py", text, Position(lines // 2, len(_MARK)), note)
 
 
 async def line_of_a_megabyte(place: Place) -> Outcome:

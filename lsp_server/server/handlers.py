@@ -146,9 +146,8 @@ async def _inline_completion(
     try:
         request = server.request_from(params)
         if request is None:
-            server.pipeline.note(
-                params.text_document.uri, Rejection(RejectionReason.UNKNOWN_DOCUMENT)
-            )
+            uri = params.text_document.uri
+            server.pipeline.note(uri, server.why_not(uri))
             return lsp.InlineCompletionList(items=[])
         outcome = await server.answer(request)
     except Exception as error:  # noqa: BLE001  # The handler boundary: no answer is never right.

@@ -1,5 +1,6 @@
 """A model's file that changes while it is used: noticed, said, and used again once it is whole."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable
@@ -47,7 +48,7 @@ async def test_a_model_that_changes_while_it_is_used(
     change: Callable[[Path], None], paths: Paths, tmp_path: Path
 ) -> None:
     model = write_tiny_model(tmp_path / "mine.gguf")
-    description = describe_model(model)
+    description = await asyncio.to_thread(describe_model, model)
     ModelStore(paths).add(
         model, name="mine", family="none", fim_tokens={}, description=description, copy=False
     )
@@ -59,9 +60,18 @@ async def test_a_model_that_changes_while_it_is_used(
         assert any("mine.gguf" in message for message in session.messages)
         # It comes back by itself.
         whole.replace(model)
-        await session.until("ready", 2)
+        await ready_again(session)
         (worker,) = workers()
         assert worker.status() != psutil.STATUS_ZOMBIE
+
+
+async def ready_again(session: Editor) -> None:
+    """Wait until the server says from now on that it is ready."""
+    before = len(session.statuses)
+    async with asyncio.timeout(60):
+        while not any(status["state"] == "ready" for status in session.statuses[before:]):
+            session.changed.clear()
+            await session.changed.wait()
 
 
 async def asked_until(session: Editor, state: str) -> None:
