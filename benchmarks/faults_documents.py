@@ -58,10 +58,16 @@ async def file_of_50_megabytes(place: Place) -> Outcome:
 
 
 async def line_of_a_megabyte(place: Place) -> Outcome:
-    """Open a file with a line of 1 MB and ask at its end."""
-    line = "x = '" + "a" * _MEGABYTE + "' + " + _MARK
+    """Open a file with a line of 1 MB; ask at its end and in the line below."""
+    line = "x = '" + "a" * _MEGABYTE + "' + "
     async with place.session(rules=[_HERE]) as session:
-        return await _at(session, "long.py", f"y = 1\n{line}\nz = 2\n", Position(1, len(line)))
+        text = f"y = 1\n{line}\n{_MARK}\nz = 2\n"
+        uri = session.editor.open(place.work / "long.py", text)
+        await session.suggested(uri, Position(1, len(line)))
+        took = session.since()
+        note = f"{took:.1f} s until the first suggestion at its end; the figure is another file's"
+        session.strikes()
+        return await _ask_at(session, uri, Position(2, len(_MARK)), note)
 
 
 async def line_ends_mixed(place: Place) -> Outcome:

@@ -37,6 +37,9 @@ from lsp_server.privacy.off import is_off, off_among
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
+_LONGEST_OTHER = 20_000
+"""Lines of an open document above which others see nothing of it, as of a large file on disk."""
+
 _STATES = 64
 """Documents whose windows and choices are kept."""
 
@@ -405,7 +408,8 @@ class Workspace:
             other
             for other in reversed(self._open.values())
             if other.folder == document.folder and other.path and other.uri != document.uri
-            if not is_off(other.path, self._off_paths)
+            if len(other.lines) <= _LONGEST_OTHER
+            and not is_off(other.path, self._off_paths)
             and await self.secrecy.withheld(other) is None
         ]
         files = {
