@@ -43,7 +43,8 @@ class Frames:
         if length is None:
             return None
         if length > self._largest:
-            return self._skip(length)
+            self._skip(length)
+            return None
         body = self._stream.read(length)
         return body if len(body) == length else None
 

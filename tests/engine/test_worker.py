@@ -1,6 +1,7 @@
 """The client and a real worker process, whose engine is scripted."""
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -217,7 +218,7 @@ def process(folder: Path) -> "subprocess.Popen[bytes]":
 def test_a_worker_that_hangs_ends_when_its_server_does(tmp_path: Path) -> None:
     with process(tmp_path) as found:
         assert found.stdin is not None
-        assert found.stdout is not None
+        assert isinstance(found.stdout, io.BufferedReader)
         found.stdin.write(encode(Load(1, "none", LoadOptions())))
         found.stdin.flush()
         assert read_frame(found.stdout)
