@@ -119,11 +119,15 @@ class Cancel(Request, frozen=True):
     """Stop the request of the number `id`; that request is answered all the same."""
 
 
+class Ping(Request, frozen=True):
+    """Ask for a sign of life, also while a generation runs; answered by `Pong`."""
+
+
 class Statistics(Request, frozen=True):
     """Ask for counters; answered by `Counters`."""
 
 
-AnyRequest = Load | CountTokens | Prefill | Complete | Learn | Cancel | Statistics
+AnyRequest = Load | CountTokens | Prefill | Complete | Learn | Cancel | Ping | Statistics
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
@@ -198,6 +202,15 @@ class Learned(Answer, frozen=True):
     """The texts were taken in."""
 
 
+class Pong(Answer, frozen=True):
+    """The process listens."""
+
+    beats: int
+    """Grows while something is computed."""
+    is_computing: bool
+    """Whether something runs whose beats can be told; loading a model has none."""
+
+
 class Failed(Answer, frozen=True):
     """The request could not be done; the worker goes on."""
 
@@ -223,7 +236,7 @@ class Counters(Answer, frozen=True):
     """How often saved work was gone back to."""
 
 
-AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Failed | Counters
+AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Pong | Failed | Counters
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -60,6 +60,7 @@ def create_server(
 
 
 def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
+    server.on_initialize(params.process_id)
     server.take_initial_options(params.initialization_options)
     announce(server, params)
 
@@ -146,9 +147,8 @@ async def _inline_completion(
     try:
         request = server.request_from(params)
         if request is None:
-            server.pipeline.note(
-                params.text_document.uri, Rejection(RejectionReason.UNKNOWN_DOCUMENT)
-            )
+            uri = params.text_document.uri
+            server.pipeline.note(uri, server.why_not(uri))
             return lsp.InlineCompletionList(items=[])
         outcome = await server.answer(request)
     except Exception as error:  # noqa: BLE001  # The handler boundary: no answer is never right.
