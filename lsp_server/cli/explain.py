@@ -93,6 +93,7 @@ def _as_json(shown: _Shown) -> str:
         "in": explanation.kind,
         "enclosing": list(explanation.enclosing),
         "index": explanation.index,
+        "limits": list(explanation.limits),
         "budget": shown.settings.context.snippet_tokens,
         "spent": explanation.assembled.selection.tokens,
         "candidates": [_row(row) for row in explanation.assembled.selection.judged],
@@ -134,6 +135,7 @@ def _as_text(shown: _Shown) -> Iterator[str]:
     if explanation.enclosing:
         yield f"inside {' > '.join(explanation.enclosing)}"
     yield f"index: {explanation.index}"
+    yield from (f"limit: {message}" for message in explanation.limits)
     yield ""
     yield (
         f"{len(selection.judged)} candidates, {len(selection.snippets)} taken, "

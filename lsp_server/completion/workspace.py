@@ -83,6 +83,8 @@ class Explanation:
     """Names of the classes and functions around the cursor, outermost first."""
     index: str
     """How far the index is."""
+    limits: tuple[str, ...] = ()
+    """What was left out because of limits, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class Workspace:
         """Return what the model sees at a place; the same history gives the same context."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self.trees.take(settings.limits)
         self._take(options)
         self._leave_out(settings.privacy.off_paths)
         self._visit(document, request.position)
@@ -207,6 +210,7 @@ class Workspace:
         """Return the context at a place that is looked at for the first time, and all about it."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self.trees.take(settings.limits)
         self._leave_out(settings.privacy.off_paths)
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
@@ -231,6 +235,7 @@ class Workspace:
             kind=kind,
             enclosing=tuple(definition.name for definition in place.enclosing),
             index=self._describe(document.folder),
+            limits=tuple(self.trees.reached.messages.values()),
         )
 
     # The document itself

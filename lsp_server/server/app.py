@@ -29,7 +29,7 @@ from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
 from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.configuration import SECTION, gather, section_of
-from lsp_server.server.documents import Documents, locate
+from lsp_server.server.documents import Documents, OpenDocument, locate
 from lsp_server.server.explaining import LastReason
 from lsp_server.server.feedback import Feedback
 from lsp_server.server.logs import LogFile, place_of
@@ -114,6 +114,9 @@ class FimbulServer(LanguageServer):
         self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
         self.files = Workspace(self.indexes)
+        self.files.trees.reached.listen = lambda message: self.tell(
+            lsp.MessageType.Warning, message
+        )
         self.pipeline = Pipeline(
             self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
         )
@@ -194,7 +197,7 @@ class FimbulServer(LanguageServer):
         """Keep an index of each workspace folder, or of none where that is switched off."""
         folders = [to_fs_path(uri) for uri in self.workspace.folders]
         wanted = [folder for folder in folders if folder and self.settings.context.index]
-        self._background(self.indexes.watch(wanted))
+        self._background(self.indexes.watch(wanted, self.settings))
 
     async def watch_files(self) -> None:
         """Ask the editor to tell of files that other programs change, if it can."""
@@ -384,11 +387,21 @@ class FimbulServer(LanguageServer):
     # Completion
 
     def snapshot(self, uri: str) -> Document | None:
-        """Return an open document as it stands."""
+        """Return an open document as it stands; None where nothing is to be done with it."""
         document = self.documents.get(uri)
-        if document is None:
+        if document is None or self._is_too_large(document):
             return None
         return document.snapshot(*locate(uri, list(self.workspace.folders)))
+
+    def _is_too_large(self, document: OpenDocument) -> bool:
+        return document.size > self.settings.limits.document_size * 1_000_000
+
+    def unasked(self, uri: str) -> Rejection:
+        """Return why there is no question about a document (`request_from`)."""
+        document = self.documents.get(uri)
+        is_large = document is not None and self._is_too_large(document)
+        reason = RejectionReason.TOO_LARGE if is_large else RejectionReason.UNKNOWN_DOCUMENT
+        return Rejection(reason)
 
     def edits(self, uri: str) -> list[LineEdit]:
         """Return which lines of a document were touched since this was asked for the last time."""
@@ -396,7 +409,7 @@ class FimbulServer(LanguageServer):
         return [] if document is None else document.take_edits()
 
     def request_from(self, params: lsp.InlineCompletionParams) -> CompletionRequest | None:
-        """Return the question in `params`; None if the document is not open."""
+        """Return the question in `params`; None if the document is not open, or too large."""
         uri = params.text_document.uri
         opened, document = self.documents.get(uri), self.snapshot(uri)
         if opened is None or document is None:

@@ -53,6 +53,7 @@ _LASTING = frozenset(
         RejectionReason.MANUAL_ONLY,
         RejectionReason.UNKNOWN_DOCUMENT,
         RejectionReason.BINARY_DOCUMENT,
+        RejectionReason.TOO_LARGE,
         RejectionReason.SURFACE_OFF,
         RejectionReason.NO_MODEL,
     }
@@ -100,9 +101,9 @@ async def _answer(server: FimbulServer, params: lsp.CompletionParams) -> lsp.Com
     options = server.settings.completion
     request = server.request_from(_as_inline(params, options.trigger))
     if request is None or options.menu is Menu.OFF:
-        unknown = RejectionReason.UNKNOWN_DOCUMENT
-        reason = Rejection(RejectionReason.DISABLED if request else unknown)
-        server.pipeline.note(params.text_document.uri, reason, request)
+        uri = params.text_document.uri
+        reason = Rejection(RejectionReason.DISABLED) if request else server.unasked(uri)
+        server.pipeline.note(uri, reason, request)
         return _nothing(reason)
     outcome = await _within(server, request, options.time_budget / 1000.0)
     if isinstance(outcome, Rejection):

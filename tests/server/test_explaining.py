@@ -75,10 +75,13 @@ async def test_the_command_takes_what_editors_send(asked: Any) -> None:
 
 
 async def test_only_the_server_knows_documents_that_are_not_open() -> None:
-    (reason,) = IN_THE_SERVER
-    async with editor(options=WHOLE) as session:
-        assert await session.ask(HERE(0, 0), "file:///workspace/unknown.py") == []
-        assert await session.reason("file:///workspace/unknown.py") == reason.value
+    reached = set()
+    async with editor(options={**WHOLE, "limits": {"document_size": 1}}) as session:
+        large = session.open("x = █\n" + "y = 1\n" * 200_000)
+        for uri in ("file:///workspace/unknown.py", URI):
+            assert await session.ask(large, uri) == []
+            reached.add(await session.reason(uri))
+    assert reached == {reason.value for reason in IN_THE_SERVER}
 
 
 async def test_what_was_sent_away_is_not_shown_again() -> None:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,8 @@ class Rules:
 
     git: tuple[RuleFile, ...] = ()
     own: tuple[RuleFile, ...] = ()
+    off: tuple[RuleFile, ...] = ()
+    """What the settings and the editor exclude; no file in the folder brings it back."""
 
     def inside(self, folder: Path, base: str, names: Collection[str] | None = None) -> "Rules":
         """Return the rules that hold in `folder`, whose relative path with its ``/`` is `base`.
@@ -93,25 +95,28 @@ class Rules:
             git = (*_read(folder / GIT_FILE, base), *git)
         if names is None or OWN_FILE in names:
             own = (*_read(folder / OWN_FILE, base), *own)
-        return self if (git, own) == (self.git, self.own) else Rules(git, own)
+        return self if (git, own) == (self.git, self.own) else Rules(git, own, self.off)
 
     def ignores(self, path: str, *, folder: bool) -> bool:
         """Return whether the entry `path`, relative to the workspace folder, is left out.
 
         The folders above it are taken for not ignored: nobody looks into ignored ones.
         """
-        return any(_last_word(files, path, folder=folder) for files in (self.git, self.own))
+        kinds = (self.git, self.own, self.off)
+        return any(_last_word(files, path, folder=folder) for files in kinds)
 
 
-def rules_above(root: Path) -> Rules:
+def rules_above(root: Path, exclude: Sequence[str] = ()) -> Rules:
     """Return what is said about the workspace folder `root` from outside of it.
 
-    A folder that is ignored itself was opened on purpose; what ignores it does not count then.
+    `exclude` are patterns that hold from the folder on. A folder that is ignored itself was opened
+    on purpose; what ignores it does not count then.
     """
     files = tuple(_from_outside(root.resolve()))
     if any(_hides(file.rules, file.above) for file in files):
         files = tuple(_read(_user_file(), ""))
-    return Rules(git=files)
+    off = (RuleFile("", "", _compiled(exclude)),) if exclude else ()
+    return Rules(git=files, off=off)
 
 
 def is_ignored(root: Path, path: str) -> bool:
@@ -192,7 +197,7 @@ def _lines_of(file: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
-def _compiled(lines: list[str]) -> tuple[Rule, ...]:
+def _compiled(lines: Sequence[str]) -> tuple[Rule, ...]:
     return tuple(rule for line in reversed(lines) if (rule := _rule(line)) is not None)
 
 
