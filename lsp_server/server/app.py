@@ -16,6 +16,7 @@ from pygls.uris import to_fs_path
 
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
+from lsp_server.completion.fates import Tally
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.regions import LineEdit
@@ -126,6 +127,7 @@ class FimbulServer(LanguageServer):
         self._log_file = LogFile(paths.logs)
         self._last_reason = LastReason(lambda: self.report_status(*self._status))
         self.pipeline.fates.listen = self._last_reason.take
+        self.pipeline.fates.tally = self.tally
         self.feedback = Feedback(
             paths.feedback_file, lambda message: self.tell(lsp.MessageType.Warning, message)
         )
@@ -367,6 +369,11 @@ class FimbulServer(LanguageServer):
                 self._effort = effort
                 self.report_status(*self._status)
 
+    def tally(self) -> Tally:
+        """Return what is counted of this session besides its requests."""
+        reached = self.files.trees.reached
+        return Tally(dict(self.files.secrecy.replaced), reached.as_json())
+
     def engine_status(self) -> dict[str, str]:
         """Say where the model runs: on this machine, on a server, or here for want of that."""
         remote = self.engine.remote
@@ -532,7 +539,9 @@ class FimbulServer(LanguageServer):
         )
 
     async def stop(self) -> None:
-        """Let go of the engine."""
+        """Write what is left and let go of the engine."""
+        # First of all, since whoever ends the process may not wait for the rest.
+        await self.feedback.close()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
@@ -540,6 +549,7 @@ class FimbulServer(LanguageServer):
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Settings that came late may have opened it again.
         await self.feedback.close()
         await self.pipeline.close()
         await self.indexes.close()

@@ -259,6 +259,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
         "limits": server.files.trees.reached.as_json(),
+        "secrets": server.tally().replaced,
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
         "privacy": server.privacy.as_json(),

@@ -10,6 +10,7 @@ import threading
 from pygls.io_ import StdinAsyncReader, StdoutWriter, run_async
 
 from lsp_server.server.app import FimbulServer
+from lsp_server.server.ending import end_at_signals
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ async def speak_on_stdio(server: FimbulServer) -> None:
     wire_in, wire_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     server.protocol.set_writer(StdoutWriter(wire_out))
+    end_at_signals(server.stop)
     try:
         await run_async(
             stop_event=threading.Event(),

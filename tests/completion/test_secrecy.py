@@ -53,9 +53,25 @@ def test_values_are_counted_and_known_again() -> None:
     secrecy = Secrecy()
     value = "".join(CHANCE.choices("abcdefgh01234567XYZ", k=30))
     secrecy.document(document([f'api_key = "{value}"\n']))
-    assert sum(secrecy.replaced.values()) == 1
+    assert secrecy.replaced.total() == 1
     assert secrecy.reveals("x = ", f'"{value}"')
     assert not Secrecy().reveals("x = ", f'"{value}"')
+
+
+def test_values_are_counted_as_they_stand_however_often_they_are_typed() -> None:
+    secrecy = Secrecy()
+    value = "".join(CHANCE.choices("abcdefgh01234567XYZ", k=30))
+    for length in range(len(value)):
+        secrecy.document(document([f'api_key = "{value[:length]}"\n', "x = 1\n"], length))
+    assert secrecy.replaced.total() == 1
+    secrecy.document(document(["x = 2\n", f'api_key = "{value}"\n', f'token = "{value}"\n'], 40))
+    assert secrecy.replaced.total() == 2
+    other = document([f'password = "{value}"\n'])
+    secrecy.document(replace(other, uri="file:///w/b.py"))
+    secrecy.forget("file:///w/b.py")
+    assert secrecy.replaced.total() == 3
+    secrecy.document(document(["x = 2\n"], 41))
+    assert secrecy.replaced.total() == 1
 
 
 async def reason(secrecy: Secrecy, folder: Path, path: str) -> RejectionReason | None:
