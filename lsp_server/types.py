@@ -104,6 +104,7 @@ class RejectionReason(enum.Enum):
     TOO_LARGE = "too-large"
     SECRET_FILE = "secret-file"  # noqa: S105  # A reason, not a password.
     IGNORED_FILE = "ignored-file"
+    EXCLUDED_FILE = "excluded-file"
     SURFACE_OFF = "surface-off"
     SURFACE_MANUAL = "surface-manual"
     INSIDE_WORD = "inside-word"
@@ -143,7 +144,9 @@ _EXPLANATIONS = {
     RejectionReason.LANGUAGE_DISABLED: (
         "Suggestions are switched off for this language (completion.disabled_languages)."
     ),
-    RejectionReason.PATH_OFF: "Suggestions are switched off in this file (privacy.off_paths).",
+    RejectionReason.PATH_OFF: (
+        "Suggestions are switched off in this file (privacy.off_paths, or the editor excludes it)."
+    ),
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
     RejectionReason.UNKNOWN_DOCUMENT: (
         "The editor asked about a document that it has not opened; opening it again may help."
@@ -154,7 +157,10 @@ _EXPLANATIONS = {
         "A file of this name holds passwords or keys; fimbul does not look into it (SECURITY.md)."
     ),
     RejectionReason.IGNORED_FILE: (
-        "This file is left out by .gitignore or .fimbulignore; fimbul does not look into it."
+        "Git ignores this file, so fimbul does not look into it (privacy.suggest_in_ignored)."
+    ),
+    RejectionReason.EXCLUDED_FILE: (
+        "This file is left out by a .fimbulignore; fimbul does not look into it."
     ),
     RejectionReason.SURFACE_OFF: (
         "Suggestions of this kind are switched off (completion.surfaces)."

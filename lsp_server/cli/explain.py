@@ -64,7 +64,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _explain(arguments: argparse.Namespace) -> _Shown:
     async with open_session(arguments) as session:
-        withheld = await session.workspace.secrecy.withheld(session.request.document)
+        asked, privacy = session.request.document, session.pipeline.settings.privacy
+        withheld = await session.workspace.secrecy.refused(asked, privacy)
         if withheld is not None:
             raise FimbulError(f"{_place(session)}: {withheld.reason.explanation}")
         settings, counter = session.pipeline.settings, session.pipeline.counter

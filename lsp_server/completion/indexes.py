@@ -18,6 +18,7 @@ from lsp_server.context.index.messages import Failed, IndexEvent, Ready
 from lsp_server.context.index.reader import IndexReader
 from lsp_server.context.index.settings import IndexSettings
 from lsp_server.context.index.store import index_file
+from lsp_server.privacy.off import groups
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import redact
 
@@ -52,7 +53,9 @@ class Indexes:
 
         Under other limits than before the process is started anew. Without settings all stays.
         """
-        wanted = self._settings if settings is None else IndexSettings.of(settings)
+        wanted = self._settings
+        if settings is not None:
+            wanted = IndexSettings.of(settings, groups(settings.privacy.off_paths))
         async with self._turn:
             await self._watch(list(folders), wanted)
 

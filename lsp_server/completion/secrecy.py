@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
+from lsp_server.config.options import PrivacyOptions
 from lsp_server.context.history import changed_range
-from lsp_server.context.index.ignore import RULE_FILES, is_ignored
+from lsp_server.context.index.ignore import RULE_FILES, Ignored, ignored_by
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import UNSEEN, Found, begins_key, find, find_all, replaced, reveals
 from lsp_server.privacy.seen_secrets import LONGEST, SeenSecrets
@@ -30,6 +32,10 @@ _LINES = 16_384
 
 _FILES = 1024
 """Files of which it is remembered whether they may be used."""
+
+_IGNORED: Mapping[Ignored | None, RejectionReason] = MappingProxyType(
+    {Ignored.GIT: RejectionReason.IGNORED_FILE, Ignored.OWN: RejectionReason.EXCLUDED_FILE}
+)
 
 _DRIVE = re.compile(r"/([A-Za-z]):")
 
@@ -93,6 +99,15 @@ class Secrecy:
             self._withheld[asked] = await asyncio.to_thread(_reason, document)
         reason = self._withheld.get(asked)
         return None if reason is None else Rejection(reason)
+
+    async def refused(self, document: Document, options: PrivacyOptions) -> Rejection | None:
+        """Return why nothing may be suggested in a document; None if something may.
+
+        The user may want suggestions in what git ignores, made of the document alone.
+        """
+        found = await self.withheld(document)
+        is_ignored = found is not None and found.reason is RejectionReason.IGNORED_FILE
+        return None if is_ignored and options.suggest_in_ignored else found
 
     def files_changed(self, paths: Sequence[str]) -> bool:
         """Look anew at what is ignored if one of the files that say so has changed; say whether."""
@@ -187,7 +202,7 @@ def _reason(document: Document) -> RejectionReason | None:
     # The folders that hold the workspace are not the document's matter.
     if not may_read(PurePath(path)) or not may_read(PurePath(target.parent.name, target.name)):
         return RejectionReason.SECRET_FILE
-    return RejectionReason.IGNORED_FILE if is_ignored(folder, path) else None
+    return _IGNORED.get(ignored_by(folder, path))
 
 
 def file_of(document: Document) -> tuple[Path, str] | None:

@@ -125,6 +125,7 @@ class Workspace:
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
         self._off_paths: tuple[str, ...] = ()
+        self._off: dict[str, tuple[object, frozenset[str]]] = {}
         self._visits = 0
         self._last = ""
 
@@ -397,6 +398,9 @@ class Workspace:
         base = self._repository(document.folder)
         if base is None or not document.path:
             return None
+        if await self.secrecy.withheld(document) is not None:
+            # Where suggestions are wanted all the same, they are made of the document alone.
+            return None
         others = [
             other
             for other in reversed(self._open.values())
@@ -407,7 +411,7 @@ class Workspace:
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
-        off = await asyncio.to_thread(off_among, base.paths, self._off_paths)
+        off = await self._off_among(document.folder, base)
         overlay = Overlay(base, files, document.path, off)
         state = (base.generation, tuple(sorted(files)), document.path, self._off_paths)
         known = self._files.get(document.folder)
@@ -418,6 +422,15 @@ class Workspace:
             )
             self._files[document.folder] = known
         return _Surroundings(overlay, known[1], tuple(other.path for other in others))
+
+    async def _off_among(self, folder: str, base: Repository) -> frozenset[str]:
+        """Return which files of a folder are off; that is found out once for each state of it."""
+        state = (base.generation, self._off_paths)
+        known = self._off.get(folder)
+        if known is None or known[0] != state:
+            known = state, await asyncio.to_thread(off_among, base.paths, self._off_paths)
+            self._off[folder] = known
+        return known[1]
 
     def _repository(self, folder: str) -> Repository | None:
         if self._repositories is None or not folder:

@@ -27,6 +27,10 @@ SOURCES = (
 SURFACES = ("line", "middle", "block", "function")
 """Values of `lsp_server.types.Surface`."""
 
+APART = "# apart"
+"""Stands in `privacy.off_paths` between patterns of which the later ones bring back nothing that
+the earlier ones take; a comment for whoever reads them as lines of a `.gitignore`."""
+
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
 
@@ -208,6 +212,13 @@ class PrivacyOptions:
         "Files in which nothing is suggested and that are not looked at for others, as patterns of"
         " a `.gitignore`, from the workspace folder on.",
         tighten=Tighten.UNION,
+    )
+    suggest_in_ignored: bool = _option(
+        default=False,
+        doc="Suggest in files that git ignores, too, each from itself alone while it is open; they"
+        " are still not looked at for others. Files that look secret, or that a `.fimbulignore`"
+        " leaves out, stay without.",
+        tighten=Tighten.OPT_IN,
     )
 
 

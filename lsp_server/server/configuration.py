@@ -6,9 +6,10 @@ from typing import Any
 
 from pygls.uris import to_fs_path
 
-from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
+from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths, workspace_file
+from lsp_server.server.exclusions import editor_layers
 
 SECTION = "fimbul"
 """Name of our part of an editor's settings."""
@@ -23,7 +24,7 @@ def gather(
     workspace's, as URIs.
     """
     layers, messages = read_file(paths.user_file, None)
-    layers += [Layer("The editor's settings", values, from_editor=True) for values in editor]
+    layers += editor_layers(editor)
     for folder in folders:
         if root := to_fs_path(folder):
             found, wrong = read_file(workspace_file(Path(root)), WORKSPACE_MAY)

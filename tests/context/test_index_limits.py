@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.completion.indexes import Indexes
-from lsp_server.config.options import LimitOptions, PrivacyOptions, Settings
+from lsp_server.config.options import LimitOptions, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.context.index.settings import IndexSettings, as_argument, from_argument
 from tests.context.indexing import IndexChild
@@ -25,12 +25,12 @@ def root(tmp_path: Path) -> Path:
 
 def test_settings_survive_a_command_line() -> None:
     limits = LimitOptions(index_files=3, index_size=2, index_file_size=7, index_memory=300)
-    settings = Settings(limits=limits, privacy=PrivacyOptions(off_paths=("*.é",)))
-    found = from_argument(as_argument(IndexSettings.of(settings)))
+    exclude = (("*.é", "!a.é"), ("b",))
+    found = from_argument(as_argument(IndexSettings.of(Settings(limits=limits), exclude)))
     assert (found.limits.files, found.limits.total_bytes) == (3, 2_000_000)
     assert (found.limits.file_bytes, found.memory) == (7_000, 300_000_000)
     assert (found.parsing.size, found.parsing.seconds) == (1_000_000, 2.0)
-    assert found.exclude == ("*.é",)
+    assert found.exclude == exclude
     assert IndexSettings.of(Settings()) == IndexSettings()
 
 
@@ -42,7 +42,7 @@ def test_settings_survive_a_command_line() -> None:
         (IndexSettings(file_bytes=500), 0, {"large": 4}),
         (IndexSettings(memory=1), 0, {"too-much-memory": 4}),
         (IndexSettings(parse_size=10), 4, {}),
-        (IndexSettings(exclude=("/b.*", "d.py")), 2, {"ignored": 2}),
+        (IndexSettings(exclude=(("/b.*", "d.py"),)), 2, {"ignored": 2}),
     ],
 )
 def test_limits_hold(
@@ -76,7 +76,7 @@ def test_what_was_excluded_leaves_the_index(root: Path, tmp_path: Path) -> None:
     with IndexChild(tmp_path) as child:
         child.watch(root)
         assert len(child.paths(root)) == 4
-    with IndexChild(tmp_path, settings=IndexSettings(exclude=("b.py",))) as child:
+    with IndexChild(tmp_path, settings=IndexSettings(exclude=(("b.py",),))) as child:
         child.watch(root)
         assert list(child.paths(root)) == ["a.py", "c.py", "d.py"]
         child.change(root / "b.py")
@@ -86,7 +86,9 @@ def test_what_was_excluded_leaves_the_index(root: Path, tmp_path: Path) -> None:
 def test_nothing_in_the_folder_brings_back_what_is_excluded(root: Path, tmp_path: Path) -> None:
     (root / ".gitignore").write_text("!b.py\n")
     (root / ".fimbulignore").write_text("!b.py\n")
-    with IndexChild(tmp_path, settings=IndexSettings(exclude=("b.py",))) as child:
+    with IndexChild(
+        tmp_path, settings=IndexSettings(exclude=(("b.py",), ("*.x", "!b.py")))
+    ) as child:
         child.watch(root)
         assert "b.py" not in child.paths(root)
 

@@ -156,7 +156,9 @@ class Walk:
     Iterating also yields None now and then, to let the caller do something more urgent.
     """
 
-    def __init__(self, root: Path, limits: Limits = _LIMITS, exclude: Sequence[str] = ()) -> None:
+    def __init__(
+        self, root: Path, limits: Limits = _LIMITS, exclude: Sequence[Sequence[str]] = ()
+    ) -> None:
         self.left_out: Counter[LeftOut] = Counter()
         self._root = root
         self._limits = limits
@@ -252,7 +254,7 @@ def left_out_file(
 
 
 def look_at(
-    root: Path, path: str, limits: Limits = _LIMITS, exclude: Sequence[str] = ()
+    root: Path, path: str, limits: Limits = _LIMITS, exclude: Sequence[Sequence[str]] = ()
 ) -> FoundFile | LeftOut:
     """Return the one file `path` of the workspace folder `root`, or why it is left out.
 

@@ -78,7 +78,7 @@ class Look:
     outline_of: OutlineOf
     redact: Redact
     limits: Limits = Limits()  # noqa: RUF009  # Frozen.
-    exclude: Sequence[str] = ()
+    exclude: Sequence[Sequence[str]] = ()
     """Patterns of what is not looked at."""
     has_room: Callable[[], bool] = lambda: True
     """Tells whether there is memory for more files."""

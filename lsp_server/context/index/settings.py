@@ -24,11 +24,11 @@ class IndexSettings(msgspec.Struct, frozen=True):
     parse_seconds: float = 2.0
     memory: int = 500_000_000
     """Bytes that the process may take."""
-    exclude: tuple[str, ...] = ()
-    """Patterns of a ``.gitignore``, from each workspace folder on."""
+    exclude: tuple[tuple[str, ...], ...] = ()
+    """Patterns of a ``.gitignore``, from each workspace folder on, in groups kept apart."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "IndexSettings":
+    def of(cls, settings: Settings, exclude: tuple[tuple[str, ...], ...] = ()) -> "IndexSettings":
         """Return what `settings` say."""
         limits = settings.limits
         return cls(
@@ -38,7 +38,7 @@ class IndexSettings(msgspec.Struct, frozen=True):
             parse_size=limits.parse_size * _THOUSAND,
             parse_seconds=limits.parse_time / _THOUSAND,
             memory=limits.index_memory * _MILLION,
-            exclude=settings.privacy.off_paths,
+            exclude=exclude,
         )
 
     @property
