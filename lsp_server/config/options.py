@@ -549,7 +549,7 @@ class LimitOptions:
     )
     trees_size: int = _option(
         4,
-        "Size of all texts together whose syntax trees are kept; a tree takes some 20 times its"
+        "Size of all texts together whose syntax trees are kept; a tree takes some 30 times its"
         " text.",
         unit="megabytes",
         tighten=Tighten.LOWER,
