@@ -32,7 +32,7 @@ from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
-from lsp_server.privacy.off import is_off, off_among
+from lsp_server.privacy.off import OffFiles, is_off
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
@@ -125,7 +125,7 @@ class Workspace:
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
         self._off_paths: tuple[str, ...] = ()
-        self._off: dict[str, tuple[object, frozenset[str]]] = {}
+        self._off: dict[str, OffFiles] = {}
         self._visits = 0
         self._last = ""
 
@@ -424,13 +424,11 @@ class Workspace:
         return _Surroundings(overlay, known[1], tuple(other.path for other in others))
 
     async def _off_among(self, folder: str, base: Repository) -> frozenset[str]:
-        """Return which files of a folder are off; that is found out once for each state of it."""
-        state = (base.generation, self._off_paths)
+        """Return which files of a folder are off."""
         known = self._off.get(folder)
-        if known is None or known[0] != state:
-            known = state, await asyncio.to_thread(off_among, base.paths, self._off_paths)
-            self._off[folder] = known
-        return known[1]
+        if known is None or known.patterns != self._off_paths:
+            known = self._off[folder] = OffFiles(self._off_paths)
+        return await asyncio.to_thread(known.among, base.paths)
 
     def _repository(self, folder: str) -> Repository | None:
         if self._repositories is None or not folder:

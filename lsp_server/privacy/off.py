@@ -4,6 +4,7 @@ Patterns of a ``.gitignore``; the last one that speaks of a path decides, so ``!
 an earlier one took, unless the two are kept apart. Knows nothing about documents.
 """
 
+import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
@@ -17,11 +18,25 @@ def is_off(path: str, patterns: Iterable[str]) -> bool:
     return any(spec.match_file(path) for spec in _specs(tuple(patterns)))
 
 
-def off_among(paths: Callable[[], Iterable[str]], patterns: Iterable[str]) -> frozenset[str]:
-    """Return which of `paths()` are off; they are asked for only if any can be."""
-    specs = _specs(tuple(patterns))
-    known = list(paths()) if specs else []
-    return frozenset(path for spec in specs for path in spec.match_files(known))
+class OffFiles:
+    """The files of one folder that are off; each is judged once, since there may be thousands."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self.patterns = tuple(patterns)
+        self._judged: set[str] = set()
+        self._off: set[str] = set()
+        self._turn = threading.Lock()
+
+    def among(self, paths: Callable[[], Iterable[str]]) -> frozenset[str]:
+        """Return those of `paths()`, and of earlier ones; they are asked for only if any can be."""
+        specs = _specs(self.patterns)
+        known = paths() if specs else ()
+        # Several threads may ask at once.
+        with self._turn:
+            fresh = [path for path in known if path not in self._judged]
+            self._judged.update(fresh)
+            self._off.update(path for spec in specs for path in spec.match_files(fresh))
+            return frozenset(self._off)
 
 
 def groups(patterns: Iterable[str]) -> tuple[tuple[str, ...], ...]:
