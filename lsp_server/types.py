@@ -101,7 +101,7 @@ class RejectionReason(enum.Enum):
     MANUAL_ONLY = "manual-only"
     UNKNOWN_DOCUMENT = "unknown-document"
     BINARY_DOCUMENT = "binary-document"
-    TOO_LARGE = "too-large"
+    DOCUMENT_TOO_LONG = "document-too-long"
     SECRET_FILE = "secret-file"  # noqa: S105  # A reason, not a password.
     IGNORED_FILE = "ignored-file"
     EXCLUDED_FILE = "excluded-file"
@@ -152,7 +152,10 @@ _EXPLANATIONS = {
         "The editor asked about a document that it has not opened; opening it again may help."
     ),
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
-    RejectionReason.TOO_LARGE: "The document is too large (limits.document_size).",
+    RejectionReason.DOCUMENT_TOO_LONG: (
+        "The document has more than 200,000 lines, or more text than limits.document_size allows;"
+        " it is followed, but not looked into."
+    ),
     RejectionReason.SECRET_FILE: (
         "A file of this name holds passwords or keys; fimbul does not look into it (SECURITY.md)."
     ),

@@ -524,7 +524,7 @@ class LimitOptions:
     """How much memory and time may be used; what is beyond is left out, and said."""
 
     document_size: int = _option(
-        64,
+        20,
         "Size of an open document above which nothing is suggested in it.",
         unit="million characters",
         tighten=Tighten.LOWER,

@@ -394,21 +394,20 @@ class FimbulServer(LanguageServer):
     # Completion
 
     def snapshot(self, uri: str) -> Document | None:
-        """Return an open document as it stands; None where nothing is to be done with it."""
+        """Return an open document as it stands; None if it is not open or too long."""
         document = self.documents.get(uri)
-        if document is None or self._is_too_large(document):
+        if document is None or document.is_too_long or self._is_too_large(document):
             return None
         return document.snapshot(*locate(uri, list(self.workspace.folders)))
 
     def _is_too_large(self, document: OpenDocument) -> bool:
         return document.size > self.settings.limits.document_size * 1_000_000
 
-    def unasked(self, uri: str) -> Rejection:
-        """Return why there is no question about a document (`request_from`)."""
-        document = self.documents.get(uri)
-        is_large = document is not None and self._is_too_large(document)
-        reason = RejectionReason.TOO_LARGE if is_large else RejectionReason.UNKNOWN_DOCUMENT
-        return Rejection(reason)
+    def why_not(self, uri: str) -> Rejection:
+        """Return why there is no snapshot of a document."""
+        reasons = RejectionReason
+        is_open = self.documents.get(uri) is not None
+        return Rejection(reasons.DOCUMENT_TOO_LONG if is_open else reasons.UNKNOWN_DOCUMENT)
 
     def edits(self, uri: str) -> list[LineEdit]:
         """Return which lines of a document were touched since this was asked for the last time."""
@@ -416,7 +415,7 @@ class FimbulServer(LanguageServer):
         return [] if document is None else document.take_edits()
 
     def request_from(self, params: lsp.InlineCompletionParams) -> CompletionRequest | None:
-        """Return the question in `params`; None if the document is not open, or too large."""
+        """Return the question in `params`; None if the document cannot be looked into."""
         uri = params.text_document.uri
         opened, document = self.documents.get(uri), self.snapshot(uri)
         if opened is None or document is None:

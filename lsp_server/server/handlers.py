@@ -149,7 +149,7 @@ async def _inline_completion(
         request = server.request_from(params)
         if request is None:
             uri = params.text_document.uri
-            server.pipeline.note(uri, server.unasked(uri))
+            server.pipeline.note(uri, server.why_not(uri))
             return lsp.InlineCompletionList(items=[])
         outcome = await server.answer(request)
     except Exception as error:  # noqa: BLE001  # The handler boundary: no answer is never right.

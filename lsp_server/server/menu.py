@@ -53,7 +53,7 @@ _LASTING = frozenset(
         RejectionReason.MANUAL_ONLY,
         RejectionReason.UNKNOWN_DOCUMENT,
         RejectionReason.BINARY_DOCUMENT,
-        RejectionReason.TOO_LARGE,
+        RejectionReason.DOCUMENT_TOO_LONG,
         RejectionReason.SURFACE_OFF,
         RejectionReason.NO_MODEL,
     }
@@ -101,9 +101,9 @@ async def _answer(server: FimbulServer, params: lsp.CompletionParams) -> lsp.Com
     options = server.settings.completion
     request = server.request_from(_as_inline(params, options.trigger))
     if request is None or options.menu is Menu.OFF:
-        uri = params.text_document.uri
-        reason = Rejection(RejectionReason.DISABLED) if request else server.unasked(uri)
-        server.pipeline.note(uri, reason, request)
+        disabled = Rejection(RejectionReason.DISABLED)
+        reason = disabled if request else server.why_not(params.text_document.uri)
+        server.pipeline.note(params.text_document.uri, reason, request)
         return _nothing(reason)
     outcome = await _within(server, request, options.time_budget / 1000.0)
     if isinstance(outcome, Rejection):

@@ -89,9 +89,9 @@ SAID: dict[Reason, Said] = {
 }
 """One row a reason; the pipeline is asked once, automatically."""
 
-IN_THE_SERVER: frozenset[Reason] = frozenset({Reason.UNKNOWN_DOCUMENT, Reason.TOO_LARGE})
-"""Reasons that only the server gives: see `tests/server/test_protocol.py` and `test_limits.py`,
-which reach them, as `tests/server/test_explaining.py` checks."""
+IN_THE_SERVER: frozenset[Reason] = frozenset({Reason.UNKNOWN_DOCUMENT, Reason.DOCUMENT_TOO_LONG})
+"""Reasons that only the server gives: see `tests/server/test_protocol.py`, which reaches them, as
+`tests/server/test_explaining.py` checks."""
 
 
 class Silent(Engine):

@@ -19,7 +19,7 @@ async def test_a_document_that_grows_too_large_and_shrinks_again() -> None:
         session.change(ABOVE, start, start)
         below = lsp.Position(100_000, 4)
         assert await session.ask(below) == []
-        assert await session.reason() == "too-large"
+        assert await session.reason() == "document-too-long"
         session.change("", start, lsp.Position(1000, 0))
         (item,) = (await session.ask(lsp.Position(99_000, 4)))[:1]
         assert item.insert_text
@@ -43,4 +43,4 @@ async def test_a_workspace_may_only_lower_a_limit(tmp_path: Path) -> None:
     async with editor(options=OPTIONS, folders=[tmp_path]) as session:
         place = session.open(ABOVE + "x = █\n", file.as_uri())
         assert await session.ask(place, file.as_uri()) == []
-        assert await session.reason(file.as_uri()) == "too-large"
+        assert await session.reason(file.as_uri()) == "document-too-long"
