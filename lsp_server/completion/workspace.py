@@ -33,7 +33,7 @@ from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_te
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
 from lsp_server.patience import Patience, Stalled
-from lsp_server.privacy.off import is_off, off_among
+from lsp_server.privacy.off import OffFiles, is_off
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
 
@@ -87,6 +87,8 @@ class Explanation:
     """Names of the classes and functions around the cursor, outermost first."""
     index: str
     """How far the index is."""
+    limits: tuple[str, ...] = ()
+    """What was left out because of limits, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Workspace:
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
         self._off_paths: tuple[str, ...] = ()
+        self._off: dict[str, OffFiles] = {}
         self._visits = 0
         self._last = ""
 
@@ -173,6 +176,7 @@ class Workspace:
         """Return what the model sees at a place; the same history gives the same context."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self.trees.take(settings.limits)
         self._take(options)
         self._leave_out(settings.privacy.off_paths)
         self._visit(document, request.position)
@@ -215,6 +219,7 @@ class Workspace:
         """Return the context at a place that is looked at for the first time, and all about it."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self.trees.take(settings.limits)
         self._leave_out(settings.privacy.off_paths)
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
@@ -239,6 +244,7 @@ class Workspace:
             kind=kind,
             enclosing=tuple(definition.name for definition in place.enclosing),
             index=self._describe(document.folder),
+            limits=tuple(self.trees.reached.messages.values()),
         )
 
     # The document itself
@@ -404,6 +410,9 @@ class Workspace:
         base = self._repository(document.folder)
         if base is None or not document.path:
             return None
+        if await self.secrecy.withheld(document) is not None:
+            # Where suggestions are wanted all the same, they are made of the document alone.
+            return None
         others = [
             other
             # A copy, since documents are opened and closed while these are waited for.
@@ -416,7 +425,7 @@ class Workspace:
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
-        off = await asyncio.to_thread(off_among, base.paths, self._off_paths)
+        off = await self._off_among(document.folder, base)
         overlay = Overlay(base, files, document.path, off)
         state = (base.generation, tuple(sorted(files)), document.path, self._off_paths)
         known = self._files.get(document.folder)
@@ -427,6 +436,13 @@ class Workspace:
             )
             self._files[document.folder] = known
         return _Surroundings(overlay, known[1], tuple(other.path for other in others))
+
+    async def _off_among(self, folder: str, base: Repository) -> frozenset[str]:
+        """Return which files of a folder are off."""
+        known = self._off.get(folder)
+        if known is None or known.patterns != self._off_paths:
+            known = self._off[folder] = OffFiles(self._off_paths)
+        return await asyncio.to_thread(known.among, base.paths)
 
     def _repository(self, folder: str) -> Repository | None:
         if self._repositories is None or not folder:

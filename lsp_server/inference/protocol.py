@@ -41,6 +41,8 @@ class LoadOptions(msgspec.Struct, frozen=True):
     """Path of a LoRA adapter in GGUF form; empty means none."""
     adapter_scale: float = 1.0
     """What the adapter's change is multiplied by; 1 is as it was trained."""
+    state_bytes: int = 96_000_000
+    """Memory of all saved states together; a token of the default model has 12 kB."""
 
 
 class Load(Request, frozen=True):

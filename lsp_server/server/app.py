@@ -16,6 +16,7 @@ from pygls.protocol import default_converter
 
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
+from lsp_server.completion.fates import Tally
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.regions import LineEdit
@@ -30,7 +31,7 @@ from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.patience import Patience, begin
 from lsp_server.server.configuration import SECTION, gather, section_of
-from lsp_server.server.documents import Documents, locate
+from lsp_server.server.documents import Documents, OpenDocument, locate
 from lsp_server.server.explaining import LastReason
 from lsp_server.server.feedback import Feedback
 from lsp_server.server.folder_settings import FolderSettings
@@ -128,6 +129,9 @@ class FimbulServer(LanguageServer):
         self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
         self.files = Workspace(self.indexes, Patience(_DISK_PATIENCE))
+        self.files.trees.reached.listen = lambda message: self.tell(
+            lsp.MessageType.Warning, message
+        )
         self.pipeline = Pipeline(
             self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
         )
@@ -137,6 +141,7 @@ class FimbulServer(LanguageServer):
         self._log_file = LogFile(paths.logs)
         self._last_reason = LastReason(lambda: self.report_status(*self._status))
         self.pipeline.fates.listen = self._last_reason.take
+        self.pipeline.fates.tally = self.tally
         self.feedback = Feedback(
             paths.feedback_file, lambda message: self.tell(lsp.MessageType.Warning, message)
         )
@@ -213,7 +218,7 @@ class FimbulServer(LanguageServer):
         """Keep an index of each workspace folder, or of none where that is switched off."""
         folders = [to_fs_path(uri) for uri in self.workspace.folders]
         wanted = [folder for folder in folders if folder and self.settings.context.index]
-        self._background(self.indexes.watch(wanted))
+        self._background(self.indexes.watch(wanted, self.settings))
 
     async def watch_files(self) -> None:
         """Ask the editor to tell of files that other programs change, if it can."""
@@ -415,6 +420,11 @@ class FimbulServer(LanguageServer):
                 self._effort = effort
                 self.report_status(*self._status)
 
+    def tally(self) -> Tally:
+        """Return what is counted of this session besides its requests."""
+        reached = self.files.trees.reached
+        return Tally(dict(self.files.secrecy.replaced), reached.as_json())
+
     def engine_status(self) -> dict[str, str]:
         """Say where the model runs: on this machine, on a server, or here for want of that."""
         remote = self.engine.remote
@@ -437,9 +447,12 @@ class FimbulServer(LanguageServer):
     def snapshot(self, uri: str) -> Document | None:
         """Return an open document as it stands; None if it is not open or too long."""
         document = self.documents.get(uri)
-        if document is None or document.is_too_long:
+        if document is None or document.is_too_long or self._is_too_large(document):
             return None
         return document.snapshot(*locate(uri, list(self.workspace.folders)))
+
+    def _is_too_large(self, document: OpenDocument) -> bool:
+        return document.size > self.settings.limits.document_size * 1_000_000
 
     def why_not(self, uri: str) -> Rejection:
         """Return why there is no snapshot of a document."""
@@ -576,7 +589,9 @@ class FimbulServer(LanguageServer):
         )
 
     async def stop(self) -> None:
-        """Let go of the engine."""
+        """Write what is left and let go of the engine."""
+        # First of all, since whoever ends the process may not wait for the rest.
+        await self.feedback.close()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
@@ -584,6 +599,7 @@ class FimbulServer(LanguageServer):
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Settings that came late may have opened it again.
         await self.feedback.close()
         await self.pipeline.close()
         await self.indexes.close()

@@ -7,6 +7,7 @@ from typing import Any
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, Layer, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths, workspace_file
+from lsp_server.server.exclusions import editor_layers
 from lsp_server.server.uris import to_fs_path
 
 SECTION = "fimbul"
@@ -32,7 +33,7 @@ def gather(
     workspace's, as URIs, whose files `read_folder` reads.
     """
     layers, messages = read_file(paths.user_file, None)
-    layers += [Layer("The editor's settings", values, from_editor=True) for values in editor]
+    layers += editor_layers(editor)
     for folder in folders:
         if root := to_fs_path(folder):
             found, wrong = read_folder(Path(root))

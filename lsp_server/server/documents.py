@@ -33,6 +33,8 @@ class OpenDocument:
         self.language = str(item.language_id)
         self.version = item.version
         self._lines = split_lines(item.text)
+        self.size = sum(map(len, self._lines))
+        """Code points of its text."""
         self._edits: deque[LineEdit] = deque(maxlen=_EDITS)
 
     @property
@@ -55,6 +57,7 @@ class OpenDocument:
         """Apply one change."""
         if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
             before, self._lines = self._lines, split_lines(change.text)
+            self.size = sum(map(len, self._lines))
             self._edits.append(LineEdit.between(before, self._lines))
             return
         start = self.position(change.range.start, encoding)
@@ -85,6 +88,7 @@ class OpenDocument:
         if after < len(lines):
             # `changed` ends with its line's ending, behind which `split_lines` sees a new line.
             fresh.pop()
+        self.size += sum(map(len, fresh)) - sum(map(len, lines[first:after]))
         lines[first:after] = fresh
 
 

@@ -97,10 +97,13 @@ def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> No
 
 def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -> None:
     document = server.snapshot(params.text_document.uri)
-    if document is not None:
-        server.files.changed(document)
-        server.pipeline.changed(document)
-        server.feedback.changed(document, server.edits(document.uri))
+    if document is None:
+        # It may have grown too large; what is known of it is too old from now on.
+        server.closed(params.text_document.uri)
+        return
+    server.files.changed(document)
+    server.pipeline.changed(document)
+    server.feedback.changed(document, server.edits(document.uri))
 
 
 def _did_change_notebook(server: FimbulServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
@@ -264,6 +267,8 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "calibrated": server.pipeline.is_calibrated,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
+        "limits": server.files.trees.reached.as_json(),
+        "secrets": server.tally().replaced,
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
         "privacy": server.privacy.as_json(),

@@ -12,6 +12,7 @@ from pygls.io_ import StdoutWriter
 
 from lsp_server.server import parent
 from lsp_server.server.app import FimbulServer
+from lsp_server.server.ending import end_at_signals
 from lsp_server.server.frames import Frames, TooLarge
 from lsp_server.server.logs import place_of
 
@@ -42,6 +43,7 @@ async def speak_on_stdio(server: FimbulServer) -> None:
     gone = asyncio.Event()
     server.on_initialize = lambda process_id: parent.watch(process_id, gone.set)
     leaving = asyncio.create_task(_leave(server, gone), name="editor gone")
+    end_at_signals(server.stop)
     try:
         await _listen(server, Frames(wire_in))
     except BrokenPipeError:

@@ -169,9 +169,9 @@ async def selection_differs() -> Outcome:
         return await found.complete(replace(asked("x.ap█\n"), selected=chosen))
 
 
-async def ignored_file() -> Outcome:
+async def left_out_by(name: str) -> Outcome:
     with TemporaryDirectory() as folder:
-        (Path(folder) / ".fimbulignore").write_text("/a.py\n")
+        (Path(folder) / name).write_text("/a.py\n")
         request = asked("x = █\n")
         request = replace(request, document=replace(request.document, folder=folder))
         async with pipeline(Silent("name", StopReason.LINES)) as found:
@@ -240,7 +240,8 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.DELETING: deleting,
     Reason.REJECTED_HERE: rejected_here,
     Reason.SELECTION_DIFFERS: selection_differs,
-    Reason.IGNORED_FILE: ignored_file,
+    Reason.IGNORED_FILE: lambda: left_out_by(".gitignore"),
+    Reason.EXCLUDED_FILE: lambda: left_out_by(".fimbulignore"),
     Reason.DISK_STALLED: disk_stalled,
     Reason.NO_MODEL: no_model,
     Reason.MODEL_LOADING: model_loading,

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +124,33 @@ async def test_neither_open_nor_edited_files_that_are_off_are_shown() -> None:
         await ask(workspace, "# edited\n█" + text, "b.py", settings)
         assembled = await ask(workspace, marked, "a.py", settings)
         assert any(row.candidate.path == "b.py" for row in assembled.selection.judged) is shown
+
+
+async def test_a_file_that_git_ignores_is_seen_alone_and_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("cart.py\n")
+    text = "def transfer_amount(source, target):\n    return target - source\n"
+    marked = "def transfer_amount_again(source, target):\n    transfer_amount█\n"
+
+    class Folder(Folders):
+        def repository(self, folder: str) -> Repository | None:
+            return super().repository("/shop" if folder == str(tmp_path) else "")
+
+    def here(marked: str, path: str) -> CompletionRequest:
+        asked = request(marked, path)
+        uri, folder = (tmp_path / path).as_uri(), str(tmp_path)
+        return replace(asked, document=replace(asked.document, uri=uri, folder=folder))
+
+    workspace, other = Workspace(Folder()), here("█" + text, "cart.py")
+    for document in (other.document, here(marked, "b.py").document):
+        workspace.opened(document)
+    await workspace.assemble(other, options(), count)
+    seen = await workspace.assemble(here(marked, "b.py"), options(), count)
+    assert all(row.candidate.path != "cart.py" for row in seen.selection.judged)
+    ignored = await workspace.assemble(here(CART, "cart.py"), options(), count)
+    assert ignored.selection.judged == ()
+    (tmp_path / ".gitignore").unlink()
+    workspace.files_changed([str(tmp_path / ".gitignore")])
+    assert (await workspace.assemble(here(CART, "cart.py"), options(), count)).selection.judged
 
 
 async def test_typing_keeps_the_choice() -> None:
