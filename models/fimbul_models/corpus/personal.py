@@ -29,10 +29,13 @@ class Datum:
 
 
 _EMAIL = re.compile(
-    r"(?<![\w.%+/:@-])(?P<user>[A-Za-z0-9][\w.%+-]{0,63})@"
+    r"(?<![\w.%+/@-])(?P<user>[A-Za-z0-9][\w.%+-]{0,63})@"
     r"(?P<host>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,6}(?P<top>[A-Za-z]{2,18}))(?![\w@-]|\.\w|:[\w~])"
 )
 """An address; what goes on behind it, such as the path of a repository, makes it another thing."""
+
+_LOGIN = re.compile(r"//[^\s/@]{0,100}\Z")
+"""What stands in front of a user and a host that belong to the address of a service."""
 
 _AT = r"(?:[\[({<]\s?at\s?[\])}>]|\sat\s(?=\S{1,63}\sdot\s))"
 _DOT = r"(?:[\[({<]\s?dot\s?[\])}>]|\sdot\s|\.)"
@@ -100,6 +103,8 @@ _CALLED = re.compile(
 )
 _FICTIONAL = re.compile(r"555[ .-]?\d{4}\b|555[ .-]?01\d\d|0123|1234|0000")
 """Numbers that nobody has, or that are made up."""
+_UNBROKEN = 11
+"""Digits from which a number without a break in it is a telephone's rather than a quantity."""
 _DIFFERENT = 4
 """Different digits that a number has at least; fewer make a pattern."""
 _DIGITS = range(8, 16)
@@ -110,7 +115,7 @@ def addresses_in(line: str) -> Iterator[Datum]:
     """Yield the e-mail addresses in `line`."""
     if "@" in line:
         for match in _EMAIL.finditer(line):
-            if _is_personal(match):
+            if _is_personal(match) and not _LOGIN.search(line, 0, match.start()):
                 yield Datum(match.start(), match.end(), "email")
     lowered = line.lower()
     if "at" in lowered and ("dot" in lowered or "[at]" in lowered or "(at)" in lowered):
@@ -158,14 +163,14 @@ def _is_machine(text: str) -> bool:
 def numbers_in(line: str) -> Iterator[Datum]:
     """Yield the telephone numbers in `line`, a comment or prose."""
     for match in _PHONE.finditer(line):
-        if _is_phone(match[0]):
+        if _is_phone(match[0], _DIGITS.start if re.search(r"\d\D+\d", match[0]) else _UNBROKEN):
             yield Datum(match.start(), match.end(), "phone")
     for match in _CALLED.finditer(line):
         if _is_phone(match["number"], least=7):
             yield Datum(*match.span("number"), "phone")
 
 
-def _is_phone(number: str, least: int = _DIGITS.start) -> bool:
+def _is_phone(number: str, least: int) -> bool:
     digits = "".join(filter(str.isdigit, number))
     if not least <= len(digits) < _DIGITS.stop or _FICTIONAL.search(number):
         return False
