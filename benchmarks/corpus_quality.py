@@ -4,15 +4,16 @@
         [--show REASON] [--seed N]
 
 Archives are what `fimbul-models` has fetched (wheels, npm's, Debian's); a folder means all in it.
-Counts files and bytes by reason for each stage, with seconds of processor time. With evaluation sets
-it also plants each of their items in a real file of its own, as it is, indented and as a comment,
-and counts those that are not found. `--show` prints some of the files dropped for a reason. Ends
+Counts files and bytes by reason for each stage, with seconds of processor time. With evaluation
+sets it also plants each of their items, the answer with the lines around it, in a real file: as it
+is, indented and as a comment, and counts those that are not found. `--show` prints some of the files dropped for a reason. Ends
 with one line of JSON, and with exit code 1 if a planted item was not found.
 """
 
 import argparse
 import json
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,8 @@ from fimbul_models.evaluation.items import Item, read_humaneval, read_items
 
 SEED = 20261128
 SHOWN = 40
+AROUND = 12
+"""Words on each side of an answer that are planted with it."""
 HOSTS = 300
 """Real files that items are planted in, by turns."""
 
@@ -97,6 +100,15 @@ def _note(tally: Tally, one: Record | Drop) -> None:
         tally.errors.setdefault(one.language, [0])[0] += 1
 
 
+def planted_piece(item: Item) -> str:
+    """Return the answer of `item` with whole lines around it, `AROUND` words on each side."""
+    above = list(re.finditer(r"\w+", item.prefix))[-AROUND:]
+    below = list(re.finditer(r"\w+", item.suffix))[:AROUND]
+    start = item.prefix.rfind("\n", 0, above[0].start()) + 1 if above else 0
+    end = item.suffix.find("\n", below[-1].end()) if below else 0
+    return item.prefix[start:] + item.answer + item.suffix[: end if end >= 0 else None]
+
+
 def measure_planted(
     items: Sequence[Item], stage: Contamination, hosts: Sequence[Record]
 ) -> dict[str, Any]:
@@ -105,8 +117,7 @@ def measure_planted(
     clean = [host for host in hosts if not stage.evaluations.verdict(host.text)]
     for number, item in enumerate(items):
         host = clean[number % len(clean)]
-        lines = [*item.prefix.splitlines()[-2:]]
-        piece = "\n".join([*lines]) + item.answer + "\n".join(item.suffix.split("\n")[:3])
+        piece = planted_piece(item)
         for how, before in (("as it is", ""), ("indented", "    "), ("as a comment", "# ")):
             planted = "".join(f"{before}{line}\n" for line in piece.splitlines())
             middle = host.text.find("\n", len(host.text) // 2) + 1
