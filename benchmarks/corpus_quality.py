@@ -6,8 +6,8 @@
 Archives are what `fimbul-models` has fetched (wheels, npm's, Debian's); a folder means all in it.
 Counts files and bytes by reason for each stage, with seconds of processor time. With evaluation
 sets it also plants each of their items, the answer with the lines around it, in a real file: as it
-is, indented and as a comment, and counts those that are not found. `--show` prints some of the files dropped for a reason. Ends
-with one line of JSON, and with exit code 1 if a planted item was not found.
+is, indented and as a comment, and counts those that are not found. `--show` prints some of what is
+dropped for a reason. Ends with one line of JSON, and with exit code 1 if one was not found.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class Tally:
     """What went through, by stage."""
 
     counts: dict[str, Counts] = field(default_factory=dict)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=dict)
     roles: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     redacted: Counter[str] = field(default_factory=Counter)
@@ -79,7 +79,8 @@ def sift(unit: Unit, stages: Sequence[Stage], tally: Tally) -> None:
         count = tally.counts.setdefault(stage.name, Counts(stage.name))
         began = time.thread_time()
         came = list(stage(records))
-        tally.seconds[stage.name] += time.thread_time() - began
+        spent = time.thread_time() - began
+        tally.seconds[stage.name] = tally.seconds.get(stage.name, 0.0) + spent
         for record, one in zip(records, came, strict=True):
             count.take(one, record.size)
             _note(tally, one)
@@ -127,7 +128,7 @@ def measure_planted(
     return {"items": len(items), "hosts": len(clean), "missed": dict(missed)}
 
 
-def report(tally: Tally, show: str) -> dict[str, Any]:
+def report(tally: Tally, show: Sequence[str]) -> dict[str, Any]:
     """Print the tally as tables; return its figures."""
     figures: dict[str, Any] = {}
     for name, count in tally.counts.items():
@@ -140,9 +141,10 @@ def report(tally: Tally, show: str) -> dict[str, Any]:
         for reason, number in sorted(count.reasons.items(), key=lambda one: -one[1]):
             sys.stdout.write(f"    {reason:18} {number:7} {number / count.files_in:7.2%}\n")
         figures[name] = msgspec.to_builtins(count) | {"seconds": round(seconds, 1)}
-    drawn = [where for reason, where in tally.dropped if reason == show]
-    random.Random(SEED).shuffle(drawn)  # noqa: S311
-    sys.stdout.write("".join(f"    {where}\n" for where in drawn[:SHOWN]))
+    for wanted in show:
+        drawn = [where for reason, where in tally.dropped if reason == wanted]
+        random.Random(SEED).shuffle(drawn)  # noqa: S311
+        sys.stdout.write("".join(f"    {wanted:14} {where}\n" for where in drawn[:SHOWN]))
     for name in ("roles", "redacted"):
         figures[name] = dict(sorted(getattr(tally, name).items()))
         sys.stdout.write(f"{name}: {figures[name]}\n")
@@ -157,7 +159,7 @@ def arguments_of(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("archives", type=Path, nargs="+", help="archives, or folders of them")
     parser.add_argument("--humaneval", type=Path, nargs="*", default=[], help="infilling data")
     parser.add_argument("--items", type=Path, nargs="*", default=[], help="items of ours")
-    parser.add_argument("--show", default="", help="reason to show files of")
+    parser.add_argument("--show", nargs="*", default=[], help="reasons to show files of")
     return parser.parse_args(given)
 
 
