@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from lsp_server.text import without_surrogates
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -192,7 +193,12 @@ def _name(uri: str) -> str:
     """Return the bare name of a file; other documents have names that may say anything."""
     if not uri.startswith("file:"):
         return ""
-    return unquote(urlsplit(uri).path).rpartition("/")[2][:LONGEST_NAME]
+    try:
+        path = urlsplit(uri).path
+    except ValueError:
+        # Such as an address with one bracket.
+        return ""
+    return without_surrogates(unquote(path)).rpartition("/")[2][:LONGEST_NAME]
 
 
 def _rounded(timings: Timings) -> Timings:

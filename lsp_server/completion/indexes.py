@@ -7,6 +7,7 @@ looked through, so that half an index never decides what the model sees. Knows n
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lsp_server.context.index.files import LeftOut
 from lsp_server.context.index.messages import Failed, IndexEvent, Ready
 from lsp_server.context.index.reader import IndexReader
 from lsp_server.context.index.store import index_file
+from lsp_server.patience import begin
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import redact
 
@@ -34,12 +36,18 @@ class Indexes:
         self._listen = listen
         self._client: IndexClient | None = None
         self._readers: dict[str, IndexReader] = {}
+        self._places: dict[str, Path] = {}
+        """Where the index of each folder lies, once that is known."""
         self._said: set[str] = set()
         self._changed = asyncio.Event()
 
     async def watch(self, folders: Iterable[str]) -> None:
         """Keep indexes of exactly `folders`, which are absolute paths."""
         wanted = list(folders)
+        for folder in wanted:
+            if folder not in self._places:
+                # In a thread, since it asks the folder's disk, which may stall.
+                begin(partial(self._locate, folder))
         if self._client is not None:
             self._client.set_roots(wanted)
         elif wanted:
@@ -74,9 +82,8 @@ class Indexes:
         if state is None or state.phase != "ready":
             return None
         reader = self._readers.get(folder)
-        if reader is None:
-            root = Path(folder)
-            reader = IndexReader(index_file(self._cache, root), root, may_read, redact)
+        if reader is None and (place := self._places.get(folder)) is not None:
+            reader = IndexReader(place, Path(folder), may_read, redact)
             self._readers[folder] = reader
         return reader
 
@@ -114,6 +121,9 @@ class Indexes:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+
+    def _locate(self, folder: str) -> None:
+        self._places[folder] = index_file(self._cache, Path(folder))
 
     def _states(self) -> dict[str, RootState]:
         return dict(self._client.states) if self._client is not None else {}

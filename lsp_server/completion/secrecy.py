@@ -6,7 +6,7 @@ columns stay, so a suggestion for the replaced text fits the real one. A documen
 or whose name says that it holds secrets, is not used at all. Knows nothing about LSP and engines.
 """
 
-import asyncio
+import os
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from lsp_server.context.history import changed_range
 from lsp_server.context.index.ignore import RULE_FILES, is_ignored
+from lsp_server.patience import Patience, Stalled
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import UNSEEN, Found, begins_key, find, find_all, replaced, reveals
 from lsp_server.privacy.seen_secrets import LONGEST, SeenSecrets
@@ -45,7 +46,9 @@ class _Known:
 class Secrecy:
     """What is secret in the documents of one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience | None = None) -> None:
+        """`patience` is how long a disk is waited for; by default for as long as it takes."""
+        self._patience = patience or Patience()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._find = lru_cache(_LINES)(find)
         self._withheld: dict[tuple[str, str], RejectionReason | None] = {}
@@ -78,9 +81,14 @@ class Secrecy:
         """Return why a document may not be used at all; None if it may."""
         asked = document.uri, document.folder
         if asked not in self._withheld:
+            try:
+                about = document.folder or document.uri
+                found = await self._patience.wait_for(about, lambda: _reason(document))
+            except Stalled:
+                return Rejection(RejectionReason.DISK_STALLED)
             if len(self._withheld) >= _FILES:
                 self._withheld.clear()
-            self._withheld[asked] = await asyncio.to_thread(_reason, document)
+            self._withheld[asked] = found
         reason = self._withheld.get(asked)
         return None if reason is None else Rejection(reason)
 
@@ -175,8 +183,14 @@ def file_of(document: Document) -> tuple[Path, str] | None:
     """Return the folder and the relative name of a document's file; None if it has none."""
     if document.folder and document.path:
         return Path(document.folder), document.path
-    scheme, _, path, *_ = urlsplit(document.uri)
-    if scheme != "file" or not path:
+    try:
+        scheme, _, path, *_ = urlsplit(document.uri)
+        name = unquote(path)
+        # Raises ValueError, as the system does, for a name that no file can have.
+        is_possible = b"\0" not in os.fsencode(name)
+    except ValueError:
         return None
-    file = Path(_DRIVE.sub(r"\1:", unquote(path), count=1))
+    if scheme != "file" or not path or not is_possible:
+        return None
+    file = Path(_DRIVE.sub(r"\1:", name, count=1))
     return file.parent, file.name

@@ -32,9 +32,13 @@ from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
+from lsp_server.patience import Patience, Stalled
 from lsp_server.privacy.off import is_off, off_among
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
+
+_LONGEST_OTHER = 20_000
+"""Lines of an open document above which others see nothing of it, as of a large file on disk."""
 
 _STATES = 64
 """Documents whose windows and choices are kept."""
@@ -109,11 +113,15 @@ class _Surroundings:
 class Workspace:
     """The user's documents and folders."""
 
-    def __init__(self, repositories: Repositories | None = None) -> None:
+    def __init__(
+        self, repositories: Repositories | None = None, patience: Patience | None = None
+    ) -> None:
+        """`patience` is how long files are waited for; by default for as long as it takes."""
         self._repositories = repositories
+        self._patience = patience or Patience()
         self.trees = Trees()
         """The trees of open documents."""
-        self.secrecy = Secrecy()
+        self.secrecy = Secrecy(self._patience)
         """What is secret in the documents."""
         self._history = History()
         self._open: OrderedDict[str, Document] = OrderedDict()
@@ -323,7 +331,11 @@ class Workspace:
         selection = Selection()
         if options.snippet_tokens and options.sources:
             place, _ = await self._place(document, request.position)
-            found = await self._found(place, options.sources)
+            try:
+                found = await self._found(place, options.sources)
+            except Stalled:
+                # It is asked for again at the next key, which costs nothing as long as it stalls.
+                found, generation = {}, -1
             counts = await count(texts_to_count(found))
             before = [
                 snippet
@@ -367,7 +379,7 @@ class Workspace:
         def ask() -> dict[str, Sequence[Candidate]]:
             return {name: SOURCES[name](question) for name in sources}
 
-        found = await asyncio.to_thread(ask)
+        found = await self._patience.wait_for(place.document.folder, ask)
         return {
             name: [one for one in candidates if not is_off(one.path, self._off_paths)]
             for name, candidates in found.items()
@@ -394,9 +406,11 @@ class Workspace:
             return None
         others = [
             other
-            for other in reversed(self._open.values())
+            # A copy, since documents are opened and closed while these are waited for.
+            for other in reversed(tuple(self._open.values()))
             if other.folder == document.folder and other.path and other.uri != document.uri
-            if not is_off(other.path, self._off_paths)
+            if len(other.lines) <= _LONGEST_OTHER
+            and not is_off(other.path, self._off_paths)
             and await self.secrecy.withheld(other) is None
         ]
         files = {
@@ -465,7 +479,12 @@ class Workspace:
         if kind != "code":
             return ""
         shown = range(window.first, window.end)
-        hint = await asyncio.to_thread(hint_at, place, around.repository, around.files, shown)
+        try:
+            hint = await self._patience.wait_for(
+                document.folder, lambda: hint_at(place, around.repository, around.files, shown)
+            )
+        except Stalled:
+            return ""
         if hint is None:
             return ""
         comment = comment_of(document.language, document.path)
@@ -480,7 +499,13 @@ class Workspace:
         place, kind = await self._place(request.document, request.position)
         if kind != "code":
             return ()
-        return await asyncio.to_thread(members_at, place, around.repository, around.files)
+        try:
+            return await self._patience.wait_for(
+                request.document.folder,
+                lambda: members_at(place, around.repository, around.files),
+            )
+        except Stalled:
+            return ()
 
     def _assembled(
         self, document: Document, window: Window, selection: Selection, hint: str

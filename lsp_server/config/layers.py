@@ -58,7 +58,8 @@ def read_file(path: Path, may: frozenset[Tighten] | None) -> tuple[list[Layer], 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return [], []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # No text, no TOML, a path that no file can have, or brackets as deep as nobody means.
         return [], [f"{path} is left out: {error}."]
     return [Layer(str(path), values, may)], []
 

@@ -6,18 +6,25 @@ than one.
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from lsp_server.inference.engine import Engine
 from lsp_server.text import without_surrogates
 
 _REMEMBERED = 65536
 """Lines whose counts are kept, about 10 MB with their texts."""
 
 
+class CountsTokens(Protocol):
+    """What a counter asks: an engine, or a worker by itself."""
+
+    async def count_tokens(self, texts: list[str]) -> list[int]:
+        """Return the token count of each text."""
+
+
 class TokenCounter:
     """Counts for one model."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: CountsTokens) -> None:
         self._engine = engine
         self._counts: OrderedDict[str, int] = OrderedDict()
 

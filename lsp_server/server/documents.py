@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.regions import LineEdit
 from lsp_server.server.positions import column_from_units, join_surrogates, units_from_column
+from lsp_server.server.uris import to_fs_path
 from lsp_server.text import split_lines, strip_ending
 from lsp_server.types import Document, Position
+
+MOST_LINES = 200_000
+"""Lines of the longest document that is looked into; with a million each key would hold the server
+for a third of a second."""
 
 _EDITS = 1000
 """Most edits of a document that wait to be asked for."""
@@ -30,6 +34,11 @@ class OpenDocument:
         self.version = item.version
         self._lines = split_lines(item.text)
         self._edits: deque[LineEdit] = deque(maxlen=_EDITS)
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it has more lines than are looked into."""
+        return len(self._lines) > MOST_LINES
 
     def take_edits(self) -> list[LineEdit]:
         """Return which lines were touched since this was asked for the last time."""

@@ -13,7 +13,16 @@ from itertools import count
 
 import tree_sitter
 
-from lsp_server.syntax import bodies, bodyspans, definitions, enclosing, grammars, places, trials
+from lsp_server.syntax import (
+    bodies,
+    bodyspans,
+    definitions,
+    enclosing,
+    grammars,
+    nodespans,
+    places,
+    trials,
+)
 from lsp_server.syntax.bodies import Body
 from lsp_server.syntax.defects import Defects, defects_in
 from lsp_server.syntax.embedded import Embedded, embedded_in
@@ -95,6 +104,17 @@ class SyntaxTree:
         found = tree_sitter.QueryCursor(query).captures(self._tree.root_node).get("body", [])
         ordered = sorted(found, key=lambda node: node.start_byte)
         return tuple(bodyspans.body_spans_in(self._source.lines, ordered))
+
+    def nodes_at(self, position: Position) -> tuple[nodespans.NodeSpan, ...]:
+        """Return the named nodes that hold a place, innermost first, without the whole document."""
+        point = self._source.point(position.line, position.column)
+        return tuple(nodespans.nodes_at(self._source, self._tree.root_node, point))
+
+    def aligned(self, start: Position, end: Position) -> nodespans.NodeSpan | None:
+        """Return the neighbouring nodes that lie over a stretch best; None if there are none."""
+        source = self._source
+        points = source.point(start.line, start.column), source.point(end.line, end.column)
+        return nodespans.aligned(source, self._tree.root_node, *points)
 
     @property
     def expression(self) -> str:

@@ -1,5 +1,6 @@
 """What is chosen from other files, when it is chosen anew, and when it stays."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from lsp_server.config.options import (
 from lsp_server.context.fusion import Verdict
 from lsp_server.context.repository import Repository
 from lsp_server.text import split_lines
-from lsp_server.types import CompletionRequest, Document, Position
+from lsp_server.types import CompletionRequest, Document, Position, Rejection
 from tests.context.memory import MemoryRepository
 
 FILES = {
@@ -209,3 +210,21 @@ async def test_members_are_looked_for_only_where_the_option_says_so() -> None:
     favoured = replace(options(), completion=CompletionOptions(symbols=Symbols.FAVOUR))
     assert "get" in (await ask(Workspace(Folders()), CART, settings=favoured)).members
     assert (await ask(Workspace(Folders()), "x = 1█\n", settings=favoured)).members == ()
+
+
+async def test_documents_may_be_opened_while_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace = Workspace(Folders())
+    for name in ("store", "other"):
+        workspace.opened(request("value = 1\n█", f"shop/{name}.py").document)
+    withheld = workspace.secrecy.withheld
+    numbers = itertools.count()
+
+    async def open_and_look(document: Document) -> Rejection | None:
+        workspace.opened(request("new = 1\n█", f"shop/new{next(numbers)}.py").document)
+        return await withheld(document)
+
+    monkeypatch.setattr(workspace.secrecy, "withheld", open_and_look)
+    await ask(workspace, CART)
+    assert next(numbers) >= 2

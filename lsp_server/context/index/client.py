@@ -27,6 +27,7 @@ from lsp_server.context.index.messages import (
     decode_event,
     encode,
 )
+from lsp_server.processes import start_process
 
 _LOG = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class IndexClient:
 
     async def _serve(self) -> str:
         """Run one process until it ends; return how it ended."""
-        process = await asyncio.create_subprocess_exec(
+        process = await start_process(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

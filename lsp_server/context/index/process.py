@@ -7,6 +7,7 @@ Knows nothing about what may be read or how a text is parsed: both come in as fu
 """
 
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
@@ -51,6 +52,10 @@ _CALM_SECONDS = 0.5
 
 _CHANGES_AT_ONCE = 16
 """Changed files that are written together; more make a single save wait."""
+
+GRACE = 10.0
+"""Seconds in which the file that is read may be ended with once the input has ended; one on a disk
+that does not answer is left then. Every transaction that was not finished is undone."""
 
 _MOST_REPAIRS = 3
 """Times an index is made again in one scan before it is given up."""
@@ -143,10 +148,14 @@ class _IndexProcess:
             task.folder.close()
 
     def _read(self) -> None:
-        for line in self._source:
-            if (order := decode_order(line)) is not None:
-                self._orders.put(order)
-        self._orders.put(None)
+        try:
+            for line in self._source:
+                if (order := decode_order(line)) is not None:
+                    self._orders.put(order)
+        finally:
+            self._orders.put(None)
+            time.sleep(GRACE)
+            os._exit(1)
 
     def _take_orders(self) -> None:
         now = time.monotonic()

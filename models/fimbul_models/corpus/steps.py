@@ -217,8 +217,8 @@ DECIDING = ("duplicates", "split", "balance")
 class Cut(_OfRecords):
     """Cut examples out of the files of a repository."""
 
-    cut: Callable[[Sequence[Record]], Iterator[Any]] = iter
-    """Gives the examples of a repository's files, each with the `key` of its file."""
+    cut: Callable[[Sequence[Record]], Sequence[Any]] = tuple
+    """Gives the examples of a repository's files, and a drop for each file without one."""
     examples: Form[Any] | None = None
     name: str = "cut"
     before: str = "decided"
@@ -227,19 +227,21 @@ class Cut(_OfRecords):
         """Cut, and keep the examples."""
         began = time.perf_counter()
         records = self._records(self.before, place)
-        made = list(self.cut(records))
+        made = self.cut(records)
         if self.only is not None or self.examples is None:
             return _cost(self.name, place, began)
-        count, drops = Counts("fim"), []
-        used = {example.key for example in made}
+        drops = {one.key: one for one in made if isinstance(one, Drop)}
+        count = Counts("fim")
         for record in records:
-            drop = Drop(record.key, "fim", Reason.NO_PLACE, "", record.language, record.size)
-            count.take(record if record.key in used else drop, record.size)
-            drops += [drop] * (record.key not in used)
-        crashes, crashed = self._crashes("fim", self.before, place)
-        write_rows(rows_of(self.work, self.name, place), self.examples, made)
-        counts = [crashes, count] if self.leave_out else [count]
-        finish(self.work, self.name, place, counts, [*crashed, *drops])
+            count.take(drops.get(record.key, record), record.size)
+        counts = [count]
+        crashed: list[Drop] = []
+        if self.leave_out:
+            crashes, crashed = self._crashes("fim", self.before, place)
+            counts.insert(0, crashes)
+        examples = (one for one in made if not isinstance(one, Drop))
+        write_rows(rows_of(self.work, self.name, place), self.examples, examples)
+        finish(self.work, self.name, place, counts, [*crashed, *drops.values()])
         return _cost(self.name, place, began)
 
 
