@@ -13,7 +13,13 @@ import msgspec
 
 from fimbul_models.corpus.authors import names_in
 from fimbul_models.corpus.breakage import MOST_STEPS
-from fimbul_models.corpus.personal import HINT, Datum, addresses_in, machines_in, numbers_in
+from fimbul_models.corpus.personal import (
+    Datum,
+    addresses_in,
+    machines_in,
+    may_hold,
+    numbers_in,
+)
 from fimbul_models.corpus.quality import LEEWAYS
 from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, Record, dropped
@@ -117,7 +123,7 @@ def _personal(
     """Yield what of `kinds` is found where such things stand, with the numbers of its lines."""
     places = _Places(language, lines)
     for number, line in enumerate(lines):
-        if not HINT.search(line):
+        if not may_hold(line):
             continue
         shown = strip_ending(line)
         for one in _in_line(shown):
