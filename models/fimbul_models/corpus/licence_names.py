@@ -40,7 +40,8 @@ _NAMES = {
     "CC0-1.0": "cc0|cc0 1.0|cc0 1.0 universal|creative commons zero v1.0 universal|cc0 1.0 "
     "universal cc0 1.0 public domain dedication|creative commons cc0 1.0 universal",
     "CC-BY-4.0": "cc by|cc by 4.0|creative commons attribution 4.0 international",
-    "CC-BY-SA-4.0": "cc by sa|cc by sa 4.0|creative commons attribution sharealike 4.0 international",
+    "CC-BY-SA-4.0": "cc by sa|cc by sa 4.0"
+    "|creative commons attribution sharealike 4.0 international",
     "CC-BY-NC-4.0": "cc by nc|creative commons attribution noncommercial 4.0 international",
     PUBLIC_DOMAIN: "public domain|pd|public domain dedication",
     "WTFPL": "wtfpl|do what the fuck you want to public",
@@ -148,6 +149,8 @@ def _gnu(name: str) -> str:
     words = [word.strip(".") for word in _NOISE.sub(" ", plain).split()]
     if not any(re.search("gpl|general|gfdl|fdl", word) for word in words):
         return ""
+    if re.search(r"\band\b|\bor (?!later|any|newer|greater|at your|above|higher)", plain):
+        return ""  # Several licences rather than one.
     if not all(_GNU_WORDS.fullmatch(word) for word in words if word):
         return ""
     kind = _gnu_kind(plain)
@@ -198,7 +201,7 @@ def _operand(piece: str, *, after_with: bool) -> str:
 
 
 def _written(words: list[str]) -> str:
-    """Return the expression of `words`; what only points to a file is left out with its operator."""
+    """Return the expression of `words`; what only points to a file goes with its operator."""
     kept: list[str] = []
     for word in words:
         if not word:
