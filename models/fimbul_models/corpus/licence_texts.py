@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 from licenseclassifier import identify_license
 
@@ -32,6 +33,9 @@ _HEAD_BYTES = 12_000
 _POINTER_LENGTH = 120
 _NAMED_LENGTH = 1_500
 """Code points of the longest licence file that may only name its licence."""
+
+_BRIDGE = 3
+"""Paragraphs between two about rights that belong to them; conditions are numbered."""
 
 _NAME_WORDS = 24
 _GNU = re.compile(r"[AL]?GPL-")
@@ -63,11 +67,12 @@ def said_in_file(text: str, header_lines: int) -> Said:
     if not tags and not later and not words.ABOUT_RIGHTS.search(head):
         return Said()
     plain = _uncommented(head)
-    said = _said_in_head(_around_notices(plain), tags)
-    if not later:
-        return said
-    whole = _explained(said.expression, later)
-    return Said(whole, said.attributions, said.holders, (*said.kinds, "mention"))
+    attributions, holders = _holders(plain)
+    # Without names of holders, headers of one project are alike and looked at once.
+    expression, kinds = _said_in_notices(_notices(plain), tags)
+    if later:
+        expression, kinds = _explained(expression, later), (*kinds, "mention")
+    return Said(expression, attributions, holders, kinds)
 
 
 @lru_cache(maxsize=256)
@@ -98,19 +103,18 @@ def says_nothing(text: str) -> bool:
 
 
 @lru_cache(maxsize=2048)
-def _said_in_head(plain: str, tags: tuple[str, ...]) -> Said:
-    attributions, holders = _holders(plain)
+def _said_in_notices(plain: str, tags: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the expression of what notices and tags say, and how it was said."""
     found, rest, _ = _detected(plain) if words.GRANT.search(plain) else ((), plain, False)
     named = "" if found or tags else _named(plain)
     limits = _limits(rest)
-    whole = _explained(all_of((*tags, named)), [*found, *limits])
     kinds = (
         ("tag",) * bool(tags)
         + ("text",) * bool(found)
         + ("name",) * bool(named)
         + ("restriction",) * bool(limits)
     )
-    return Said(whole, attributions, holders, kinds)
+    return _explained(all_of((*tags, named)), [*found, *limits]), kinds
 
 
 def _tags(text: str) -> Iterator[str]:
@@ -128,13 +132,21 @@ def _uncommented(text: str) -> str:
     return "\n".join(" ".join(words.COMMENT_END.sub("", line).split()) for line in lines)
 
 
-def _around_notices(plain: str) -> str:
-    """Return the lines from the first that may be about rights to some after the last."""
-    lines = plain.split("\n")
-    about = [number for number, line in enumerate(lines) if words.ABOUT_RIGHTS.search(line)]
-    if not about:
-        return ""
-    return "\n".join(lines[max(0, about[0] - 3) : about[-1] + 12])
+def _notices(plain: str) -> str:
+    """Return the paragraphs that may be about rights, and short ones between them."""
+    paragraphs = re.split(r"\n{2,}", plain)
+    about = [n for n, one in enumerate(paragraphs) if words.ABOUT_RIGHTS.search(one)]
+    near = {n for a, b in pairwise(about) if b - a <= _BRIDGE + 1 for n in range(a, b)}
+    chosen = [paragraphs[number] for number in sorted({*about, *near})]
+    lines = "\n\n".join(chosen).split("\n")
+    return "\n".join(line for line in lines if not _only_names(line))
+
+
+def _only_names(line: str) -> bool:
+    """Say whether a line names a holder, and says nothing else about rights."""
+    if not words.HOLDER.match(line) or not words.IS_HOLDER.search(line):
+        return False
+    return not words.ABOUT_RIGHTS.search(words.BESIDE_NAME.sub(" ", line))
 
 
 def _detected(plain: str) -> tuple[tuple[str, ...], str, bool]:

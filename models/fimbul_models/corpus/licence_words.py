@@ -22,7 +22,7 @@ COMMENT_BEGIN = re.compile(
 
 ABOUT_RIGHTS = re.compile(
     r"licen[cs]|copyright|permission|redistribut|public domain|propriet|confiden|trade secret"
-    r"|\b[al]?gpl|(?:released|distributed|published|available) under|terms|commercial"
+    r"|warrant|notice|\b[al]?gpl|(?:released|distributed|published|available) under|terms|commercial"
     r"|unauthori[sz]ed|(?:internal|evaluation|personal) use",
     re.IGNORECASE,
 )
@@ -46,7 +46,8 @@ BY_TERMS = re.compile(
 """A notice that names the licence."""
 
 NAME_END = re.compile(
-    r"(?<=[^\d\s])\.(?=\s|$)|[\s(](?:see|which|that|found|refer|in|for|you|this|at)\s"
+    r"(?<=[^\d\s])\.(?=\s|$)|[\s(](?:see|which|that|found|refer|in|for|you|this|at)\s",
+    re.IGNORECASE,
 )
 """Where the name in a notice ends at the latest."""
 
