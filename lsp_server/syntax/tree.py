@@ -24,6 +24,7 @@ from lsp_server.syntax import (
     trials,
 )
 from lsp_server.syntax.bodies import Body
+from lsp_server.syntax.defects import Defects, defects_in
 from lsp_server.syntax.embedded import Embedded, embedded_in
 from lsp_server.syntax.languages import Language
 from lsp_server.syntax.matches import Match
@@ -89,6 +90,11 @@ class SyntaxTree:
     def errors(self) -> int:
         """How many places do not follow the grammar; errors inside of errors are not counted."""
         return trials.errors_in(self._tree)
+
+    @property
+    def defects(self) -> Defects:
+        """How much of the text does not follow the grammar, and whether it breaks off."""
+        return defects_in(self._source, self._tree)
 
     def body_spans(self) -> tuple[bodyspans.BodySpan, ...]:
         """Return the bodies of blocks and named functions, from the top."""
@@ -298,9 +304,18 @@ def _after_steps(most: int) -> _IsHopeless:
     return lambda *_: next(steps) > most
 
 
-def parse(language: Language, lines: Sequence[str]) -> SyntaxTree | None:
-    """Parse a document; None if it is too long, too hard or its grammar missing."""
-    return _parsed(language, Source(lines)) if _is_fit(lines) else None
+def parse(
+    language: Language, lines: Sequence[str], most_steps: int | None = None
+) -> SyntaxTree | None:
+    """Parse a document; None if it is too long, too hard or its grammar missing.
+
+    What is too hard the clock says, unless `most_steps` of the parser do: then the same text is
+    judged alike on every machine.
+    """
+    if not _is_fit(lines):
+        return None
+    is_hopeless = None if most_steps is None else _after_steps(most_steps)
+    return _parsed(language, Source(lines), is_hopeless=is_hopeless)
 
 
 def outline_of(language: Language, lines: Sequence[str]) -> Outline:

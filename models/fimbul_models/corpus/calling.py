@@ -30,6 +30,7 @@ def make(options: argparse.Namespace) -> None:
     engine = _engine(options)
     order = Order(
         recipe=recipe,
+        folder=places.recipe,
         work=options.work or options.output / "work",
         output=options.output,
         engine=engine,

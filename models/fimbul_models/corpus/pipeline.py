@@ -70,6 +70,8 @@ class Order:
     """What is to be made, where, and by what."""
 
     recipe: CorpusRecipe
+    folder: Path
+    """Where relative paths of the recipe begin."""
     work: Path
     """Folder for what is made on the way."""
     output: Path
@@ -92,11 +94,11 @@ def make_corpus(order: Order, units: Sequence[Unit]) -> Account:
     run = Run(work, order.engine, order.tell, progress=order.progress)
     gathering = place_units(units, code_digest(), recipe.gather)
     gathered = run.run(Gather(work, partial(read_unit, rules=recipe.gather)), gathering)
-    sifting = depending(gathering, *recipe.sifting())
+    sifting = depending(gathering, *recipe.sifting(order.folder))
     sifted = run.run(
         Sift(
             work,
-            stages=partial(stages_of, recipe),
+            stages=partial(stages_of, recipe, order.folder),
             sign=partial(sign, rules=recipe.duplicates),
             signatures=SIGNATURES,
         ),

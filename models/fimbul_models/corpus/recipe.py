@@ -12,11 +12,21 @@ from typing import Any
 import msgspec
 
 from fimbul_models.corpus.balance import BalanceRules
+from fimbul_models.corpus.contamination import (
+    Contamination,
+    ContaminationRules,
+    read_evaluations,
+)
 from fimbul_models.corpus.duplicates import DuplicateRules
 from fimbul_models.corpus.fim import FimRules
 from fimbul_models.corpus.gathering import GatherRules
+from fimbul_models.corpus.languages import LanguageRules, Languages
+from fimbul_models.corpus.licence_policy import LicenceRules
+from fimbul_models.corpus.licences import LicenceStage
 from fimbul_models.corpus.packages import Package
+from fimbul_models.corpus.quality import Quality, QualityRules
 from fimbul_models.corpus.records import Stage
+from fimbul_models.corpus.redaction import Redaction, RedactionRules
 from fimbul_models.corpus.shards import ShardRules
 from fimbul_models.corpus.splitting import SplitRules
 from fimbul_models.corpus.units import AnySource
@@ -35,15 +45,25 @@ class CorpusRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     packages: tuple[Package, ...] = ()
     """What a source of packages takes if it names none itself."""
     gather: GatherRules = GatherRules()
+    languages: LanguageRules = LanguageRules()
+    licences: LicenceRules = LicenceRules()
+    quality: QualityRules = QualityRules()
+    redaction: RedactionRules = RedactionRules()
+    contamination: ContaminationRules = ContaminationRules()
     duplicates: DuplicateRules = DuplicateRules()
     split: SplitRules = SplitRules()
     balance: BalanceRules = BalanceRules()
     fim: FimRules = msgspec.field(default_factory=FimRules)
     shards: ShardRules = ShardRules()
 
-    def sifting(self) -> tuple[Any, ...]:
-        """Return all that sifting a repository depends on."""
-        return (self.duplicates,)
+    def sifting(self, folder: Path) -> tuple[Any, ...]:
+        """Return all that sifting a repository depends on; relative paths begin in `folder`.
+
+        Raises RecipeError if an evaluation set cannot be read.
+        """
+        known = read_evaluations(self.contamination, folder)
+        tables = self.languages, self.licences, self.quality, self.redaction, self.duplicates
+        return (*tables, known.digest)
 
     def deciding(self) -> tuple[Any, ...]:
         """Return all that is decided by when every file is known."""
@@ -55,10 +75,18 @@ class CorpusRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return {name: value for name, value in values.items() if name != "packages"}
 
 
-def stages_of(recipe: CorpusRecipe) -> Sequence[Stage]:
-    """Return the stages that the files of a repository go through, in their order."""
-    del recipe
-    return ()
+def stages_of(recipe: CorpusRecipe, folder: Path) -> Sequence[Stage]:
+    """Return the stages that the files of a repository go through, in their order.
+
+    Licences come before quality, which drops the files that only licences are found by.
+    """
+    return (
+        Languages(recipe.languages),
+        LicenceStage(recipe.licences),
+        Quality(recipe.quality),
+        Redaction(recipe.redaction),
+        Contamination(read_evaluations(recipe.contamination, folder)),
+    )
 
 
 def read_corpus_recipe(path: Path) -> CorpusRecipe:
