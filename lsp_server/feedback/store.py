@@ -51,6 +51,9 @@ add another."""
 VERSION = len(_MIGRATIONS)
 """Version of the tables that this program writes."""
 
+_WITH_TEXTS = 2
+"""Version from which on there is a table of texts."""
+
 COLUMNS = tuple(field.name for field in fields(Suggestion))
 KEPT_COLUMNS = tuple(f"kept_{seconds}" for seconds in KEPT_AFTER)
 
@@ -250,6 +253,25 @@ def read_rows(file: Path, since: float = 0.0, *, latest: int | None = None) -> l
             f"{file} cannot be read: {error}. The next server that starts sets it aside if it is"
             " damaged; `fimbul erase feedback` deletes it."
         ) from error
+
+
+def read_texts(file: Path) -> dict[int, tuple[str, str]]:
+    """Return what was suggested and what it became, by suggestion; the file is not changed.
+
+    There are texts only where the user has opted in. Raises FeedbackError if the file cannot be
+    read.
+    """
+    if not file.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
+            if _check_version(connection, file) < _WITH_TEXTS:
+                return {}
+            rows = connection.execute("SELECT id, suggested, became FROM texts ORDER BY id")
+            return {number: (suggested, became) for number, suggested, became in rows}
+    except sqlite3.Error as error:
+        raise FeedbackError(f"{file} cannot be read: {error}.") from error
 
 
 def _connect(file: Path) -> sqlite3.Connection:

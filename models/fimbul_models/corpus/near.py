@@ -32,6 +32,9 @@ _MIXING = (
 _ALL_PAIRS = 24
 """Files that share a band up to which each is compared with each; of more, with some."""
 
+_TRIANGLES = tuple(np.column_stack(np.triu_indices(count, 1)) for count in range(_ALL_PAIRS + 1))
+"""Of so many files, the numbers of all pairs."""
+
 _MANY_PAIRS = 4_000_000
 """Pairs from which on those that were found several times are made one; 64 MB."""
 
@@ -128,8 +131,8 @@ def _groups(column: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
 def _pairs(group: NDArray[np.int64]) -> NDArray[np.int64]:
     count = len(group)
     if count <= _ALL_PAIRS:
-        one, other = np.triu_indices(count, 1)
-        return np.stack([group[one], group[other]], axis=1)
+        # An index of two columns gives two columns.
+        return group[_TRIANGLES[count]]
     first = np.stack([np.full(count - 1, group[0]), group[1:]], axis=1)
     near = [
         np.stack([group[:-step], group[step:]], axis=1) for step in range(1, _ALL_PAIRS // 2 + 1)
