@@ -22,7 +22,8 @@ COMMENT_BEGIN = re.compile(
 
 ABOUT_RIGHTS = re.compile(
     r"licen[cs]|copyright|permission|redistribut|public domain|propriet|confiden|trade secret"
-    r"|warrant|notice|\b[al]?gpl|(?:released|distributed|published|available) under|terms|commercial"
+    r"|warrant|notice|\b[al]?gpl|(?:released|distributed|published|available) under|terms"
+    r"|commercial"
     r"|unauthori[sz]ed|(?:internal|evaluation|personal) use",
     re.IGNORECASE,
 )

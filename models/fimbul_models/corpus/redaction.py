@@ -176,7 +176,7 @@ class _Places:
     def _kind(self, number: int, column: int) -> PlaceKind | None:
         """Return what a place is in; of a language without a grammar only comments are known."""
         if not self._is_parsed and self._language:
-            self._tree = parse(self._language, self._lines, MOST_STEPS)
+            self._tree = parse(self._language, self._lines, most_steps=MOST_STEPS)
         self._is_parsed = True
         if self._tree is not None:
             # Just inside, so that a string's or a comment's first character is in it.
