@@ -15,6 +15,7 @@ import msgspec
 from tqdm import tqdm
 
 from fimbul_models.corpus.pinning import repin
+from fimbul_models.corpus_command import add_corpus
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation import ablation, calibrating, coverage, filtering, report, tables
 from fimbul_models.evaluation.caching import caching_worker_command
@@ -91,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_calibrate(
         commands.add_parser("calibrate", help="learn from kept answers which ones to show")
+    )
+    add_corpus(
+        commands.add_parser("corpus", help="make training data, with a reason for every file")
     )
     add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
     return parser

@@ -221,3 +221,50 @@ def test_planted_leaks_do_not_survive() -> None:
     assert all(leak.reason is Reason.SPLIT_LEAK for leak in leaks)
     left = [one for one in records if one.key not in {leak.key for leak in leaks}]
     assert not list(find_leaks([sign(one, FINER) for one in left], sides, texts_of(left), FINER))
+
+
+def test_a_leak_is_found_however_many_files_are_alike() -> None:
+    text = words(1, 400)
+    records = [make(f"git:{n:03d}", "a.py", changed(text, 0.02, n)) for n in range(120)]
+    signatures = [sign(one, FINER) for one in records]
+    for odd in (0, 60, 119):
+        sides = {one.key: "train" for one in records} | {records[odd].key: "test"}
+        leaks = {leak.key for leak in find_leaks(signatures, sides, texts_of(records), FINER)}
+        assert leaks == {one.key for one in records} - {records[odd].key}
+
+
+def test_short_files_leak_where_their_texts_are_the_same() -> None:
+    records = [make(f"git:{n}", "a.py", ["a", "b"]) for n in range(3)]
+    records.append(make("git:3", "a.py", ["a", "c"]))
+    sides = dict(zip([one.key for one in records], ("train", "test", "validation", "train")))  # noqa: B905
+    signatures = [sign(one, FINER) for one in records]
+    leaks = {leak.key for leak in find_leaks(signatures, sides, texts_of(records), FINER)}
+    assert leaks == {"git:0\na.py", "git:2\na.py"}
+
+
+def test_forks_are_recognised_where_there_are_many() -> None:
+    records = [make("git:original", f"{n}.py", words(n, 60)) for n in range(9)]
+    for fork in range(30):
+        records += [make(f"git:z{fork:02d}", f"{n}.py", words(n, 60)) for n in range(6)]
+        records.append(make(f"git:z{fork:02d}", "own.py", words(100 + fork, 60)))
+    common = words(0, 60)
+    records += [make(f"git:x{n:02d}", "common.py", common) for n in range(30)]
+    records += [
+        make(f"git:x{n:02d}", f"{m}.py", words(1000 + 9 * n + m, 60))
+        for n in range(30)
+        for m in range(9)
+    ]
+    found = look(records)
+    assert found.forks == {f"git:z{fork:02d}": "git:original" for fork in range(30)}
+    signatures = [sign(one, RULES) for one in records]
+    groups = group_repositories(signatures, found.cluster_of, 0.1)
+    assert {groups[f"git:z{fork:02d}"] for fork in range(30)} == {groups["git:original"]}
+    assert all(groups[f"git:x{n:02d}"] == f"git:x{n:02d}" for n in range(30))
+
+
+def test_shingles_depend_on_the_order_of_words_and_on_nothing_else() -> None:
+    one = shingles_of("a b c d e f")
+    assert len(one) == 2
+    assert one.tolist() == shingles_of("A, b;\n\tc d (e) f").tolist()
+    assert not set(one.tolist()) & set(shingles_of("f e d c b a").tolist())
+    assert len(shingles_of("")) == len(shingles_of("a b")) == 1

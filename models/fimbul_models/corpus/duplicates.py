@@ -26,6 +26,7 @@ from fimbul_models.corpus.near import (
     candidates,
     jaccard,
     shingles_of,
+    shingles_of_words,
     sketch_of,
     words_of,
 )
@@ -33,6 +34,9 @@ from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, LicenceClass, Record
 
 STAGE = "duplicates"
+
+_FEW = 10
+"""Repositories that may have a file before it counts as one that very many have."""
 
 
 class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,8 +85,8 @@ _RANKS = {one: rank for rank, one in enumerate(LicenceClass)}
 
 def sign(record: Record, rules: DuplicateRules) -> Signature:
     """Return the signature of a file."""
-    is_long = rules.similarity < 1 and len(words_of(record.text)) >= rules.least_words
-    shingles = shingles_of(record.text) if is_long else None
+    words = words_of(record.text) if rules.similarity < 1 else []
+    shingles = shingles_of_words(words) if words and len(words) >= rules.least_words else None
     return Signature(
         key=record.key,
         repository=record.repository,
@@ -94,6 +98,11 @@ def sign(record: Record, rules: DuplicateRules) -> Signature:
         licence_rank=_RANKS[record.licence_class],
         date=record.date,
     )
+
+
+def bands_for(text: str, rules: DuplicateRules) -> bytes:
+    """Return the bands of a text, whatever its length."""
+    return bands_of(sketch_of(shingles_of(text)), rules.rows)
 
 
 @dataclass
@@ -193,14 +202,19 @@ def similar_pairs(
     texts_of: TextsOf,
     rules: DuplicateRules,
     folder: Path | None = None,
+    sides: Sequence[int] | None = None,
 ) -> Iterator[tuple[int | None, int | None]]:
-    """Yield for each pair that was compared the places of both, or nothing if they differ."""
+    """Yield for each pair that was compared the places of both, or nothing if they differ.
+
+    With `sides`, a number for each file, only pairs of different sides are compared, but all.
+    """
     if not signatures:
         return
     bands = np.stack([np.frombuffer(one.bands, dtype="<u8") for one in signatures])
+    numbers = None if sides is None else np.array(sides, dtype=np.int64)
     pairs = [
         pair
-        for pair in candidates(bands)
+        for pair in candidates(bands, numbers)
         if _may_be_similar(signatures[pair[0]], signatures[pair[1]], rules.similarity)
     ]
     with _Shelf(
@@ -256,6 +270,41 @@ class _Shelf:
         self._file.close()
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """How many files pairs of repositories have in common, by (the one, the other)."""
+
+    by_few: Mapping[tuple[str, str], int]
+    """Files that few repositories have, of the first that the second has, too; both ways."""
+    by_many: Mapping[tuple[str, str], int]
+    """Files that very many have, of the first, by the repository whose copy stays."""
+
+    def all_of(self, one: str, other: str) -> int:
+        """Return how many files of `one` the repository `other` has, too, as far as counted."""
+        return self.by_few.get((one, other), 0) + self.by_many.get((one, other), 0)
+
+
+def shared_files(signatures: Iterable[Signature], cluster_of: Mapping[str, str]) -> Shared:
+    """Count the files that repositories share; the work grows with files, not with pairs.
+
+    What very many have says little about any two of them, unless it is most of what they have.
+    """
+    members: dict[str, Counter[str]] = {}
+    repositories: set[str] = set()
+    for one in signatures:
+        repositories.add(one.repository)
+        members.setdefault(cluster_of.get(one.key, one.key), Counter())[one.repository] += 1
+    few, many = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    limit = max(_FEW, math.isqrt(len(repositories)))
+    for best, having in members.items():
+        for repository, files in having.items():
+            if len(having) <= limit:
+                for other in having.keys() - {repository}:
+                    few[repository, other] += files
+            elif (other := best.partition("\n")[0]) != repository:
+                many[repository, other] += files
+    return Shared(few, many)
+
+
 def _forks(
     signatures: Sequence[Signature],
     sizes: Mapping[str, int],
@@ -263,16 +312,9 @@ def _forks(
     rules: DuplicateRules,
 ) -> None:
     """Find repositories most of whose files another one has, and drop what is left of them."""
-    members: dict[str, set[str]] = {}
-    for one in signatures:
-        members.setdefault(found.cluster_of[one.key], set()).add(one.repository)
-    shared: Counter[tuple[str, str]] = Counter()
-    for one in signatures:
-        together = members[found.cluster_of[one.key]]
-        # What very many have says nothing about any two of them.
-        if 1 < len(together) <= max(10, math.isqrt(len(sizes))):
-            shared.update((one.repository, other) for other in together - {one.repository})
-    for (repository, other), files in sorted(shared.items()):
+    shared = shared_files(signatures, found.cluster_of)
+    for repository, other in sorted({*shared.by_few, *shared.by_many}):
+        files = shared.all_of(repository, other)
         large = sizes[repository] >= rules.fork_files
         is_fork = large and files >= rules.fork_share * sizes[repository]
         later = (-sizes[other], other) < (-sizes[repository], repository)

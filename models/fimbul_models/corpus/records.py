@@ -35,6 +35,8 @@ class LicenceClass(enum.StrEnum):
     """No licence was found."""
     UNKNOWN = "unknown"
     """Something that looks like a licence was found, but not which."""
+    OWN = "own"
+    """The recipe's own company wrote it, and names no other licence."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

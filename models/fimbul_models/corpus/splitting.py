@@ -5,10 +5,9 @@ looked for, with finer bands than duplicates were found with. Knows nothing abou
 """
 
 import hashlib
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -16,6 +15,7 @@ from fimbul_models.corpus.duplicates import (
     DuplicateRules,
     Signature,
     TextsOf,
+    shared_files,
     similar_pairs,
 )
 from fimbul_models.corpus.near import Joined
@@ -74,19 +74,20 @@ def group_repositories(
     names = sorted({one.repository for one in signatures})
     number = {name: place for place, name in enumerate(names)}
     sizes = Counter(one.repository for one in signatures)
-    members: dict[str, set[str]] = {}
-    for one in signatures:
-        members.setdefault(cluster_of.get(one.key, one.key), set()).add(one.repository)
-    shared: Counter[tuple[str, str]] = Counter()
-    for repositories in members.values():
-        # What very many have says nothing about any two of them.
-        if len(repositories) <= max(10, math.isqrt(len(names))):
-            shared.update(combinations(sorted(repositories), 2))
+    shared = shared_files(signatures, cluster_of)
     joined = Joined(len(names))
-    for (left, right), files in shared.items():
-        if files >= max(1.0, together * min(sizes[left], sizes[right])):
+    for left, right in sorted({*shared.by_few, *shared.by_many}):
+        smaller = min(sizes[left], sizes[right])
+        few = shared.by_few.get((left, right), 0)
+        if few >= max(1.0, together * smaller) or _is_mostly(shared.all_of(left, right), smaller):
             joined.join(number[left], number[right])
     return {name: names[joined.first_of(number[name])] for name in names}
+
+
+def _is_mostly(files: int, size: int) -> bool:
+    """Return whether so many of a repository's files are elsewhere that it is a copy."""
+    rules = DuplicateRules()
+    return size >= rules.fork_files and files >= rules.fork_share * size
 
 
 def _drawn(group: str, rules: SplitRules, seed: int) -> str:
@@ -126,17 +127,37 @@ def find_leaks(
     """Yield a drop for each file that is nearly the same as one on a side that is judged by.
 
     `signatures` should have finer bands than those that duplicates were found with. What trains
-    gives way to what is validated by, and both to what is tested with.
+    gives way to what is validated by, and both to what is tested with. Files that are compared
+    exactly only are the same where their texts are.
     """
-    longer = sorted((one for one in signatures if one.bands), key=lambda one: one.key)
+    ordered = sorted(signatures, key=lambda one: one.key)
+    rank_of = {one.key: SIDES.index(side_of[one.key]) for one in ordered}
+    longer = [one for one in ordered if one.bands]
     gone: set[str] = set()
-    for pair in similar_pairs(longer, texts_of, rules):
-        if pair[0] is None or pair[1] is None:
-            continue
-        low, high = sorted(
-            (longer[pair[0]], longer[pair[1]]), key=lambda one: SIDES.index(side_of[one.key])
-        )
-        if side_of[low.key] != side_of[high.key] and low.key not in gone:
+    pairs = similar_pairs(longer, texts_of, rules, sides=[rank_of[one.key] for one in longer])
+    found = (
+        (longer[one], longer[other])
+        for one, other in pairs
+        if one is not None and other is not None
+    )
+    for pair in chain(found, _same_short(ordered, rank_of)):
+        low, high = sorted(pair, key=lambda one: rank_of[one.key])
+        if low.key not in gone:
             gone.add(low.key)
             detail = high.key.replace("\n", " ")
             yield Drop(low.key, STAGE, Reason.SPLIT_LEAK, detail, low.language, low.size)
+
+
+def _same_short(
+    signatures: Iterable[Signature], rank_of: Mapping[str, int]
+) -> Iterator[tuple[Signature, Signature]]:
+    """Yield short files with one of the same text on the last side that has it."""
+    last: dict[str, Signature] = {}
+    short = [one for one in signatures if not one.bands]
+    for one in short:
+        other = last.setdefault(one.exact, one)
+        if rank_of[one.key] > rank_of[other.key]:
+            last[one.exact] = one
+    for one in short:
+        if rank_of[one.key] < rank_of[last[one.exact].key]:
+            yield one, last[one.exact]
