@@ -8,6 +8,8 @@ import re
 
 _HEAD_LINES = 40
 """Lines in which a generator signs."""
+_LINE = 300
+"""Characters of a line that are looked at."""
 _FIRST_LINES = 5
 """Lines in which the mere mention counts; StarCoder2 (arXiv 2402.19173) looks at as many."""
 
@@ -87,7 +89,7 @@ def generated_by_head(lines: list[str]) -> str:
             return f"line {number} says so"
     head = lines[:_HEAD_LINES]
     for number, line in enumerate(head, 1):
-        if _SIGNED.search(" ".join(line.split())):
+        if _SIGNED.search(" ".join(line[:_LINE].split())):
             return f"line {number} says so"
     return ""
 
