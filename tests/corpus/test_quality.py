@@ -76,7 +76,7 @@ DROPPED = [
     ("a.c", "/* A Bison parser, made by GNU Bison 3.8. */\n" + C, "generated"),
     ("a.java", "// Licence\n" * 9 + "// Generated from Cart.g4 by ANTLR 4.13\n" + C, "generated"),
     ("a.js", "function f(t,n){return t.map(n)}" * 8 + "\nf(1)\n", "minified"),
-    ("a.js", "let one = 1;\nfoo(one);\n" * 12 + "//# sourceMappingURL=a.js.map\n", "minified"),
+    ("a.js", "let one = 1;\nfoo(one);\n" * 12 + "//# sourceMappingURL=a.js.map\n", "generated"),
     ("a.py", "x = 1\n", "too-short"),
     ("a.py", "", "too-short"),
     ("a.py", PYTHON + "# " + "words and " * 200 + "\n", "long-lines"),

@@ -94,12 +94,18 @@ def generated_by_head(lines: list[str]) -> str:
     return ""
 
 
+def is_compiled(language: str, lines: list[str]) -> str:
+    """Return by what a file is known to come from a compiler to JavaScript; empty if it is not."""
+    if language not in _MINIFIABLE - {"css"}:
+        return ""
+    named = _SOURCE_MAP.search("\n".join(lines[-_MAP_LINES - 1 :]))
+    return "it names a source map" if named else ""
+
+
 def is_minified(language: str, lines: list[str]) -> str:
     """Return by what a file of JavaScript or CSS is known to be minified; empty if it is not."""
     if language not in _MINIFIABLE:
         return ""
-    if language != "css" and _SOURCE_MAP.search("\n".join(lines[-_MAP_LINES - 1 :])):
-        return "it names a source map"
     filled = [len(line) for line in lines if line.strip()]
     mean = sum(filled) / max(1, len(filled))
     return f"{mean:.0f} characters a line" if mean > MEAN_LINE_OF_MINIFIED else ""

@@ -12,7 +12,12 @@ import msgspec
 
 from fimbul_models.corpus import text_measures as measures
 from fimbul_models.corpus.breakage import breakage_of
-from fimbul_models.corpus.generated import generated_by_head, generated_by_path, is_minified
+from fimbul_models.corpus.generated import (
+    generated_by_head,
+    generated_by_path,
+    is_compiled,
+    is_minified,
+)
 from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, Record, Role, dropped
 from fimbul_models.corpus.roles import role_of
@@ -155,7 +160,7 @@ def _of_origin(file: Looked) -> Verdict:
         return None
     if what := generated_by_path(file.record.path):
         return (Reason.MINIFIED if what.startswith("minified") else Reason.GENERATED), what
-    if what := generated_by_head(file.lines):
+    if what := generated_by_head(file.lines) or is_compiled(file.record.language, file.lines):
         return Reason.GENERATED, what
     if what := is_minified(file.record.language, file.lines):
         return Reason.MINIFIED, what
