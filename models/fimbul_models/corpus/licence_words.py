@@ -21,8 +21,10 @@ COMMENT_BEGIN = re.compile(
 )
 
 ABOUT_RIGHTS = re.compile(
-    r"licen[cs]|copyright|permission|redistribut|public domain|propriet|confiden|trade secret"
-    r"|warrant|notice|\b[al]?gpl|(?:released|distributed|published|available) under|terms|commercial"
+    r"licen[cs]|copyright|permission|redistribut|public domain|propriet|confiden"
+    r"|trade secret"
+    r"|warrant|notice|liable|liabilit|\b[al]?gpl"
+    r"|(?:released|distributed|published|available) under|terms|commercial"
     r"|unauthori[sz]ed|(?:internal|evaluation|personal) use",
     re.IGNORECASE,
 )
