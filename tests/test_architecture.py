@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ROWS = {
-    0: {"types", "text", "errors", "guard"},
+    0: {"types", "text", "errors", "guard", "patience", "processes"},
     1: {"config"},
     2: {"syntax"},
     3: {
@@ -134,6 +134,12 @@ def test_models_import_the_server_only_up_to_completion() -> None:
 def test_nothing_but_pull_and_a_named_server_opens_connections() -> None:
     for path in modules("lsp_server"):
         if str(path.relative_to(ROOT)) not in CONNECTING:
+            assert not imports(path) & NETWORK, path
+
+
+def test_of_models_only_the_client_of_code_hosts_opens_connections() -> None:
+    for path in modules("models/fimbul_models"):
+        if path.name != "hosting.py":
             assert not imports(path) & NETWORK, path
 
 

@@ -51,6 +51,9 @@ add another."""
 VERSION = len(_MIGRATIONS)
 """Version of the tables that this program writes."""
 
+_WITH_TEXTS = 2
+"""Version from which on there is a table of texts."""
+
 COLUMNS = tuple(field.name for field in fields(Suggestion))
 KEPT_COLUMNS = tuple(f"kept_{seconds}" for seconds in KEPT_AFTER)
 
@@ -93,8 +96,10 @@ class Store:
         """Whether the file was deleted or set aside meanwhile, by whoever erased it."""
         return _identity(self._file) != self._identity
 
-    def write(self, events: Sequence[Event], max_bytes: int) -> None:
+    def write(self, events: Sequence[Event], max_bytes: int) -> bool:
         """Write events, all or none, and forget the oldest if there is more than `max_bytes`.
+
+        Return whether something was forgotten.
 
         Raises `StoreFailure`; see `is_busy` and `is_damage`.
         """
@@ -103,7 +108,7 @@ class Store:
         with _transaction(self._connection):
             for statement, values in prepared:
                 self._connection.execute(statement, values)
-        self._forget_oldest(max_bytes)
+        return self._forget_oldest(max_bytes)
 
     @property
     def is_sound(self) -> bool:
@@ -122,7 +127,7 @@ class Store:
         (page,) = self._connection.execute("PRAGMA page_size").fetchone()
         return int((pages - free) * page)
 
-    def _forget_oldest(self, max_bytes: int) -> None:
+    def _forget_oldest(self, max_bytes: int) -> bool:
         forgotten = False
         while self.size > max_bytes:
             (count,) = self._connection.execute("SELECT count(*) FROM suggestions").fetchone()
@@ -139,6 +144,7 @@ class Store:
         if forgotten:
             # Each step of this statement frees one page; only a script is run to its end.
             self._connection.executescript("PRAGMA incremental_vacuum")
+        return forgotten
 
     def erase(self) -> bool:
         """Overwrite and delete everything; return whether the file itself could be deleted.
@@ -247,6 +253,25 @@ def read_rows(file: Path, since: float = 0.0, *, latest: int | None = None) -> l
             f"{file} cannot be read: {error}. The next server that starts sets it aside if it is"
             " damaged; `fimbul erase feedback` deletes it."
         ) from error
+
+
+def read_texts(file: Path) -> dict[int, tuple[str, str]]:
+    """Return what was suggested and what it became, by suggestion; the file is not changed.
+
+    There are texts only where the user has opted in. Raises FeedbackError if the file cannot be
+    read.
+    """
+    if not file.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
+            if _check_version(connection, file) < _WITH_TEXTS:
+                return {}
+            rows = connection.execute("SELECT id, suggested, became FROM texts ORDER BY id")
+            return {number: (suggested, became) for number, suggested, became in rows}
+    except sqlite3.Error as error:
+        raise FeedbackError(f"{file} cannot be read: {error}.") from error
 
 
 def _connect(file: Path) -> sqlite3.Connection:

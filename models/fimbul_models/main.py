@@ -15,6 +15,7 @@ import msgspec
 from tqdm import tqdm
 
 from fimbul_models.corpus.pinning import repin
+from fimbul_models.corpus_command import add_corpus
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation import ablation, calibrating, coverage, filtering, report, tables
 from fimbul_models.evaluation.caching import caching_worker_command
@@ -45,6 +46,7 @@ from fimbul_models.evaluation.workspaces import (
     workspaces_from,
     workspaces_in,
 )
+from fimbul_models.labels_command import add_label
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -91,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_calibrate(
         commands.add_parser("calibrate", help="learn from kept answers which ones to show")
     )
+    add_corpus(
+        commands.add_parser("corpus", help="make training data, with a reason for every file")
+    )
+    add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
     return parser
 
 

@@ -1,13 +1,18 @@
+import gzip
 import hashlib
 import io
 import os
 import pickle
+import random
+import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from fimbul_models.corpus.gathering import GatherRules, opt_outs_in, read_unit
@@ -19,9 +24,9 @@ from fimbul_models.errors import SourceError
 from tests.corpus.repositories_made import write
 
 
-def unit_of(place: Path, kind: Kind = Kind.FOLDER, **more: object) -> Unit:
+def unit_of(place: Path, kind: Kind = Kind.FOLDER, **more: Any) -> Unit:
     values = {"source": "s", "repository": "folder:s", "sensitivity": "internal"} | more
-    return Unit(kind=kind, place=str(place), **values)  # type: ignore[arg-type]
+    return Unit(kind=kind, place=str(place), **values)
 
 
 def became(unit: Unit, rules: GatherRules | None = None) -> dict[str, str]:
@@ -105,6 +110,34 @@ def test_what_is_vendored_is_taken_if_the_recipe_says_so(tmp_path: Path) -> None
     assert became(unit_of(tmp_path), GatherRules(vendored=True)) == {"vendor/a.go": "code"}
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("deps/lua/lua.c", "vendored: deps"),
+        ("src/deps/lua.c", "code"),
+        ("external/x.c", "vendored: external"),
+        ("lib/externals/x.js", "code"),
+        ("third-party/x.c", "vendored: third-party"),
+        ("a/Third_Party/x.c", "vendored: a/Third_Party"),
+        ("subprojects/core/x.java", "code"),
+        ("subprojects/fcft/x.c", "code"),
+        ("lib/esm/x.js", "code"),
+        ("esm/x.js", "generated: built: esm"),
+        ("a/build/x.js", "generated: built: a/build"),
+        ("env/lib/x.py", "vendored: virtual environment: env"),
+        ("vendored.py", "code"),
+    ],
+)
+def test_what_is_foreign_is_told_by_folders(tmp_path: Path, path: str, expected: str) -> None:
+    write(tmp_path, {path: "x\n", "env/pyvenv.cfg": "home\n"})
+    assert became(unit_of(tmp_path, origin=Origin.NPM))[path] == expected
+
+
+def test_subprojects_of_meson_are_foreign(tmp_path: Path) -> None:
+    write(tmp_path, {"subprojects/fcft.wrap": "x\n", "subprojects/fcft/x.c": "x\n"})
+    assert {*became(unit_of(tmp_path)).values()} == {"vendored: Meson: subprojects"}
+
+
 def test_a_repository_says_itself_what_is_its_own(tmp_path: Path) -> None:
     attributes = (
         "# ours\nvendor/ours/** -linguist-vendored\n"
@@ -143,7 +176,12 @@ def test_a_repository_says_itself_what_is_its_own(tmp_path: Path) -> None:
         ),
         (GatherRules(), {"sensitivity": "secret"}, "sensitivity: secret"),
         (GatherRules(), {"sensitivity": "unheard-of"}, "sensitivity: unheard-of"),
-        (GatherRules(most_sensitive="nonsense"), {}, "sensitivity: internal"),
+        (GatherRules(most_sensitive="public"), {}, "sensitivity: internal"),
+        (
+            GatherRules(levels=("low", "internal"), most_sensitive="low"),
+            {},
+            "sensitivity: internal",
+        ),
         (GatherRules(opt_out_marks=(".no",)), {}, {"a.py": "code", "b/c.py": "opted-out: b/c.py"}),
         (
             GatherRules(opted_out=("folder:s/b/*",)),
@@ -154,7 +192,7 @@ def test_a_repository_says_itself_what_is_its_own(tmp_path: Path) -> None:
     ],
 )
 def test_who_does_not_take_part(
-    tmp_path: Path, rules: GatherRules, more: Mapping[str, object], expected: str | dict[str, str]
+    tmp_path: Path, rules: GatherRules, more: Mapping[str, Any], expected: str | dict[str, str]
 ) -> None:
     write(tmp_path, {"a.py": "1\n", "b/c.py": "2\n", "b/.no": ""})
     found = became(unit_of(tmp_path, **more), rules)
@@ -165,16 +203,33 @@ def test_who_does_not_take_part(
         assert found == expected
 
 
-def test_nothing_is_read_of_what_is_refused(tmp_path: Path) -> None:
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError, match="'pubic', which is none of the `levels`"):
+        msgspec.convert({"most_sensitive": "pubic"}, GatherRules)
+
+
+WATCHED = """
+import sys
+from fimbul_models.corpus.gathering import GatherRules, read_unit
+from fimbul_models.corpus.units import Kind, Unit
+opened = []
+sys.addaudithook(lambda event, what: opened.append(str(what[0])) if event == "open" else None)
+place, sensitivity = sys.argv[1:]
+unit = Unit(
+    kind=Kind.FOLDER, source="s", repository="r", place=place, sensitivity=sensitivity
+)
+came = list(read_unit(unit, GatherRules()))
+print(len(came), sum(place in name for name in opened))
+"""
+
+
+@pytest.mark.parametrize(("sensitivity", "opened"), [("secret", 0), ("internal", 3)])
+def test_nothing_is_read_of_what_is_refused(tmp_path: Path, sensitivity: str, opened: int) -> None:
     write(tmp_path, {"a.py": "1\n", ".gitattributes": "x\n"})
-    opened: list[str] = []
-    hook = [lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None]
-    sys.addaudithook(lambda event, arguments: hook[0](event, arguments) if hook else None)
-    try:
-        became(unit_of(tmp_path, sensitivity="secret"))
-    finally:
-        hook.clear()
-    assert not [name for name in opened if str(tmp_path) in name]
+    command = [sys.executable, "-c", WATCHED, str(tmp_path), sensitivity]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # `.gitattributes` is opened twice: for what it says, and as a file.
+    assert told.split() == ["2", str(opened)]
 
 
 def test_a_list_of_who_opted_out_is_read(tmp_path: Path) -> None:
@@ -214,6 +269,12 @@ def test_a_source_tarball_is_read_without_its_top_folder(tmp_path: Path) -> None
     assert records(read_unit(unit, rules))["src/b.c"].date == "2023-11-14T22:13:20Z"
 
 
+def test_of_a_refused_archive_names_are_counted(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tgz", {"p/a.py": b"1\n", "p/b.png": b"2\n"})
+    found = became(unit_of(path, Kind.ARCHIVE, sensitivity="secret"))
+    assert found == dict.fromkeys(("a.py", "b.png"), "sensitivity: secret")
+
+
 def test_licences_of_a_wheel_stand_above_its_code(tmp_path: Path) -> None:
     path = tmp_path / "a.whl"
     with zipfile.ZipFile(path, "w") as archive:
@@ -243,6 +304,26 @@ def test_an_archive_that_cannot_be_read_is_one_drop(tmp_path: Path, content: byt
     assert (drop.reason, drop.key) == (Reason.UNREADABLE, "folder:s\n")
     assert "bad.tgz" in drop.detail
     assert str(tmp_path) not in drop.detail
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_damage_to_an_archive_ends_the_run(tmp_path: Path, seed: int) -> None:
+    files = {f"p/{number}.py": b"x = 1\n" * 50 for number in range(5)}
+    path = write_tar(tmp_path / "a.tgz", files) if seed % 2 else tmp_path / "a.zip"
+    if not seed % 2:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    plain = seed % 4 == 1
+    packed = path.read_bytes()
+    damaged = bytearray(gzip.decompress(packed) if plain else packed)
+    draw = random.Random(f"damage:{seed}")
+    for _ in range(20):
+        damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+    path.write_bytes(damaged)
+    found = list(read_unit(unit_of(path, Kind.ARCHIVE), GatherRules()))
+    assert found
+    assert all(isinstance(came, Drop | Record) for came in found)
 
 
 def test_an_archive_that_would_lead_out_is_one_drop(tmp_path: Path) -> None:

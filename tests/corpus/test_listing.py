@@ -5,12 +5,12 @@ import pytest
 
 from fimbul_models.corpus.gathering import GatherRules, read_unit
 from fimbul_models.corpus.hosting import Client
-from fimbul_models.corpus.planning import Planner
+from fimbul_models.corpus.planning import Planner, client_of
 from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, Record
 from fimbul_models.corpus.sampling import Found, sample
 from fimbul_models.corpus.units import Kind, ListingFields, ListingSource, Places
-from fimbul_models.errors import SourceError
+from fimbul_models.errors import RecipeError, SourceError
 from tests.corpus.code_host import CodeHost, code_host, listed
 from tests.corpus.repositories_made import commit, new_repository
 
@@ -19,7 +19,9 @@ LIMITED = (429, {"Retry-After": "7"}, b"{}")
 
 
 @pytest.fixture
-def host() -> Iterator[CodeHost]:
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeHost]:
+    # A machine behind a proxy would ask that for our stand-in.
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with code_host([listed(name) for name in NAMES]) as host:
         yield host
 
@@ -230,7 +232,7 @@ def test_drawn_repositories_are_cloned_and_refused_ones_counted(
     ]
     rules = GatherRules(opted_out=("git:host.example/bad/*",))
     places = Places(recipe=tmp_path, packages=tmp_path, repositories=tmp_path / "kept")
-    planner = Planner(places, rules, client=Waiting().client())
+    planner = Planner(places, rules, connect=lambda _source: Waiting().client())
     units = planner.list_all([source_of(host, protocols=("file",))])
     came = [item for unit in units for item in read_unit(unit, rules)]
     assert [(item.key.partition("\n")[0], getattr(item, "reason", None)) for item in came] == [
@@ -243,6 +245,18 @@ def test_drawn_repositories_are_cloned_and_refused_ones_counted(
     assert (record.organisation, record.declared, record.sensitivity) == ("good", "MIT", "public")
     assert {unit.kind for unit in units} == {Kind.GIT, Kind.NOTHING}
     assert sum(isinstance(item, Drop) for item in came) == 2
+
+
+def test_the_key_comes_from_the_variable_that_the_recipe_names(
+    host: CodeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = source_of(host, key_variable="TEST_HOST_KEY")
+    with pytest.raises(RecipeError, match="set the environment variable TEST_HOST_KEY"):
+        client_of(source)
+    monkeypatch.setenv("TEST_HOST_KEY", "the key")
+    client_of(source).get(host.address, {"q": "rust", "page": "1", "per_page": "1"})
+    client_of(source_of(host)).get(host.address, {"q": "rust", "page": "1", "per_page": "1"})
+    assert host.keys == ["Bearer the key", ""]
 
 
 def test_nobody_is_asked_where_nobody_may_be(host: CodeHost, tmp_path: Path) -> None:

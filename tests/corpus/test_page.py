@@ -7,7 +7,7 @@ import msgspec
 
 from fimbul_models.corpus.accounts import (
     Account,
-    Spread,
+    Composition,
     account_costs,
     account_drops,
     cluster_sizes,
@@ -20,7 +20,7 @@ from tests.corpus.toys import record
 
 
 def account() -> Account:
-    spread, used = Spread(), Spread()
+    spread, used = Composition(), Composition()
     for number in range(30):
         one = record(f"npm:r{number // 3}", f"{number}.py", "x = 1\n")
         one = msgspec.structs.replace(one, language=f"language{number % 25}")

@@ -11,11 +11,13 @@ from fimbul_models.corpus.archives import digest
 from fimbul_models.corpus.gathering import GatherRules, read_unit
 from fimbul_models.corpus.packages import Origin, Package
 from fimbul_models.corpus.planning import Planner
+from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, Record
 from fimbul_models.corpus.units import (
     AnySource,
     ArchiveSource,
     FolderSource,
+    GitSource,
     Kind,
     Missing,
     PackageSource,
@@ -138,12 +140,28 @@ def test_a_package_that_is_missing_ends_it_or_is_counted(tmp_path: Path) -> None
     assert came(units) == {"npm:left\n": "unreadable"}
 
 
+def test_what_is_refused_is_not_even_fetched(tmp_path: Path) -> None:
+    places = Places(recipe=tmp_path, packages=tmp_path, repositories=tmp_path / "clones")
+    rules = GatherRules(opted_out=("npm:left", "git:host.example/*"))
+    sources: list[AnySource] = [
+        PackageSource(name="p", packages=(Package("left", "1.0.0", "", "", origin=Origin.NPM),)),
+        GitSource(name="g", address="https://host.example/owner/name"),
+    ]
+    told: list[str] = []
+    units = Planner(places, rules, tell=told.append).list_all(sources)
+    drops = [came for unit in units for came in read_unit(unit, rules)]
+    assert [drop.key for drop in drops] == ["git:host.example/owner/name\n", "npm:left\n"]
+    assert {drop.reason for drop in drops if isinstance(drop, Drop)} == {Reason.OPTED_OUT}
+    assert not told
+    assert not list(tmp_path.iterdir())
+
+
 def write_rows(tmp_path: Path, rows: list[Mapping[str, object] | str]) -> None:
     lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n")
 
 
-def row(repository: str, path: str, text: str, **more: str) -> dict[str, object]:
+def row(repository: str, path: str, text: str, **more: str) -> Mapping[str, object]:
     return {"repository": repository, "path": path, "text": text} | more
 
 

@@ -126,3 +126,10 @@ def test_half_an_archive_is_explained(tmp_path: Path, mode: str) -> None:
     archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(SourceError, match="cannot be read"):
         list(read_members(archive, "*.py"))
+
+
+def test_a_directory_of_names_that_are_no_text_is_damage(tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "a.zip", {"caf\xe9.py": b"1\n"})
+    archive.write_bytes(archive.read_bytes().replace("\xe9".encode(), b"\xe9x"))
+    with pytest.raises(SourceError, match="cannot be read as a zip or tar archive"):
+        list(read_members(archive, "*"))

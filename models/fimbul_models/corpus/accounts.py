@@ -37,7 +37,7 @@ ASPECTS: dict[str, Callable[[Record], str]] = {
 """What records are told apart by."""
 
 
-class Spread:
+class Composition:
     """Counts records by every aspect, as they come; a repository's have to come together."""
 
     def __init__(self) -> None:

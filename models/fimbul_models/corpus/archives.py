@@ -12,6 +12,7 @@ import io
 import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -93,8 +94,11 @@ def members_of(archive: Path, wants: Callable[[str, int], bool]) -> list[Member]
         OSError,
         EOFError,
         NotImplementedError,
+        OverflowError,
         RuntimeError,
+        ValueError,
         lzma.LZMAError,
+        struct.error,
         tarfile.TarError,
         zipfile.BadZipFile,
         zlib.error,

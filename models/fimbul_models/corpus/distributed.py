@@ -6,6 +6,7 @@ a cluster that is started here listens on this machine alone.
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -78,7 +79,10 @@ class RayData:
                 _node_ip_address="127.0.0.1",
                 log_to_driver=False,
             )
-        self._ray.data.DataContext.get_current().enable_progress_bars = False
+        with warnings.catch_warnings():
+            # Its settings warn of each other, whoever reads them.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._ray.data.DataContext.get_current().enable_progress_bars = False
 
     def close(self) -> None:
         """Leave the cluster, and end it if it was started here."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -202,6 +203,7 @@ class _File:
         self._record = record
         self._neighbours = neighbours
         self._count = count
+        self._seen: set[tuple[int, int]] = set()
         # Repeatable, not secret.
         self._random = Random(f"{cutting.seed}:fim:{record.key}")  # noqa: S311
         self._cutter = Cutter(
@@ -214,31 +216,37 @@ class _File:
         wanted = min(
             rules.most_per_file, max(1, round(self._record.size / rules.bytes_per_example))
         )
-        seen: set[tuple[int, int]] = set()
         for number in range(wanted * self._record.repeats):
             kind = Kind(_drawn(self._random, rules.shares))
             if kind is Kind.PLAIN:
                 example = await self._plain(number)
             else:
                 middle = await self._middle(kind)
-                if middle is None or (middle.start, middle.end) in seen:
-                    continue
-                seen.add((middle.start, middle.end))
-                example = await self._filled(number, middle)
+                example = None if middle is None else await self._filled(number, middle)
             if example is not None:
                 yield example
 
     async def _middle(self, kind: Kind) -> Middle | None:
-        """Return a middle of `kind`, or of a simpler kind where the file has none such."""
+        """Return a middle of `kind`, or of a simpler kind where the file has none such.
+
+        None where all that were found had been cut out before.
+        """
+        rules = self._rules
         for wanted in dict.fromkeys((kind, Kind.LINE, Kind.CHARACTERS)):
+            limit = rules.line_tokens if wanted is Kind.LINE else rules.middle_tokens
+            used_up = False
             for _ in range(_TRIES):
                 middle = self._cutter.cut(wanted)
                 if middle is None:
                     break
-                text = self._record.text[middle.start : middle.end]
-                limits = self._rules.line_tokens, self._rules.middle_tokens
-                if await self._tokens(text) <= limits[wanted is not Kind.LINE]:
+                span = middle.start, middle.end
+                if span in self._seen:
+                    used_up = True
+                elif await self._tokens(self._record.text[slice(*span)]) <= limit:
+                    self._seen.add(span)
                     return middle
+            if used_up:
+                return None
         return None
 
     async def _filled(self, number: int, middle: Middle) -> Example | None:
@@ -301,12 +309,12 @@ class _File:
         )
 
     async def _example(
-        self, number: int, prompt: tuple[Segment, ...], completion: str, **what: object
+        self, number: int, prompt: tuple[Segment, ...], completion: str, **what: Any
     ) -> Example:
         record = self._record
         prompt_tokens = sum([1 if one.special else await self._tokens(one.text) for one in prompt])
         completion = without_surrogates(completion)
-        values = {
+        values: dict[str, Any] = {
             "number": number,
             "role": record.role.value,
             "licence_class": record.licence_class.value,

@@ -49,6 +49,14 @@ class GatherRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     vendored: bool = False
     """Take copies of other projects, too."""
 
+    def __post_init__(self) -> None:
+        """Refuse a level that is none; it would leave everything out."""
+        if self.most_sensitive not in self.levels:
+            raise ValueError(
+                f"`most_sensitive` is {self.most_sensitive!r}, which is none of the `levels`"
+                f" ({', '.join(self.levels)})"
+            )
+
 
 def opt_outs_in(path: Path) -> tuple[str, ...]:
     """Return the globs in the list at `path`: one a line, ``#`` begins a comment.
@@ -69,11 +77,7 @@ def refusal(unit: Unit, rules: GatherRules) -> tuple[Reason, str] | None:
     known = not rules.organisations or _fits(unit.organisation, rules.organisations)
     if not known or _fits(unit.organisation, rules.refused_organisations):
         return Reason.ORGANISATION, unit.organisation or "not named"
-    taken = (
-        rules.levels[: rules.levels.index(rules.most_sensitive) + 1]
-        if (rules.most_sensitive in rules.levels)
-        else ()
-    )
+    taken = rules.levels[: rules.levels.index(rules.most_sensitive) + 1]
     if unit.sensitivity not in taken:
         return Reason.SENSITIVITY, unit.sensitivity or "not named"
     return None
@@ -93,7 +97,7 @@ def read_unit(unit: Unit, rules: GatherRules) -> Iterator[Record | Drop]:
             reader = _Reader(unit, rules, listing)
             for entry in listing.entries:
                 yield reader.read(entry)
-    except SourceError as error:
+    except (SourceError, OSError) as error:
         # Messages name files of this machine; what is said is to be the same on every one.
         told = str(error).replace(unit.place, Path(unit.place).name) if unit.place else str(error)
         yield _whole(unit, (Reason.UNREADABLE, told))
@@ -107,7 +111,8 @@ def _opened(unit: Unit, rules: GatherRules) -> AbstractContextManager[Listing]:
         return listed_repository(place, unit.revision)
     if unit.kind is Kind.ROWS:
         return listed_rows(unit, rules.file_limit)
-    return listed_archive(place, unit.origin, rules.file_limit)
+    # Of what is refused the names are counted, and nothing is unpacked.
+    return listed_archive(place, unit.origin, -1 if refusal(unit, rules) else rules.file_limit)
 
 
 class _Reader:

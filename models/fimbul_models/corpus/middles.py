@@ -171,7 +171,7 @@ class Cutter:
         if span is None or self._tree is None:
             return None
         found = self._tree.aligned(self.position(span[0]), self.position(span[1]))
-        return found and (self._offset(found.start), self._offset(found.end))
+        return (self._offset(found.start), self._offset(found.end)) if found else None
 
     def _stretch(self) -> tuple[int, int] | None:
         if self._most < LEAST_CHARACTERS:

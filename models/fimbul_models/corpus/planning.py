@@ -5,6 +5,7 @@ before anything is read. Knows nothing about what is read of a unit.
 """
 
 import glob
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -50,14 +51,17 @@ class Planner:
         places: Places,
         rules: GatherRules,
         packages: Sequence[Package] = (),
-        client: Client | None = None,
+        connect: Callable[[ListingSource], Client] | None = None,
         tell: Tell = _quiet,
     ) -> None:
-        """Take where things are, the recipe's rules and packages, and who asks code hosts."""
+        """Take where things are, the recipe's rules and packages, and who asks code hosts.
+
+        `connect` is `client_of`, or None where no code host may be asked.
+        """
         self._places = places
         self._rules = rules
         self._packages = packages
-        self._client = client
+        self._connect = connect
         self._tell = tell
 
     def list_all(self, sources: Iterable[AnySource]) -> list[Unit]:
@@ -117,6 +121,9 @@ class Planner:
         self, source: GitSource | ListingSource, repository: str, address: str, **more: str
     ) -> Unit:
         """Return the unit of a repository that is cloned, unless that was done before."""
+        named = unit_of(source, Kind.NOTHING, repository, problem="it was not cloned", **more)
+        if refusal(named, self._rules):
+            return named
         revision = source.revision if isinstance(source, GitSource) else "HEAD"
         folder = self._places.repositories / (_file_name(repository) + ".git")
         self._tell(f"{repository}: {'kept' if folder.is_dir() else 'cloned'}")
@@ -131,13 +138,17 @@ class Planner:
     def _packaged(self, source: PackageSource) -> Iterator[Unit]:
         for package in source.packages or self._packages:
             name = f"{package.origin.value}:{package.name}"
-            self._tell(f"{name} {package.version}")
             more = {
                 "revision": package.version,
                 "origin": package.origin,
                 "declared": package.licence or source.licence,
                 "skip": (*source.skip, *package.skip),
             }
+            named = unit_of(source, Kind.NOTHING, name, problem="it was not fetched", **more)
+            if refusal(named, self._rules):
+                yield named
+                continue
+            self._tell(f"{name} {package.version}")
             try:
                 archive = fetch(package, self._places.packages)
             except SourceError as error:
@@ -158,13 +169,13 @@ class Planner:
                 yield unit_of(source, Kind.ARCHIVE, name, place=str(path.absolute()))
 
     def _listed(self, source: ListingSource) -> Iterator[Unit]:
-        if self._client is None:
+        if self._connect is None:
             raise SourceError(f"{source.name}: code hosts are not asked here.")
 
         def refused(found: Found) -> bool:
             return refusal(self._named(source, found), self._rules) is not None
 
-        drawn = sample(source, self._client, self._places.repositories, refused)
+        drawn = sample(source, self._connect(source), self._places.repositories, refused)
         for found in drawn.refused:
             yield self._named(source, found)
         for found in drawn.taken:
@@ -187,6 +198,19 @@ class Planner:
             organisation=source.organisation or found.owner,
             problem="it was not cloned",
         )
+
+
+def client_of(source: ListingSource) -> Client:
+    """Return who asks the host of `source`, with the key that it names.
+
+    Raises RecipeError if there is no such key.
+    """
+    if source.key_variable and source.key_variable not in os.environ:
+        raise RecipeError(
+            f"The source {source.name} wants a key: set the environment variable"
+            f" {source.key_variable}."
+        )
+    return Client(key=os.environ.get(source.key_variable, "") if source.key_variable else "")
 
 
 def repository_name(address: str) -> str:

@@ -24,6 +24,7 @@ class Reason(enum.StrEnum):
     TOO_LARGE = "too-large", "The file is larger than the recipe allows."
     NOT_TEXT = "not-text", "The file is no UTF-8 text."
     UNKNOWN_LANGUAGE = "unknown-language", "No language is known for its name and content."
+    UNWANTED_LANGUAGE = "unwanted-language", "The recipe does not take its language."
     VENDORED = "vendored", "It lies in a copy of somebody else's project, or in a submodule."
     OPTED_OUT = "opted-out", "Its owner does not want it to be used."
     ORGANISATION = "organisation", "The recipe does not take code of this organisation."

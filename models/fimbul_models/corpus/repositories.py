@@ -34,6 +34,12 @@ _SAFE = (
 )
 """Settings that win over a repository's own."""
 
+_PATIENCE = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=120")
+"""A clone that brings less than so many bytes a second, for so many seconds, is given up."""
+
+_SSH = {"GIT_SSH", "GIT_SSH_COMMAND"}
+"""How the user reaches other machines."""
+
 _HEAD = re.compile(rb"\x01(\d+)")
 _HEAD_WORDS = 3
 """Name, kind and size, above each content that git gives."""
@@ -81,10 +87,16 @@ def clone(address: str, folder: Path, protocols: Sequence[str]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     # A folder of its own, then a rename: half a clone is never taken for a whole one.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".clone-") as work:
-        command = ["git", *_settings(), "clone", "--quiet", "--bare", "--template="]
+        command = ["git", *_settings(), *_PATIENCE, "clone", "--quiet", "--bare", "--template="]
         command += ["--single-branch", "--no-tags", "--", address, f"{work}/clone"]
+        # Without a terminal nothing can ask for a password and wait for it.
         outcome = subprocess.run(
-            command, capture_output=True, check=False, env=_environment(protocols)
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=_environment(protocols),
+            start_new_session=True,
         )
         if outcome.returncode:
             raise SourceError(f"{address} cannot be cloned: {_last(outcome.stderr)}")
@@ -195,7 +207,12 @@ def _settings() -> list[str]:
 
 def _environment(protocols: Sequence[str]) -> dict[str, str]:
     """Return the environment of git: no questions, and no connection but by `protocols`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    wanted = _SSH if protocols else set()
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in wanted
+    }
     ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0"}
     ours["GIT_ALLOW_PROTOCOL"] = ":".join(protocols) or "none"
     ours["GIT_NO_REPLACE_OBJECTS"] = "1"

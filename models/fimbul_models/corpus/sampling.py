@@ -7,6 +7,7 @@ first whose names have the smallest digests with the seed. Knows nothing about c
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,8 @@ def _file_name(source: ListingSource) -> str:
     """Return a name that changes with everything that the answers depend on."""
     asked = (source.address, source.queries, source.page_size, source.fields)
     told = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
-    return f"{source.name}-{told}.jsonl"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "+", source.name)
+    return f"{name}-{told}.jsonl"
 
 
 class _Kept:

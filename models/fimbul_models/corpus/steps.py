@@ -234,7 +234,8 @@ class Cut(_OfRecords):
         count = Counts("fim")
         for record in records:
             count.take(drops.get(record.key, record), record.size)
-        counts, crashed = [count], []
+        counts = [count]
+        crashed: list[Drop] = []
         if self.leave_out:
             crashes, crashed = self._crashes("fim", self.before, place)
             counts.insert(0, crashes)

@@ -19,15 +19,21 @@ ATTRIBUTES = ".gitattributes"
 
 _FOLDERS = re.compile(
     r"node_modules|bower_components|jspm_packages|web_modules|site-packages|dist-packages"
-    r"|_?vendor(ed)?|third[-_]?party|3rd[-_]?party|_third_party|externals?|extern"
+    r"|_?vendor(ed)?|third[-_]?party|3rd[-_]?party|_third_party"
     r"|Godeps|Pods|Carthage|\.?venv|virtualenv|\.tox|\.nox|\.eggs|\.bundle|\.yarn"
     r"|\.gradle|\.cargo|__pypackages__",
     re.IGNORECASE,
 )
 """Folders that hold copies of other projects, whatever lies in them."""
 
-_ROOTED = re.compile(r"deps|subprojects|submodules")
+_ROOTED = re.compile(r"deps|submodules|externals?|extern", re.IGNORECASE)
 """The same, but only at the top of a repository: further down they are ordinary words."""
+
+_WRAP = re.compile(r"((?:.*/)?subprojects)/[^/]+\.wrap")
+"""Where Meson unpacks what a project needs; in other builds such a folder is the project's own."""
+
+_TOP_BUILDS = re.compile(r"_?esm|_?cjs|umd|_types|bundles?")
+"""Names of built folders that further down are ordinary words."""
 
 _MARKS = {
     ".cargo-checksum.json": "crate",
@@ -82,7 +88,7 @@ class Vendoring:
                 return Reason.VENDORED, f"{why}: {place}"
             if _FOLDERS.fullmatch(name) or (depth == 0 and _ROOTED.fullmatch(name)):
                 return Reason.VENDORED, place
-            if self.origin and BUILT_FOLDERS[self.origin].fullmatch(name):
+            if self.origin and _is_built(self.origin, name, depth):
                 return Reason.GENERATED, f"built: {place}"
         return None
 
@@ -106,7 +112,14 @@ def vendoring_of(
         for mark, what in _MARKS.items():
             if path.endswith("/" + mark):
                 folders[path.removesuffix("/" + mark)] = what
+        if match := _WRAP.fullmatch(path):
+            folders[match[1]] = "Meson"
     return Vendoring(origin, tuple(skip), folders, tuple(_attributes(attributes)))
+
+
+def _is_built(origin: Origin, name: str, depth: int) -> bool:
+    built = BUILT_FOLDERS[origin].fullmatch(name)
+    return bool(built) and not (depth and _TOP_BUILDS.fullmatch(name))
 
 
 def _attributes(text: str) -> Iterable[_Attribute]:
