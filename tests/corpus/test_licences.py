@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from fimbul_models.corpus.licence_costs import strictness
+from fimbul_models.corpus.licence_costs import strictness, strictness_of_run
 from fimbul_models.corpus.licence_names import expression_of
 from fimbul_models.corpus.licence_policy import LicenceRules, judge
 from fimbul_models.corpus.licence_texts import said_in_licence
 from fimbul_models.corpus.licences import LicenceStage, notice
-from fimbul_models.corpus.records import Drop, LicenceClass, Record, Role
+from fimbul_models.corpus.reasons import Reason
+from fimbul_models.corpus.records import Counts, Drop, LicenceClass, Record, Role, dropped
 from tests.corpus.licence_cases import CASES, GOOD, became, records_of
 from tests.corpus.licence_texts_made import licence_text
 
@@ -108,6 +109,30 @@ def test_strictness_costs_what_each_policy_leaves_out() -> None:
     assert kept["everything"].byte_share == 1.0
     assert kept["permissive"].bytes == records[1].size + records[2].size
     assert strictness([])["permissive"].byte_share == 0.0
+
+
+def test_a_run_tells_what_milder_rules_would_have_kept() -> None:
+    records = [
+        record("LICENSE", licence_text("MIT"), role=Role.LEGAL),
+        record("a.py", "x" * 40),
+        record("c.py", "# SPDX-License-Identifier: MPL-2.0\n"),
+        record("d.py", "# SPDX-License-Identifier: GPL-2.0-only\n"),
+    ]
+    count, drops = Counts("licences"), []
+    for before, after in zip(records, LicenceStage()(records), strict=True):
+        count.take(after, before.size)
+        drops += [after] if isinstance(after, Drop) else []
+    # What follows drops files that the licences have let through; that costs no strictness.
+    drops.append(dropped(records[0], "quality", Reason.LICENCE_FILE))
+    drops.append(dropped(records[1], "quality", Reason.TOO_SHORT))
+    sizes = [one.size for one in records[1:]]
+    assert strictness_of_run([Counts("gather"), count], drops) == {
+        "as the recipe says": sizes[0] / sum(sizes),
+        "and no licence at all": sizes[0] / sum(sizes),
+        "and weak copyleft": (sizes[0] + sizes[1]) / sum(sizes),
+        "and copyleft": 1.0,
+        "everything": 1.0,
+    }
 
 
 def test_a_notice_file_names_everybody_once_for_each_repository() -> None:

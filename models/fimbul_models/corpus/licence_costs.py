@@ -10,8 +10,9 @@ from types import MappingProxyType
 import msgspec
 
 from fimbul_models.corpus.reasons import Reason
-from fimbul_models.corpus.records import Drop, LicenceClass, Record, Role
+from fimbul_models.corpus.records import Counts, Drop, LicenceClass, Record, Role
 
+STAGE = "licences"
 ITSELF = "permissive, said in the file itself"
 POLICIES: Mapping[str, frozenset[LicenceClass]] = MappingProxyType(
     {
@@ -68,6 +69,28 @@ def strictness(came: Iterable[Record | Drop]) -> dict[str, Kept]:
             count.files += 1
             count.bytes += one.size
     return _summed(itself, classes)
+
+
+def strictness_of_run(funnel: Iterable[Counts], drops: Iterable[Drop]) -> dict[str, float]:
+    """Return the share of bytes that the rules of a run keep, and that milder ones would.
+
+    Each policy takes what the ones before take, so the figures grow. Bytes are counted as they come
+    out of the licence stage, whatever later stages do with them.
+    """
+    sizes = dict.fromkeys(LicenceClass, 0)
+    kept = sum(count.bytes_out for count in funnel if count.stage == STAGE)
+    for drop in drops:
+        if drop.reason is Reason.LICENCE_FILE:
+            kept -= drop.size
+        elif drop.stage == STAGE and (found := _class_of(drop)):
+            sizes[found] += drop.size
+    whole = kept + sum(sizes.values())
+    shares = {"as the recipe says": kept}
+    for policy, taken in POLICIES.items():
+        if policy != "permissive":
+            kept += sum(sizes[one] for one in taken)
+            shares[policy] = kept
+    return {policy: size / whole if whole else 0.0 for policy, size in shares.items()}
 
 
 def _class_of(one: Record | Drop) -> LicenceClass | None:
