@@ -159,6 +159,9 @@ def _detected(plain: str) -> tuple[tuple[str, ...], str, bool]:
     rest.append(plain[end:])
     table = licence_table()
     found = {table.identifier(match.id) or match.id for match in matches}
+    kinds = {table.class_of(one) for one in found}
+    if kinds <= {LicenceClass.PERMISSIVE} and words.LIMITS_INSIDE.search(" ".join(plain.split())):
+        found |= {PROPRIETARY} if matches else set()
     left = "\n".join(rest)
     # The detector's own measure, which would take a second pass over the text.
     known = bool(matches) and _words(left) <= (1 - COVERED / 100) * _words(plain)
@@ -173,6 +176,9 @@ def _named(plain: str) -> str:
     """Return what notices name; `UNKNOWN` where a name is strange."""
     flat = " ".join(plain.split())
     said = [_expression_said(match) for match in words.BY_TERMS.finditer(flat)]
+    fields = [expression_of(match["named"]) for match in words.FIELD.finditer(plain)]
+    # A line that only begins with the word is no field.
+    said += [one for one in fields if UNKNOWN not in one]
     if words.FREE.search(flat):
         said.append(PUBLIC_DOMAIN)
     return all_of(said)
