@@ -87,6 +87,9 @@ def said_in_licence(text: str) -> Said:
     found, rest, known = _detected(plain)
     named = "" if found else _named(plain)
     limits = _limits(rest)
+    if any(one.startswith("Python-2") for one in found) and "GPL-compatible" in rest:
+        # Python's licence begins with its history, which speaks of the GPL at length.
+        limits = [one for one in limits if not _GNU.match(one)]
     whole = _explained(all_of((*tags, named)), [*found, *limits])
     if plain.strip() and not known and not tags and not (named and len(plain) < _NAMED_LENGTH):
         whole = all_of((whole, UNKNOWN))
