@@ -87,6 +87,9 @@ def said_in_licence(text: str) -> Said:
     found, rest, known = _detected(plain)
     named = "" if found else _named(plain)
     limits = _limits(rest)
+    if any(one.startswith("Python-2") for one in found) and "GPL-compatible" in rest:
+        # Python's licence begins with its history, which speaks of the GPL at length.
+        limits = [one for one in limits if not _GNU.match(one)]
     whole = _explained(all_of((*tags, named)), [*found, *limits])
     if plain.strip() and not known and not tags and not (named and len(plain) < _NAMED_LENGTH):
         whole = all_of((whole, UNKNOWN))
@@ -159,6 +162,9 @@ def _detected(plain: str) -> tuple[tuple[str, ...], str, bool]:
     rest.append(plain[end:])
     table = licence_table()
     found = {table.identifier(match.id) or match.id for match in matches}
+    kinds = {table.class_of(one) for one in found}
+    if kinds <= {LicenceClass.PERMISSIVE} and words.LIMITS_INSIDE.search(" ".join(plain.split())):
+        found |= {PROPRIETARY} if matches else set()
     left = "\n".join(rest)
     # The detector's own measure, which would take a second pass over the text.
     known = bool(matches) and _words(left) <= (1 - COVERED / 100) * _words(plain)
@@ -173,6 +179,9 @@ def _named(plain: str) -> str:
     """Return what notices name; `UNKNOWN` where a name is strange."""
     flat = " ".join(plain.split())
     said = [_expression_said(match) for match in words.BY_TERMS.finditer(flat)]
+    fields = [expression_of(match["named"]) for match in words.FIELD.finditer(plain)]
+    # A line that only begins with the word is no field.
+    said += [one for one in fields if UNKNOWN not in one]
     if words.FREE.search(flat):
         said.append(PUBLIC_DOMAIN)
     return all_of(said)

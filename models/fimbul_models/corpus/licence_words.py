@@ -16,14 +16,15 @@ COMMENT_END = re.compile(
 )
 COMMENT_BEGIN = re.compile(
     r"^[ \t]*(?:(?:/\*+|\*+/?|//+!?|#+!?|;+|--+|%+|<!--|\(\*|\{-|!|\"\"\"|'''"
-    r"|REM\b|dnl\b|\.\\\"|\|)[ \t]*)+",
+    r"|'(?=\s)|@(?=\s)|\{\*|<%--|@?REM\b|dnl\b|\.\\\"|\|)[ \t]*)+",
     re.MULTILINE | re.IGNORECASE,
 )
 
 ABOUT_RIGHTS = re.compile(
-    r"licen[cs]|copyright|permission|redistribut|public domain|propriet|confiden|trade secret"
-    r"|warrant|notice|\b[al]?gpl|(?:released|distributed|published|available) under|terms"
-    r"|commercial"
+    r"licen[cs]|copyright|permission|redistribut|public domain|propriet|confiden"
+    r"|trade secret"
+    r"|warrant|notice|liable|liabilit|\b[al]?gpl"
+    r"|(?:released|distributed|published|available) under|terms|commercial"
     r"|unauthori[sz]ed|(?:internal|evaluation|personal) use",
     re.IGNORECASE,
 )
@@ -45,6 +46,12 @@ BY_TERMS = re.compile(
     re.IGNORECASE,
 )
 """A notice that names the licence."""
+
+FIELD = re.compile(
+    r"^@?(?:__)?licen[cs]e(?:__)?[ \t]*[:= ][ \t]*[\"']?(?P<named>[^\"'\n]{2,80}?)[\"',;]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line that gives the licence as a field, such as ``@license MIT`` or ``License: GPL``."""
 
 NAME_END = re.compile(
     r"(?<=[^\d\s])\.(?=\s|$)|[\s(](?:see|which|that|found|refer|in|for|you|this|at)\s",
@@ -124,11 +131,19 @@ LIMITS = re.compile(
 )
 """What limits use, where it does not stand in a text that is known word by word."""
 
-LATER_GATE = re.compile(r"ublic Licen|GPL")
+LIMITS_INSIDE = re.compile(
+    r"(?<!commercial or )(?<!commercial and )(?<!commercial/)(?<!commercial, )non-?commercial"
+    r"|evaluation (?:purposes? )?only|(?:personal|academic|educational|research|internal) use only",
+    re.IGNORECASE,
+)
+"""What limits use so clearly that it counts in the gaps that a known text leaves open, too."""
+
+LATER_GATE = re.compile(r"ublic Licen|GPL|BY[ -]SA")
 LATER_NOTICE = re.compile(
     r"(?:terms of|licen[cs]ed under|released under|distributed under|governed by) the"
     r" (?:[\w.]+ ){0,4}?"
-    r"(?:GNU|Affero|Lesser|Library|Mozilla Public|Eclipse Public|[AL]?GPL)",
+    r"(?:GNU|Affero|Lesser|Library|Mozilla Public|Eclipse Public|[AL]?GPL)"
+    r"|\bCC[ -]BY[ -]SA",
     re.IGNORECASE,
 )
 """Notices of copyleft that count in the middle of a file, too."""

@@ -26,7 +26,7 @@ from fimbul_models.corpus.licence_policy import (
     judge,
 )
 from fimbul_models.corpus.licence_texts import Said, said_in_file, said_in_licence, says_nothing
-from fimbul_models.corpus.records import Drop, LicenceClass, Record, Role, dropped
+from fimbul_models.corpus.records import Drop, Record, Role, dropped
 
 STAGE = "licences"
 
@@ -318,14 +318,3 @@ def notice(records: Iterable[Record]) -> Iterator[str]:
 def _notice_of(repository: str, licences: set[str], lines: Mapping[str, None]) -> Iterator[str]:
     yield f"{repository}: {', '.join(sorted(one for one in licences if one)) or 'no licence'}"
     yield from (f"    {' '.join(line.split())}" for line in lines)
-
-
-KEPT_BY: Mapping[str, frozenset[LicenceClass]] = {
-    "permissive": frozenset({LicenceClass.PERMISSIVE, LicenceClass.OWN}),
-    "and weak copyleft": frozenset({LicenceClass.WEAK_COPYLEFT}),
-    "and none": frozenset({LicenceClass.NONE}),
-    "and unknown": frozenset({LicenceClass.UNKNOWN}),
-    "and copyleft": frozenset({LicenceClass.COPYLEFT}),
-    "and proprietary": frozenset({LicenceClass.PROPRIETARY}),
-}
-"""What each strictness takes more than the one before."""

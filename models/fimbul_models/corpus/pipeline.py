@@ -38,6 +38,8 @@ from fimbul_models.corpus.engines import Engine
 from fimbul_models.corpus.fim import Cutting, Example
 from fimbul_models.corpus.gathering import read_unit
 from fimbul_models.corpus.keeping import RECORDS, form_of, read_rows, write_text
+from fimbul_models.corpus.licence_costs import strictness_of_run
+from fimbul_models.corpus.licences import notice
 from fimbul_models.corpus.page import page
 from fimbul_models.corpus.recipe import CorpusRecipe, stages_of
 from fimbul_models.corpus.records import Drop, Record
@@ -122,6 +124,9 @@ def make_corpus(order: Order, units: Sequence[Unit]) -> Account:
         funnel=total(results),
         dropped=account_drops(drop for result in results for drop in result.drops),
         clusters=cluster_sizes(made.found.cluster_of),
+        strictness=strictness_of_run(
+            total(results), (drop for result in results for drop in result.drops)
+        ),
         balance=made.balanced.table,
         costs=account_costs(run.costs),
     )
@@ -234,6 +239,8 @@ def _compose(
         side["bytes"] += record.size
         side["repositories"] += (record.split, record.repository) not in seen
         seen.add((record.split, record.repository))
+    notices = notice(_records(order.work, "decided", deciding))
+    write_text(order.output / "NOTICE", "".join(f"{line}\n" for line in notices))
     account.before, account.after = before.shares, after.shares
     account.evaluation, account.splits = judged.shares, sides
 
