@@ -7,10 +7,12 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -20,6 +22,9 @@ from lsp_server.types import Position
 
 COMMAND = (sys.executable, "-P", "-m", "lsp_server.cli.main", "serve")
 ANSWER_SECONDS = 120.0
+ENDING_SECONDS = 10.0
+NOT_REMEMBERED: Mapping[str, Any] = MappingProxyType({"feedback": {"enable": False}})
+"""What a benchmark asks is nothing that a user was shown."""
 
 
 @dataclass
@@ -108,11 +113,23 @@ class Editor:
 
 
 @contextlib.asynccontextmanager
-async def editor(folder: Path, command: Sequence[str] = COMMAND) -> AsyncIterator[Editor]:
-    """Run a server with the workspace `folder` until the block ends."""
+async def editor(
+    folder: Path,
+    command: Sequence[str] = COMMAND,
+    environment: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] = NOT_REMEMBERED,
+) -> AsyncIterator[Editor]:
+    """Run a server with the workspace `folder` until the block ends.
+
+    `environment` is what is set besides what this process has.
+    """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
+        *command,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
     )
     here = Editor(process)
     here._reader = asyncio.create_task(here._read())
@@ -124,15 +141,14 @@ async def editor(folder: Path, command: Sequence[str] = COMMAND) -> AsyncIterato
                 "processId": None,
                 "capabilities": {},
                 "workspaceFolders": [root],
-                # What a benchmark asks is nothing that a user was shown.
-                "initializationOptions": {"feedback": {"enable": False}},
+                "initializationOptions": dict(options),
             },
         )
         here.tell("initialized", {})
         yield here
         await here.ask("shutdown")
         here.tell("exit", None)
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), ENDING_SECONDS)
     finally:
         here._reader.cancel()
         if process.returncode is None:

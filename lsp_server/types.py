@@ -101,8 +101,11 @@ class RejectionReason(enum.Enum):
     MANUAL_ONLY = "manual-only"
     UNKNOWN_DOCUMENT = "unknown-document"
     BINARY_DOCUMENT = "binary-document"
+    DOCUMENT_TOO_LONG = "document-too-long"
     SECRET_FILE = "secret-file"  # noqa: S105  # A reason, not a password.
     IGNORED_FILE = "ignored-file"
+    DISK_STALLED = "disk-stalled"
+    EXCLUDED_FILE = "excluded-file"
     SURFACE_OFF = "surface-off"
     SURFACE_MANUAL = "surface-manual"
     INSIDE_WORD = "inside-word"
@@ -142,17 +145,30 @@ _EXPLANATIONS = {
     RejectionReason.LANGUAGE_DISABLED: (
         "Suggestions are switched off for this language (completion.disabled_languages)."
     ),
-    RejectionReason.PATH_OFF: "Suggestions are switched off in this file (privacy.off_paths).",
+    RejectionReason.PATH_OFF: (
+        "Suggestions are switched off in this file (privacy.off_paths, or the editor excludes it)."
+    ),
     RejectionReason.MANUAL_ONLY: "Suggestions come only on request (completion.trigger is manual).",
     RejectionReason.UNKNOWN_DOCUMENT: (
         "The editor asked about a document that it has not opened; opening it again may help."
     ),
     RejectionReason.BINARY_DOCUMENT: "The document holds binary content.",
+    RejectionReason.DOCUMENT_TOO_LONG: (
+        "The document has more than 200,000 lines, or more text than limits.document_size allows;"
+        " it is followed, but not looked into."
+    ),
     RejectionReason.SECRET_FILE: (
         "A file of this name holds passwords or keys; fimbul does not look into it (SECURITY.md)."
     ),
     RejectionReason.IGNORED_FILE: (
-        "This file is left out by .gitignore or .fimbulignore; fimbul does not look into it."
+        "Git ignores this file, so fimbul does not look into it (privacy.suggest_in_ignored)."
+    ),
+    RejectionReason.EXCLUDED_FILE: (
+        "This file is left out by a .fimbulignore; fimbul does not look into it."
+    ),
+    RejectionReason.DISK_STALLED: (
+        "The disk of this file does not answer, so whether fimbul may look into it is not known;"
+        " suggestions come once it does."
     ),
     RejectionReason.SURFACE_OFF: (
         "Suggestions of this kind are switched off (completion.surfaces)."

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 ROWS = {
-    0: {"types", "text", "errors", "guard"},
+    0: {"types", "text", "errors", "guard", "patience", "processes"},
     1: {"config"},
     2: {"syntax"},
     3: {

@@ -64,7 +64,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _explain(arguments: argparse.Namespace) -> _Shown:
     async with open_session(arguments) as session:
-        withheld = await session.workspace.secrecy.withheld(session.request.document)
+        asked, privacy = session.request.document, session.pipeline.settings.privacy
+        withheld = await session.workspace.secrecy.refused(asked, privacy)
         if withheld is not None:
             raise FimbulError(f"{_place(session)}: {withheld.reason.explanation}")
         settings, counter = session.pipeline.settings, session.pipeline.counter
@@ -93,6 +94,7 @@ def _as_json(shown: _Shown) -> str:
         "in": explanation.kind,
         "enclosing": list(explanation.enclosing),
         "index": explanation.index,
+        "limits": list(explanation.limits),
         "budget": shown.settings.context.snippet_tokens,
         "spent": explanation.assembled.selection.tokens,
         "candidates": [_row(row) for row in explanation.assembled.selection.judged],
@@ -134,6 +136,7 @@ def _as_text(shown: _Shown) -> Iterator[str]:
     if explanation.enclosing:
         yield f"inside {' > '.join(explanation.enclosing)}"
     yield f"index: {explanation.index}"
+    yield from (f"limit: {message}" for message in explanation.limits)
     yield ""
     yield (
         f"{len(selection.judged)} candidates, {len(selection.snippets)} taken, "

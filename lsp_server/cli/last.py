@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lsp_server.completion.fate_log import Session, sessions
 from lsp_server.completion.fates import counted
-from lsp_server.completion.retelling import as_json, moment, summary, told_all
+from lsp_server.completion.retelling import as_json, moment, summary, tally_lines, told_all
 from lsp_server.config.layers import POLICY_MAY, WORKSPACE_MAY, merge, read_file
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths, workspace_file
@@ -76,7 +76,7 @@ def newest(folder: Path) -> str:
         return "no server has left word"
     counts = counted(found[-1].fates)
     asked = summary(counts) if counts else "nothing was asked yet"
-    return f"{state_of(found[-1])}: {asked}"
+    return "; ".join([f"{state_of(found[-1])}: {asked}", *tally_lines(found[-1].tally)])
 
 
 def _settings(paths: Paths) -> Settings:
@@ -118,6 +118,7 @@ def _session_lines(session: Session, count: int) -> Iterator[str]:
         )
     else:
         yield "It was never asked for anything."
+    yield from tally_lines(session.tally)
 
 
 def _as_json(paths: Paths, settings: Settings, chosen: Sequence[Session], count: int) -> str:
@@ -134,6 +135,8 @@ def _as_json(paths: Paths, settings: Settings, chosen: Sequence[Session], count:
                 "counts": {
                     reason or "shown": count for reason, count in counted(session.fates).items()
                 },
+                "replaced": session.tally.replaced,
+                "limits": session.tally.limits,
                 "requests": [as_json(fate) for fate in session.fates[-count:]],
             }
             for session in chosen

@@ -88,7 +88,7 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
     workspace = Workspace(indexes)
     try:
         if settings.context.index and request.document.folder:
-            await indexes.watch([request.document.folder])
+            await indexes.watch([request.document.folder], settings)
             if not await indexes.wait_until_ready(INDEX_SECONDS):
                 _complain("The index is not ready; other files are left out.")
         model, load_ms = await _load(engine, chosen, settings)

@@ -107,9 +107,14 @@ def shipped() -> Calibration:
     return msgspec.json.decode(data, type=Calibration)
 
 
+_LONGEST = 4000
+"""Code points left of the cursor that are looked at, one by one."""
+
+
 def where_is(asked: CompletionRequest, surface: Surface) -> Where:
     """Return what is known of the place of a request."""
-    left = asked.document.line(asked.position.line)[: asked.position.column]
+    column = asked.position.column
+    left = asked.document.line(asked.position.line)[max(0, column - _LONGEST) : column]
     language = language_for(asked.document.language, asked.document.path)
     comment = language.line_comment if language else ""
     quotes = language.quotes if language else "\"'"

@@ -1,8 +1,8 @@
 """The files that say what became of requests: one a server, readable by its owner only.
 
-Each is lines of JSON, a head and then one fate a line. It never grows over `LARGEST`: then it is
-written anew with the latest half. Only the files of the latest few servers stay. Knows nothing
-about what a fate means.
+Each is lines of JSON: a head, then one fate a line, and now and then a tally of the session. It
+never grows over `LARGEST`: then it is written anew with the latest half. Only the files of the
+latest few servers stay. Knows nothing about what a fate means.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from lsp_server.completion.fates import RequestFate, collapsed
+from lsp_server.completion.fates import RequestFate, Tally, collapsed
 from lsp_server.config.private import make_folder, open_to_append, remove_old, session_name
 
 SCHEMA = 1
@@ -48,6 +48,8 @@ class Session:
     """Whether that server is still there."""
     fates: tuple[RequestFate, ...]
     """Oldest first."""
+    tally: Tally
+    """What was counted besides."""
 
     @property
     def last_active(self) -> float:
@@ -65,17 +67,23 @@ class FateLog:
         """Where it is, once something was written."""
         self._lines: deque[bytes] = deque()
         """What stands in the file."""
+        self._tally = b""
+        """The line that says what was counted besides."""
         self._size = 0
 
-    def write(self, fates: Iterable[RequestFate]) -> None:
+    def write(self, fates: Iterable[RequestFate], tally: Tally | None = None) -> None:
         """See `Log.write`. What somebody has deleted meanwhile does not come back."""
         lines = [_line(fate) for fate in fates]
+        if tally is not None:
+            self._tally = _line(tally)
         if not self.file.exists():
             make_folder(self.file.parent)
             remove_old(self.file.parent)
             self._lines.clear()
             self._rewrite()
         self._lines.extend(lines)
+        if tally is not None:
+            lines.append(self._tally)
         if self._size + sum(map(len, lines)) > LARGEST:
             self._rewrite()
         elif lines:
@@ -93,9 +101,9 @@ class FateLog:
         head = _line(self._head)
         fresh = self.file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
-        _append(fresh, [head, *self._lines])
+        _append(fresh, [head, *self._lines, self._tally])
         fresh.replace(self.file)
-        self._size = len(head) + size
+        self._size = len(head) + size + len(self._tally)
 
 
 def _append(file: Path, lines: list[bytes]) -> None:
@@ -124,14 +132,21 @@ def _read(file: Path) -> Session | None:
         return None
     if head.schema != SCHEMA:
         return None
-    fates = []
+    fates, tally = [], Tally({})
     for line in lines:
         try:
             fates.append(msgspec.json.decode(line, type=RequestFate))
         except msgspec.MsgspecError:
-            # The last line of a server that was killed while it wrote.
-            continue
-    return Session(file, head, _is_running(head), tuple(collapsed(fates)))
+            # A tally, or the last line of a server that was killed while it wrote.
+            tally = _tally(line) or tally
+    return Session(file, head, _is_running(head), tuple(collapsed(fates)), tally)
+
+
+def _tally(line: bytes) -> Tally | None:
+    try:
+        return msgspec.json.decode(line, type=Tally)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _is_running(head: Head) -> bool:
@@ -143,5 +158,5 @@ def _is_running(head: Head) -> bool:
     return created <= head.started + 1.0
 
 
-def _line(value: RequestFate | Head) -> bytes:
+def _line(value: RequestFate | Head | Tally) -> bytes:
     return msgspec.json.encode(value) + b"\n"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from lsp_server.text import without_surrogates
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -110,11 +111,24 @@ class RequestFate:
     """Requests that had this fate one after the other; the latest is the one described."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is counted of a session besides its requests, without any text."""
+
+    replaced: dict[str, int]
+    """Secret values that were replaced in its documents, by kind."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """How often each limit was reached, by option."""
+
+
 class Log(Protocol):
     """Where fates are written."""
 
-    def write(self, fates: Iterable[RequestFate]) -> None:
-        """Write them; the first time make the file. Raises OSError."""
+    def write(self, fates: Iterable[RequestFate], tally: Tally | None = None) -> None:
+        """Write them; the first time make the file. Raises OSError.
+
+        A later tally takes the place of an earlier one.
+        """
 
     def remove(self) -> None:
         """Delete what was written. Raises OSError."""
@@ -192,7 +206,12 @@ def _name(uri: str) -> str:
     """Return the bare name of a file; other documents have names that may say anything."""
     if not uri.startswith("file:"):
         return ""
-    return unquote(urlsplit(uri).path).rpartition("/")[2][:LONGEST_NAME]
+    try:
+        path = urlsplit(uri).path
+    except ValueError:
+        # Such as an address with one bracket.
+        return ""
+    return without_surrogates(unquote(path)).rpartition("/")[2][:LONGEST_NAME]
 
 
 def _rounded(timings: Timings) -> Timings:
@@ -240,6 +259,9 @@ class Fates:
         self._log: Log | None = None
         self._new: list[RequestFate] = []
         self._writing: asyncio.Task[None] | None = None
+        self.tally: Callable[[], Tally] = lambda: Tally({})
+        """Called for what is counted besides, before something is written."""
+        self._written: Tally | None = None
         self.listen: Callable[[RequestFate], None] = lambda _: None
         """Called with each fate."""
 
@@ -251,6 +273,7 @@ class Fates:
         if log is self._log:
             return
         before, self._log = self._log, log
+        self._written = None
         self._new.clear()
         if before is not None:
             _try(before.remove)
@@ -308,7 +331,11 @@ class Fates:
         self._new.clear()
         if log is None:
             return
-        if not await asyncio.to_thread(_try, lambda: log.write(new)) and log is self._log:
+        tally = self.tally()
+        fresh = None if tally == self._written else tally
+        self._written = tally
+        is_written = await asyncio.to_thread(_try, lambda: log.write(new, fresh))
+        if not is_written and log is self._log:
             self._log = None
         elif log is not self._log:
             # It was switched off while the thread was writing.

@@ -7,21 +7,32 @@ looked through, so that half an index never decides what the model sees. Knows n
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths
 from lsp_server.context.index.client import IndexClient, RootState, index_command
 from lsp_server.context.index.files import LeftOut
 from lsp_server.context.index.messages import Failed, IndexEvent, Ready
 from lsp_server.context.index.reader import IndexReader
+from lsp_server.context.index.settings import IndexSettings
 from lsp_server.context.index.store import index_file
+from lsp_server.patience import begin
+from lsp_server.privacy.off import groups
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import redact
 
 _MODULE = "lsp_server.completion.indexing"
 
-_LIMITS = (LeftOut.TOO_MANY_FILES, LeftOut.TOO_MUCH_TEXT, LeftOut.TOO_MANY_ENTRIES)
+_LIMITS = (
+    LeftOut.TOO_MANY_FILES,
+    LeftOut.TOO_MUCH_TEXT,
+    LeftOut.TOO_MANY_ENTRIES,
+    LeftOut.TOO_MUCH_MEMORY,
+    LeftOut.HARD,
+)
 """Reasons that the user should hear of, since the rest of the folder is missing."""
 
 
@@ -33,19 +44,39 @@ class Indexes:
         self._cache = paths.cache
         self._listen = listen
         self._client: IndexClient | None = None
+        self._settings = IndexSettings()
         self._readers: dict[str, IndexReader] = {}
+        self._places: dict[str, Path] = {}
+        """Where the index of each folder lies, once that is known."""
         self._said: set[str] = set()
         self._changed = asyncio.Event()
+        self._turn = asyncio.Lock()
 
-    async def watch(self, folders: Iterable[str]) -> None:
-        """Keep indexes of exactly `folders`, which are absolute paths."""
-        wanted = list(folders)
+    async def watch(self, folders: Iterable[str], settings: Settings | None = None) -> None:
+        """Keep indexes of exactly `folders`, which are absolute paths, as `settings` say.
+
+        Under other limits than before the process is started anew. Without settings all stays.
+        """
+        wanted = self._settings
+        if settings is not None:
+            wanted = IndexSettings.of(settings, groups(settings.privacy.off_paths))
+        async with self._turn:
+            await self._watch(list(folders), wanted)
+
+    async def _watch(self, wanted: Sequence[str], settings: IndexSettings) -> None:
+        if settings != self._settings:
+            self._settings = settings
+            await self.close()
+        for folder in wanted:
+            if folder not in self._places:
+                # In a thread, since it asks the folder's disk, which may stall.
+                begin(partial(self._locate, folder))
         if self._client is not None:
             self._client.set_roots(wanted)
         elif wanted:
-            command = index_command(_MODULE, self._cache)
-            self._client = IndexClient(command, self._on_event)
-            await self._client.start(wanted)
+            command = index_command(_MODULE, self._cache, self._settings)
+            client = self._client = IndexClient(command, self._on_event)
+            await client.start(wanted)
         for folder in self._readers.keys() - set(wanted):
             self._readers.pop(folder).close()
 
@@ -74,9 +105,8 @@ class Indexes:
         if state is None or state.phase != "ready":
             return None
         reader = self._readers.get(folder)
-        if reader is None:
-            root = Path(folder)
-            reader = IndexReader(index_file(self._cache, root), root, may_read, redact)
+        if reader is None and (place := self._places.get(folder)) is not None:
+            reader = IndexReader(place, Path(folder), may_read, redact, self._settings.limits)
             self._readers[folder] = reader
         return reader
 
@@ -114,6 +144,9 @@ class Indexes:
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
+
+    def _locate(self, folder: str) -> None:
+        self._places[folder] = index_file(self._cache, Path(folder))
 
     def _states(self) -> dict[str, RootState]:
         return dict(self._client.states) if self._client is not None else {}

@@ -147,7 +147,7 @@ class LookAhead:
 
     async def _warm(self, asked: CompletionRequest) -> None:
         """Evaluate the whole prompt of a place."""
-        if await self._secrecy.withheld(asked.document) is not None:
+        if await self._secrecy.refused(asked.document, self._current.settings.privacy) is not None:
             return
         if self._host.availability() is not None or self._current.model is None:
             return

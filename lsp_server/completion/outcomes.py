@@ -41,6 +41,9 @@ _LINES_BELOW = 12
 _LINES_ABOVE = 40
 """Lines around the cursor that the filters see."""
 
+_LONGEST = 4000
+"""Code points of a line on either side of the cursor that they see; several look at each one."""
+
 _LIMITS = frozenset({StopReason.TOKENS, StopReason.TIME, StopReason.CONTEXT_FULL})
 """What ends an answer in the middle of a word."""
 
@@ -160,26 +163,27 @@ def place_of(
     """Return where a suggestion would stand, for the filters."""
     document, row, column = asked.document, asked.position.line, asked.position.column
     line = document.line(row)
+    typed = line[max(0, column - _LONGEST) : column]
     above = _stripped(document.lines[max(0, row - _LINES_ABOVE) : row])
     below = _stripped(document.lines[row + 1 : row + 1 + _LINES_BELOW])
     return Place(
-        typed=line[:column],
-        rest_of_line=line[column:],
+        typed=typed,
+        rest_of_line=line[column : column + _LONGEST],
         next_lines=below,
         surface=surface,
         lines_above=above,
-        indent=indent_of((*above, f"{line[:column]}|", *below)),
+        indent=indent_of((*above, f"{typed}|", *below)),
         language=check.language if check else _language_of(document),
         kind=check.kind if check else PlaceKind.CODE,
         ended=ended,
         # Each answer gets trials of its own.
         errors=replace(check, known={}).errors if check else no_errors,
-        reveals=lambda text: reveals(line[:column], text),
+        reveals=lambda text: reveals(typed, text),
     )
 
 
 def _stripped(lines: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(line.rstrip("\r\n") for line in lines)
+    return tuple(line[:_LONGEST].rstrip("\r\n") for line in lines)
 
 
 def _language_of(document: Document) -> Language:

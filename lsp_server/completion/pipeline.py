@@ -242,7 +242,7 @@ class Pipeline:
     async def _run(self, request: CompletionRequest) -> Outcome:
         rejection = (
             check_place(request, self.settings)
-            or await self.secrecy.withheld(request.document)
+            or await self.secrecy.refused(request.document, self.settings.privacy)
             or self.availability()
             or self.restraint.check(request, time.monotonic())
         )

@@ -5,10 +5,10 @@ terminals.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from lsp_server.completion.fates import RequestFate
+from lsp_server.completion.fates import RequestFate, Tally
 from lsp_server.types import RejectionReason, Timings, TriggerKind
 
 _ORIGINS = {
@@ -103,6 +103,17 @@ def summary(counts: Counter[str]) -> str:
     reasons = [f"{reason} {count}" for reason, count in counts.most_common() if reason]
     said = f"{total} {'request' if total == 1 else 'requests'}, {shown} answered with a suggestion"
     return f"{said}; not: {', '.join(reasons)}" if reasons else said
+
+
+def tally_lines(tally: Tally) -> Iterator[str]:
+    """Yield what was counted besides the requests, a line each; nothing where that is nothing."""
+    for said, counts in (
+        ("secret values replaced in its documents", tally.replaced),
+        ("limits reached", tally.limits),
+    ):
+        if counts:
+            parts = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+            yield f"{said}: {sum(counts.values())} ({parts})"
 
 
 def on_one_line(fate: RequestFate) -> str:

@@ -167,6 +167,7 @@ def load_options(settings: Settings) -> LoadOptions:
         gpu_layers=settings.engine.gpu_layers,
         adapter=_adapter(settings.engine.adapter, settings.policy.allowed_adapters),
         adapter_scale=settings.engine.adapter_percent / 100,
+        state_bytes=settings.limits.saved_states * 1_000_000,
     )
 
 

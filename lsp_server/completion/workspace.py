@@ -32,9 +32,13 @@ from lsp_server.context.repository import Repository
 from lsp_server.context.skeleton import SKELETON_SHARE, skeleton_of, skeleton_texts
 from lsp_server.context.sources.table import SOURCES
 from lsp_server.context.window import Window, context_of, lines_to_count, place_window
-from lsp_server.privacy.off import is_off, off_among
+from lsp_server.patience import Patience, Stalled
+from lsp_server.privacy.off import OffFiles, is_off
 from lsp_server.syntax.languages import comment_of, language_for
 from lsp_server.types import BodyStop, CompletionRequest, Context, Document, Position, Surface
+
+_LONGEST_OTHER = 20_000
+"""Lines of an open document above which others see nothing of it, as of a large file on disk."""
 
 _STATES = 64
 """Documents whose windows and choices are kept."""
@@ -83,6 +87,8 @@ class Explanation:
     """Names of the classes and functions around the cursor, outermost first."""
     index: str
     """How far the index is."""
+    limits: tuple[str, ...] = ()
+    """What was left out because of limits, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +115,15 @@ class _Surroundings:
 class Workspace:
     """The user's documents and folders."""
 
-    def __init__(self, repositories: Repositories | None = None) -> None:
+    def __init__(
+        self, repositories: Repositories | None = None, patience: Patience | None = None
+    ) -> None:
+        """`patience` is how long files are waited for; by default for as long as it takes."""
         self._repositories = repositories
+        self._patience = patience or Patience()
         self.trees = Trees()
         """The trees of open documents."""
-        self.secrecy = Secrecy()
+        self.secrecy = Secrecy(self._patience)
         """What is secret in the documents."""
         self._history = History()
         self._open: OrderedDict[str, Document] = OrderedDict()
@@ -123,6 +133,7 @@ class Workspace:
         self._nothing_known: dict[str, tuple[object, ...]] = {}
         self._options = ContextOptions()
         self._off_paths: tuple[str, ...] = ()
+        self._off: dict[str, OffFiles] = {}
         self._visits = 0
         self._last = ""
 
@@ -165,6 +176,7 @@ class Workspace:
         """Return what the model sees at a place; the same history gives the same context."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self.trees.take(settings.limits)
         self._take(options)
         self._leave_out(settings.privacy.off_paths)
         self._visit(document, request.position)
@@ -207,6 +219,7 @@ class Workspace:
         """Return the context at a place that is looked at for the first time, and all about it."""
         request = self.secrecy.request(request)
         document, options = request.document, settings.context
+        self.trees.take(settings.limits)
         self._leave_out(settings.privacy.off_paths)
         window = await self._window(request, options, count)
         place, kind = await self._place(document, request.position)
@@ -231,6 +244,7 @@ class Workspace:
             kind=kind,
             enclosing=tuple(definition.name for definition in place.enclosing),
             index=self._describe(document.folder),
+            limits=tuple(self.trees.reached.messages.values()),
         )
 
     # The document itself
@@ -323,7 +337,11 @@ class Workspace:
         selection = Selection()
         if options.snippet_tokens and options.sources:
             place, _ = await self._place(document, request.position)
-            found = await self._found(place, options.sources)
+            try:
+                found = await self._found(place, options.sources)
+            except Stalled:
+                # It is asked for again at the next key, which costs nothing as long as it stalls.
+                found, generation = {}, -1
             counts = await count(texts_to_count(found))
             before = [
                 snippet
@@ -367,7 +385,7 @@ class Workspace:
         def ask() -> dict[str, Sequence[Candidate]]:
             return {name: SOURCES[name](question) for name in sources}
 
-        found = await asyncio.to_thread(ask)
+        found = await self._patience.wait_for(place.document.folder, ask)
         return {
             name: [one for one in candidates if not is_off(one.path, self._off_paths)]
             for name, candidates in found.items()
@@ -392,17 +410,22 @@ class Workspace:
         base = self._repository(document.folder)
         if base is None or not document.path:
             return None
+        if await self.secrecy.withheld(document) is not None:
+            # Where suggestions are wanted all the same, they are made of the document alone.
+            return None
         others = [
             other
-            for other in reversed(self._open.values())
+            # A copy, since documents are opened and closed while these are waited for.
+            for other in reversed(tuple(self._open.values()))
             if other.folder == document.folder and other.path and other.uri != document.uri
-            if not is_off(other.path, self._off_paths)
+            if len(other.lines) <= _LONGEST_OTHER
+            and not is_off(other.path, self._off_paths)
             and await self.secrecy.withheld(other) is None
         ]
         files = {
             other.path: OpenFile(other.lines, await self.trees.outline(other)) for other in others
         }
-        off = await asyncio.to_thread(off_among, base.paths, self._off_paths)
+        off = await self._off_among(document.folder, base)
         overlay = Overlay(base, files, document.path, off)
         state = (base.generation, tuple(sorted(files)), document.path, self._off_paths)
         known = self._files.get(document.folder)
@@ -413,6 +436,13 @@ class Workspace:
             )
             self._files[document.folder] = known
         return _Surroundings(overlay, known[1], tuple(other.path for other in others))
+
+    async def _off_among(self, folder: str, base: Repository) -> frozenset[str]:
+        """Return which files of a folder are off."""
+        known = self._off.get(folder)
+        if known is None or known.patterns != self._off_paths:
+            known = self._off[folder] = OffFiles(self._off_paths)
+        return await asyncio.to_thread(known.among, base.paths)
 
     def _repository(self, folder: str) -> Repository | None:
         if self._repositories is None or not folder:
@@ -465,7 +495,12 @@ class Workspace:
         if kind != "code":
             return ""
         shown = range(window.first, window.end)
-        hint = await asyncio.to_thread(hint_at, place, around.repository, around.files, shown)
+        try:
+            hint = await self._patience.wait_for(
+                document.folder, lambda: hint_at(place, around.repository, around.files, shown)
+            )
+        except Stalled:
+            return ""
         if hint is None:
             return ""
         comment = comment_of(document.language, document.path)
@@ -480,7 +515,13 @@ class Workspace:
         place, kind = await self._place(request.document, request.position)
         if kind != "code":
             return ()
-        return await asyncio.to_thread(members_at, place, around.repository, around.files)
+        try:
+            return await self._patience.wait_for(
+                request.document.folder,
+                lambda: members_at(place, around.repository, around.files),
+            )
+        except Stalled:
+            return ()
 
     def _assembled(
         self, document: Document, window: Window, selection: Selection, hint: str

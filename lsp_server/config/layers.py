@@ -17,7 +17,7 @@ from typing import Any
 
 from lsp_server.config.former import as_now
 from lsp_server.config.modes import in_force
-from lsp_server.config.options import Entry, Settings, Tighten, entries
+from lsp_server.config.options import APART, Entry, Settings, Tighten, entries
 
 _TABLE = {entry.key: entry for entry in entries()}
 
@@ -58,7 +58,8 @@ def read_file(path: Path, may: frozenset[Tighten] | None) -> tuple[list[Layer], 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return [], []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        # No text, no TOML, a path that no file can have, or brackets as deep as nobody means.
         return [], [f"{path} is left out: {error}."]
     return [Layer(str(path), values, may)], []
 
@@ -172,7 +173,9 @@ def _restrict(entry: Entry, value: Any, current: Any) -> Any:
             limits = [number for number in (current, value) if number != entry.option.automatic]
             return min(limits, default=current)
         case Tighten.UNION:
-            return (*current, *(item for item in value if item not in current))
+            # A `!` brings back what its own layer took, and nothing of others.
+            apart = (APART,) if any(item.startswith("!") for item in value) else ()
+            return (*current, *apart, *(item for item in value if item not in current))
         case Tighten.INTERSECTION:
             return tuple(item for item in current if item in value)
         case Tighten.LATER_CHOICE | Tighten.STRICTER:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pathspec import GitIgnoreSpec
 
-from lsp_server.config.options import PrivacyMode, PrivacyOptions, Settings, Symbols
+from lsp_server.config.options import PrivacyMode, Settings, Symbols
 
 
 def in_force(settings: Settings) -> tuple[Settings, list[str]]:
@@ -22,7 +22,7 @@ def in_force(settings: Settings) -> tuple[Settings, list[str]]:
     if mode is PrivacyMode.AUTO:
         mode = PrivacyMode.TEAM if settings.engine.remote_url else PrivacyMode.OFFLINE
     patterns, messages = _usable(settings.privacy.off_paths)
-    settings = replace(settings, privacy=PrivacyOptions(mode, patterns))
+    settings = replace(settings, privacy=replace(settings.privacy, mode=mode, off_paths=patterns))
     if mode is PrivacyMode.TEAM:
         return settings, messages
     settings, more = without_server(settings)

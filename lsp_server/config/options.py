@@ -27,6 +27,10 @@ SOURCES = (
 SURFACES = ("line", "middle", "block", "function")
 """Values of `lsp_server.types.Surface`."""
 
+APART = "# apart"
+"""Stands in `privacy.off_paths` between patterns of which the later ones bring back nothing that
+the earlier ones take; a comment for whoever reads them as lines of a `.gitignore`."""
+
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
 
@@ -208,6 +212,13 @@ class PrivacyOptions:
         "Files in which nothing is suggested and that are not looked at for others, as patterns of"
         " a `.gitignore`, from the workspace folder on.",
         tighten=Tighten.UNION,
+    )
+    suggest_in_ignored: bool = _option(
+        default=False,
+        doc="Suggest in files that git ignores, too, each from itself alone while it is open; they"
+        " are still not looked at for others. Files that look secret, or that a `.fimbulignore`"
+        " leaves out, stay without.",
+        tighten=Tighten.OPT_IN,
     )
 
 
@@ -509,6 +520,86 @@ class LogOptions:
 
 
 @dataclass(frozen=True)
+class LimitOptions:
+    """How much memory and time may be used; what is beyond is left out, and said."""
+
+    document_size: int = _option(
+        20,
+        "Size of an open document above which nothing is suggested in it.",
+        unit="million characters",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=1000,
+    )
+    parse_size: int = _option(
+        1000,
+        "Size above which a text is not parsed, so that nothing is known of its functions.",
+        unit="thousand characters",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=100000,
+    )
+    parse_time: int = _option(
+        2000,
+        "Processor time after which parsing a text is given up, in the editor and in the index.",
+        unit="milliseconds",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=60000,
+    )
+    trees_size: int = _option(
+        4,
+        "Size of all texts together whose syntax trees are kept; a tree takes some 30 times its"
+        " text.",
+        unit="megabytes",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=1000,
+    )
+    saved_states: int = _option(
+        96,
+        "Memory for what was evaluated at other places, so that going back there is quick; 0 is"
+        " none.",
+        unit="megabytes",
+        tighten=Tighten.LOWER,
+        minimum=0,
+        maximum=65536,
+    )
+    index_files: int = _option(
+        20000,
+        "Most files of a workspace folder in its index.",
+        unit="files",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=1000000,
+    )
+    index_size: int = _option(
+        200,
+        "Size of all files together that are in the index of a workspace folder.",
+        unit="megabytes",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=100000,
+    )
+    index_file_size: int = _option(
+        512,
+        "Size of a file above which it is not in the index.",
+        unit="kilobytes",
+        tighten=Tighten.LOWER,
+        minimum=1,
+        maximum=100000,
+    )
+    index_memory: int = _option(
+        500,
+        "Memory of the process that indexes, above which the rest of a folder is left out.",
+        unit="megabytes",
+        tighten=Tighten.LOWER,
+        minimum=100,
+        maximum=65536,
+    )
+
+
+@dataclass(frozen=True)
 class PolicyOptions:
     """What only the machine-wide policy sets."""
 
@@ -535,6 +626,7 @@ class Settings:
     engine: EngineOptions = field(default_factory=EngineOptions)
     feedback: FeedbackOptions = field(default_factory=FeedbackOptions)
     log: LogOptions = field(default_factory=LogOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
     policy: PolicyOptions = field(default_factory=PolicyOptions)
 
 

@@ -119,7 +119,8 @@ class Recorder:
                 store.close()
                 store = None
             store = store or self._open()
-            store.write(events, self.max_bytes)
+            if store.write(events, self.max_bytes):
+                self._say_full()
         except StoreFailure as error:
             return self._failed(store, error)
         except (FeedbackError, OSError) as error:
@@ -145,6 +146,12 @@ class Recorder:
         if aside is not None:
             self._say_aside(aside)
         return store
+
+    def _say_full(self) -> None:
+        self._say(
+            f"The oldest of what is remembered of suggestions was forgotten: {self._file} has"
+            f" reached {self.max_bytes // 1_000_000} MB (feedback.max_size)."
+        )
 
     def _say_aside(self, aside: Path) -> None:
         self._say(

@@ -96,8 +96,10 @@ class Store:
         """Whether the file was deleted or set aside meanwhile, by whoever erased it."""
         return _identity(self._file) != self._identity
 
-    def write(self, events: Sequence[Event], max_bytes: int) -> None:
+    def write(self, events: Sequence[Event], max_bytes: int) -> bool:
         """Write events, all or none, and forget the oldest if there is more than `max_bytes`.
+
+        Return whether something was forgotten.
 
         Raises `StoreFailure`; see `is_busy` and `is_damage`.
         """
@@ -106,7 +108,7 @@ class Store:
         with _transaction(self._connection):
             for statement, values in prepared:
                 self._connection.execute(statement, values)
-        self._forget_oldest(max_bytes)
+        return self._forget_oldest(max_bytes)
 
     @property
     def is_sound(self) -> bool:
@@ -125,7 +127,7 @@ class Store:
         (page,) = self._connection.execute("PRAGMA page_size").fetchone()
         return int((pages - free) * page)
 
-    def _forget_oldest(self, max_bytes: int) -> None:
+    def _forget_oldest(self, max_bytes: int) -> bool:
         forgotten = False
         while self.size > max_bytes:
             (count,) = self._connection.execute("SELECT count(*) FROM suggestions").fetchone()
@@ -142,6 +144,7 @@ class Store:
         if forgotten:
             # Each step of this statement frees one page; only a script is run to its end.
             self._connection.executescript("PRAGMA incremental_vacuum")
+        return forgotten
 
     def erase(self) -> bool:
         """Overwrite and delete everything; return whether the file itself could be deleted.

@@ -30,6 +30,10 @@ class Backend(Protocol):
     `Failed`. Only `count_tokens` and `cancel` are called from another thread.
     """
 
+    @property
+    def beats(self) -> int:
+        """A number that grows while something is computed; read from another thread."""
+
     def load(self, request: Load) -> Loaded:
         """Load a model in place of the one before."""
 

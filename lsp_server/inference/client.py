@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -33,6 +35,8 @@ from lsp_server.inference.protocol import (
     Loaded,
     LoadOptions,
     Piece,
+    Ping,
+    Pong,
     Prefill,
     Request,
     Statistics,
@@ -40,6 +44,8 @@ from lsp_server.inference.protocol import (
     decode_answer,
     encode,
 )
+from lsp_server.inference.pulse import Pulse
+from lsp_server.processes import start_process
 from lsp_server.types import (
     GeneratedText,
     Generation,
@@ -56,6 +62,12 @@ _STDERR_LINES = 20
 
 DEAF_SECONDS = 10.0
 """Time after which a worker that does not react to a cancellation is taken for hung."""
+
+_SIGNALS = {
+    "SIGKILL": "killed from outside; the system does that when memory runs out",
+    "SIGBUS": "a file that it had mapped, most likely the model, became shorter or unreadable",
+}
+"""What the signals mean that tell more than that there was a fault."""
 
 _Kind = TypeVar("_Kind", Loaded, Counted, Finished, Learned, Counters)
 
@@ -91,6 +103,9 @@ class WorkerClient:
         self._cancelled: dict[int, asyncio.TimerHandle] = {}
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._death: EngineCrashed | None = None
+        self._has_answered = self._was_ended_here = False
+        self._pulse = Pulse()
+        self._timer: asyncio.TimerHandle | None = None
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when code in the worker has tried to open a connection, which was refused."""
         self._tasks = (
@@ -104,7 +119,7 @@ class WorkerClient:
     ) -> "WorkerClient":
         """Start the worker `command` with some environment variables besides our own."""
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = await start_process(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -125,6 +140,15 @@ class WorkerClient:
     def death(self) -> EngineCrashed | None:
         """How the worker died, if it did."""
         return self._death
+
+    @property
+    def was_killed_at_work(self) -> bool:
+        """Whether it was killed from outside after it had answered prompts.
+
+        Nothing of its own, such as a setting that this machine cannot do, has ended it then.
+        """
+        is_killed = self._process.returncode == -signal.SIGKILL
+        return is_killed and self._has_answered and not self._was_ended_here
 
     async def wait_for_death(self) -> EngineCrashed:
         """Return how the worker died, once it has."""
@@ -198,6 +222,7 @@ class WorkerClient:
 
     def kill(self) -> None:
         """End the process at once."""
+        self._was_ended_here = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
@@ -210,6 +235,7 @@ class WorkerClient:
         self._waiting[request.id] = future
         try:
             self._send(request)
+            self._watch()
             return await future
         except asyncio.CancelledError:
             # The answer may have come in the same moment; then there is nothing to cancel.
@@ -218,6 +244,30 @@ class WorkerClient:
             raise
         finally:
             self._waiting.pop(request.id, None)
+            if not self._waiting and self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _watch(self) -> None:
+        """See to it that nobody waits for ever for a process that has stopped to work."""
+        if self._timer is None and self._waiting and self._death is None:
+            self._pulse.begin(time.monotonic())
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(Pulse.EVERY, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._waiting or self._death is not None:
+            return
+        if complaint := self._pulse.look(time.monotonic()):
+            self._stderr.append(complaint)
+            self.kill()
+            return
+        with contextlib.suppress(EngineCrashed):
+            self._send(Ping(self._number()))
+        self._look_later()
 
     def _cancel(self, request_id: int) -> None:
         with contextlib.suppress(EngineCrashed):
@@ -247,21 +297,27 @@ class WorkerClient:
         self._die(status)
 
     def _deliver(self, answer: AnyAnswer) -> None:
+        if isinstance(answer, Pong):
+            self._pulse.beat(time.monotonic(), answer.beats if answer.is_computing else None)
+            return
+        self._pulse.heard(time.monotonic())
         if timer := self._cancelled.pop(answer.id, None):
             timer.cancel()
         if isinstance(answer, Piece):
             if listener := self._listeners.get(answer.id):
                 listener(GeneratedText(answer.text, answer.logprob))
             return
+        self._has_answered |= isinstance(answer, Finished)
         future = self._waiting.get(answer.id)
         if future is not None and not future.done():
             future.set_result(answer)
 
     def _die(self, status: int) -> None:
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        detail = f": {self._stderr[-1]}" if self._stderr else ""
+        said = self._stderr[-1] if self._stderr else _meaning(status)
+        detail = f": {said}" if said else ""
         self._death = self._death or EngineCrashed(f"The engine process ended ({how}){detail}.")
-        for timer in self._cancelled.values():
+        for timer in (*self._cancelled.values(), *([self._timer] if self._timer else [])):
             timer.cancel()
         _LOG.debug("worker %d ended (%s)", self.pid, how)
         for future in self._waiting.values():
@@ -278,6 +334,14 @@ class WorkerClient:
                 # What follows is the name of an audit event and nothing else.
                 _LOG.warning("in the engine's process, %s", text)
                 self.on_refusal()
+
+
+def _meaning(status: int) -> str:
+    """Return what the signal that ended a process tells; empty if that is nothing particular."""
+    try:
+        return _SIGNALS.get(signal.Signals(-status).name, "")
+    except ValueError:
+        return ""
 
 
 def _wire(segments: Sequence[Segment]) -> list[WireSegment]:

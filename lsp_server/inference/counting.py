@@ -13,6 +13,9 @@ from lsp_server.text import without_surrogates
 _REMEMBERED = 65536
 """Lines whose counts are kept, about 10 MB with their texts."""
 
+MOST_CHARACTERS = 16_000_000
+"""Code points of their texts together; each key in a very long line makes another one."""
+
 
 class CountsTokens(Protocol):
     """What a counter asks: an engine, or a worker by itself."""
@@ -27,6 +30,12 @@ class TokenCounter:
     def __init__(self, engine: CountsTokens) -> None:
         self._engine = engine
         self._counts: OrderedDict[str, int] = OrderedDict()
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Code points of all texts whose counts are kept."""
+        return self._size
 
     async def counts(self, texts: Sequence[str]) -> Mapping[str, int]:
         """Return the token count of each text."""
@@ -38,11 +47,15 @@ class TokenCounter:
             if text in self._counts:
                 self._counts.move_to_end(text)
                 found[text] = self._counts[text]
+        # What was counted meanwhile, by somebody else, is no addition.
+        self._size += sum(len(text) for text in missing if text not in self._counts)
         self._counts.update(found)
-        while len(self._counts) > _REMEMBERED:
-            self._counts.popitem(last=False)
+        while len(self._counts) > _REMEMBERED or self._size > MOST_CHARACTERS:
+            text, _ = self._counts.popitem(last=False)
+            self._size -= len(text)
         return found
 
     def forget(self) -> None:
         """Forget all counts, as another model makes other tokens."""
         self._counts.clear()
+        self._size = 0

@@ -20,6 +20,7 @@ from lsp_server.inference.inspection import description_of
 from lsp_server.inference.protocol import Loaded, LoadOptions
 from lsp_server.inference.selftest import SETTINGS, SelfTestResult, selftest_once
 from lsp_server.inference.spare import SpareWorker
+from lsp_server.patience import begin
 from lsp_server.types import Generation, ModelDescription, Prompt, StopRules
 
 _LOG = logging.getLogger(__name__)
@@ -120,6 +121,9 @@ class LocalEngine:
         self._watcher: asyncio.Task[None] | None = None
         self.description: ModelDescription | None = None
         """What the loaded model says about itself."""
+        self.check: Callable[[ModelFile], bool] = lambda _model: True
+        """Called in a thread before a worker that died is started again. Returns whether the
+        model's file is still what it was when it was opened; whoever says no, tells why."""
 
     @property
     def state(self) -> EngineState:
@@ -212,7 +216,15 @@ class LocalEngine:
         """Start the worker again whenever it dies, until no setting is left."""
         while self._worker is not None:
             death = await self._worker.wait_for_death()
+            if self._worker.was_killed_at_work:
+                # Whoever did that has no quarrel with the setting, however often it happens.
+                self._deaths = 0
             self._worker = None
+            self._state = EngineState.LOADING
+            if not await self._is_sound():
+                _LOG.warning("%s", death)
+                self._change(EngineState.FAILED)
+                return
             while self._worker is None:
                 if not self._count_death(death):
                     return
@@ -221,6 +233,12 @@ class LocalEngine:
                     await self._start()
                 except EngineError as error:
                     death = EngineCrashed(str(error))
+
+    async def _is_sound(self) -> bool:
+        """Return whether the model's file may be loaded again after a death."""
+        assert self._model is not None  # noqa: S101  # `open` has set it.
+        model = self._model
+        return await begin(lambda: self.check(model))
 
     def _count_death(self, death: EngineCrashed) -> bool:
         """Note one death; return whether the worker is to be started again."""

@@ -84,7 +84,7 @@ class KvCache:
         self._cells: list[int] = []
         self._prompt_length = 0
         self._outputs = 0
-        self._states = SavedStates()
+        self._states = SavedStates(options.state_bytes)
         self._ends: OrderedDict[tuple[int, ...], Row] = OrderedDict()
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from lsp_server.errors import EngineRefused, ModelUnusable
 from lsp_server.inference.decoding import Decoding
 from lsp_server.inference.drafts import Drafter
 from lsp_server.inference.kvcache import KvCache
+from lsp_server.inference.mapped import MappedFile
 from lsp_server.inference.protocol import (
     Complete,
     Counters,
@@ -42,12 +43,14 @@ class LlamaBackend:
     def __init__(self) -> None:
         self._log: list[str] = []
         self._stopping: bool = False
+        self._beats = 0
         # Kept as an attribute: llama.cpp goes on calling it.
         self._log_callback = llama_cpp.llama_log_callback(self._on_log)
         llama_cpp.llama_log_set(self._log_callback, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
         _load_cpu_variants()
         self._model: Any = None
+        self._file: MappedFile | None = None
         self._vocabulary: Vocabulary | None = None
         self._cache: KvCache | None = None
         self._drafter = Drafter(0)
@@ -74,6 +77,7 @@ class LlamaBackend:
         parameters.vocab_only = request.options.vocabulary_only
         parameters.use_extra_bufts = request.options.extra_buffers
         parameters.n_gpu_layers = request.options.gpu_layers
+        self._file = MappedFile(request.path)
         self._model = llama_cpp.llama_model_load_from_file(request.path.encode(), parameters)
         if not self._model:
             raise ModelUnusable(self._why(f"{request.path} cannot be loaded as a model"))
@@ -111,13 +115,21 @@ class LlamaBackend:
 
     def _free(self) -> None:
         self._vocabulary = None
+        if self._file is not None:
+            self._file.close()
         if self._cache is not None:
             self._cache.close()
         if self._model:
             llama_cpp.llama_model_free(self._model)
-        self._cache = self._model = None
+        self._cache = self._model = self._file = None
+
+    @property
+    def beats(self) -> int:
+        """See `Backend.beats`."""
+        return self._beats
 
     def _is_stopping(self) -> bool:
+        self._beats += 1
         return self._stopping
 
     def count_tokens(self, texts: list[str]) -> list[int]:
@@ -235,6 +247,9 @@ class LlamaBackend:
     def _require_cache(self) -> KvCache:
         if self._cache is None:
             raise EngineRefused("No model is loaded.")
+        if self._file is not None and self._file.has_changed():
+            # Nothing that is computed from here on means anything, so this process ends.
+            raise SystemExit(f"{self._file.path} was changed while it was in use")
         return self._cache
 
     def _metadata(self, key: str) -> str:

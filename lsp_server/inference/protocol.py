@@ -5,10 +5,11 @@ number that its answers repeat. Knows nothing about models.
 """
 
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
+from lsp_server.text import without_surrogates
 from lsp_server.types import BodyStop
 
 LENGTH = struct.Struct(">I")
@@ -40,6 +41,8 @@ class LoadOptions(msgspec.Struct, frozen=True):
     """Path of a LoRA adapter in GGUF form; empty means none."""
     adapter_scale: float = 1.0
     """What the adapter's change is multiplied by; 1 is as it was trained."""
+    state_bytes: int = 96_000_000
+    """Memory of all saved states together; a token of the default model has 12 kB."""
 
 
 class Load(Request, frozen=True):
@@ -118,11 +121,15 @@ class Cancel(Request, frozen=True):
     """Stop the request of the number `id`; that request is answered all the same."""
 
 
+class Ping(Request, frozen=True):
+    """Ask for a sign of life, also while a generation runs; answered by `Pong`."""
+
+
 class Statistics(Request, frozen=True):
     """Ask for counters; answered by `Counters`."""
 
 
-AnyRequest = Load | CountTokens | Prefill | Complete | Learn | Cancel | Statistics
+AnyRequest = Load | CountTokens | Prefill | Complete | Learn | Cancel | Ping | Statistics
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
@@ -197,6 +204,15 @@ class Learned(Answer, frozen=True):
     """The texts were taken in."""
 
 
+class Pong(Answer, frozen=True):
+    """The process listens."""
+
+    beats: int
+    """Grows while something is computed."""
+    is_computing: bool
+    """Whether something runs whose beats can be told; loading a model has none."""
+
+
 class Failed(Answer, frozen=True):
     """The request could not be done; the worker goes on."""
 
@@ -222,7 +238,7 @@ class Counters(Answer, frozen=True):
     """How often saved work was gone back to."""
 
 
-AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Failed | Counters
+AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Pong | Failed | Counters
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -231,9 +247,25 @@ _ANSWERS = msgspec.msgpack.Decoder(AnyAnswer)
 
 
 def encode(message: Request | Answer) -> bytes:
-    """Return `message` as one frame."""
-    body = _ENCODER.encode(message)
+    """Return `message` as one frame.
+
+    Halves of surrogate pairs, which a document may hold and UTF-8 cannot, become U+FFFD.
+    """
+    try:
+        body = _ENCODER.encode(message)
+    except UnicodeEncodeError:
+        body = _ENCODER.encode(_encodable(msgspec.to_builtins(message)))
     return LENGTH.pack(len(body)) + body
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, dict):
+        return {name: _encodable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(inner) for inner in value]
+    return value
 
 
 def decode_answer(body: bytes) -> AnyAnswer:

@@ -56,7 +56,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logprob: float = -0.1
     """Log probability of each of its tokens."""
     fault: str = ""
-    """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling) or ``fail`` (an error)."""
+    """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling), ``fail`` (an error) or
+    ``memory`` (more is asked for than there is)."""
     others: tuple[str, ...] = ()
     """Less likely answers, for where `answer` may not come or several are wanted."""
 
@@ -79,6 +80,7 @@ class ScriptedBackend:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._stopping = False
+        self._beats = 0
         self._extra_buffers = False
         self._cached: list[str] = []
         self._totals = dict.fromkeys(
@@ -95,6 +97,11 @@ class ScriptedBackend:
             return cls(msgspec.convert(values, Script))
         except (OSError, ValueError, msgspec.ValidationError) as error:
             raise EngineRefused(f"The script {path} cannot be used: {error}.") from error
+
+    @property
+    def beats(self) -> int:
+        """See `Backend.beats`."""
+        return self._beats
 
     def begin(self) -> None:
         """See `Backend.begin`."""
@@ -204,6 +211,7 @@ class ScriptedBackend:
     def _wait(self, milliseconds: float) -> None:
         until = time.monotonic() + milliseconds / 1000.0
         while True:
+            self._beats += 1
             if self._stopping:
                 raise Cancelled
             if (left := until - time.monotonic()) <= 0:
@@ -218,6 +226,8 @@ class ScriptedBackend:
                 os._exit(1)
             case "hang":
                 time.sleep(3600)
+            case "memory":
+                bytearray(1 << 62)
             case "fail":
                 raise EngineRefused("The script says that this fails.")
 

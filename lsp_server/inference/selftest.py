@@ -6,6 +6,7 @@ safer setting. The outcome is kept per machine, build and model, in one JSON fil
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -127,7 +128,9 @@ async def selftest_once(
     result = remembered(file, key)
     if result is None:
         result = await run_selftest(command, model, options)
-        remember(file, key, result)
+        # A disk that is full or not writable costs another self-test at the next start.
+        with contextlib.suppress(OSError):
+            remember(file, key, result)
     return result
 
 

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsp_server.inference.backend import common_length
+from lsp_server.inference.protocol import LoadOptions
 
 WORTH_TOKENS = 12
 """Tokens that a copy has to spare to be made or gone back to. Both cost about what evaluating one
 token does (measured in `LOG.md`). It is less than one piece of a prefill (`kvcache.PIECE_AHEAD`),
 or an idle prefill that is interrupted after each piece would never get on."""
 
-LIMIT_BYTES = 96_000_000
-"""Most bytes of all copies together; a token of the default model has 12 kB."""
+LIMIT_BYTES = LoadOptions().state_bytes
+"""Most bytes of all copies together, where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class SavedStates:
 
     def is_worth_saving(self, tokens: Sequence[int], live: int) -> bool:
         """Return whether `tokens` should be saved when only the first `live` of them stay."""
+        if not self._limit:
+            return False
         return len(tokens) - max(live, self.shared(tokens)) >= self._worth
 
     def add(self, state: SavedState) -> None:

@@ -12,6 +12,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -32,6 +33,8 @@ from lsp_server.inference.protocol import (
     Learn,
     Load,
     Piece,
+    Ping,
+    Pong,
     Prefill,
     Statistics,
     decode_request,
@@ -43,6 +46,10 @@ from lsp_server.types import GeneratedText, StopReason
 _LEARNED_CHARACTERS = 4000
 """Characters that are learned in one go, which takes about two milliseconds; whatever comes
 meanwhile has to wait for it."""
+
+
+GRACE = 5.0
+"""Seconds in which what runs may end once the input has; a library that hangs is left then."""
 
 
 class Worker:
@@ -67,15 +74,28 @@ class Worker:
             self._handle(request)
 
     def _read(self) -> None:
-        while (body := read_frame(self._source)) is not None:
-            request = decode_request(body)
-            if isinstance(request, Cancel):
-                self._cancel(request.id)
-            elif isinstance(request, CountTokens):
-                self._count(request)
-            else:
-                self._put(request)
-        # Whoever asked is gone: stop a generation that nobody waits for.
+        try:
+            while (body := read_frame(self._source)) is not None:
+                self._take(decode_request(body))
+        finally:
+            self._end()
+
+    def _take(self, request: AnyRequest) -> None:
+        if isinstance(request, Cancel):
+            self._cancel(request.id)
+        elif isinstance(request, CountTokens):
+            self._count(request)
+        elif isinstance(request, Ping):
+            running = self._running
+            is_computing = running is not None and not isinstance(running, Load)
+            self._write(Pong(request.id, self._backend.beats, is_computing))
+        else:
+            self._put(request)
+
+    def _end(self) -> None:
+        """End this process: whoever asked is gone, or cannot be understood any more."""
+        # Without the lock, which a main thread that hangs may hold.
+        threading.Thread(target=_leave, name="end", daemon=True).start()
         with self._changed:
             self._has_ended = True
             self._backend.cancel()
@@ -128,6 +148,8 @@ class Worker:
             self._write(_cancelled(request.id))
         except FimbulError as error:
             self._write(Failed(request.id, str(error)))
+        except MemoryError:
+            self._write(Failed(request.id, "There was not enough memory."))
 
     def _answer(self, request: AnyRequest) -> Answer:
         match request:
@@ -152,6 +174,12 @@ class Worker:
         with self._write_lock:
             self._sink.write(frame)
             self._sink.flush()
+
+
+def _leave() -> None:
+    """End this process whatever its threads do, after a moment in which it may end by itself."""
+    time.sleep(GRACE)
+    os._exit(1)
 
 
 def _rank(request: AnyRequest) -> int:

@@ -6,16 +6,17 @@ What it does when the editor speaks is in `lsp_server.server.handlers`.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
+from lsp_server.completion.fates import Tally
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline
 from lsp_server.completion.regions import LineEdit
@@ -25,16 +26,21 @@ from lsp_server.config.options import Ahead, Settings
 from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 from lsp_server.guard.network import NetworkGuard
-from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
+from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine, ModelFile
 from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.inference.spare import SpareWorker
+from lsp_server.patience import Patience, begin
 from lsp_server.server.configuration import SECTION, gather, section_of
-from lsp_server.server.documents import Documents, locate
+from lsp_server.server.documents import Documents, OpenDocument, locate
 from lsp_server.server.explaining import LastReason
 from lsp_server.server.feedback import Feedback
+from lsp_server.server.folder_settings import FolderSettings
 from lsp_server.server.logs import LogFile, place_of
+from lsp_server.server.model_watch import EVERY as MODEL_EVERY
+from lsp_server.server.model_watch import ModelWatch
 from lsp_server.server.privacy import Privacy
 from lsp_server.server.protocol import FimbulProtocol
+from lsp_server.server.uris import to_fs_path
 from lsp_server.types import (
     Completion,
     CompletionRequest,
@@ -59,6 +65,11 @@ ACCEPTED = "fimbul.accepted"
 
 _PATIENCE = 2.0
 """Seconds that an editor's answer to a question of ours is waited for before going on without."""
+
+_DISK_PATIENCE = 3.0
+"""Seconds that the disk of a workspace folder is waited for before going on without it."""
+
+_WITHOUT_MODEL = (EngineState.CLOSED, EngineState.FAILED)
 
 _MESSAGE_TYPES = {
     EngineState.FAILED: lsp.MessageType.Error,
@@ -99,6 +110,7 @@ class FimbulServer(LanguageServer):
         self._initial: Mapping[str, Any] = {}
         self._changed: Mapping[str, Any] = {}
         self._complaints: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._cursors: dict[str, Position] = {}
         self._loading: asyncio.Task[None] | None = None
@@ -110,10 +122,16 @@ class FimbulServer(LanguageServer):
         self._effort = Effort.FULL
         self.settings = Settings()
         local = LocalEngine(command, paths.selftest_file, self._on_engine, spare)
+        local.check = self._check_model
+        self._model_watch = ModelWatch(paths)
+        self.folder_settings = FolderSettings(lambda: self._in_loop(self.apply_settings))
         self._chosen: ChosenModel | None = None
         self.engine = FallbackEngine(command, local, self._on_engine, self._serve)
         self.indexes = Indexes(paths, self._on_index)
-        self.files = Workspace(self.indexes)
+        self.files = Workspace(self.indexes, Patience(_DISK_PATIENCE))
+        self.files.trees.reached.listen = lambda message: self.tell(
+            lsp.MessageType.Warning, message
+        )
         self.pipeline = Pipeline(
             self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
         )
@@ -123,11 +141,14 @@ class FimbulServer(LanguageServer):
         self._log_file = LogFile(paths.logs)
         self._last_reason = LastReason(lambda: self.report_status(*self._status))
         self.pipeline.fates.listen = self._last_reason.take
+        self.pipeline.fates.tally = self.tally
         self.feedback = Feedback(
             paths.feedback_file, lambda message: self.tell(lsp.MessageType.Warning, message)
         )
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
+        self.on_initialize: Callable[[int | None], object] = lambda _process_id: None
+        """Called with the editor's process, once that is known."""
 
     @property
     def documents(self) -> Documents:
@@ -156,8 +177,10 @@ class FimbulServer(LanguageServer):
 
     def apply_settings(self) -> None:
         """Merge all layers again, say once what is wrong with them, and load what they name."""
+        self._loop = asyncio.get_running_loop()
         folders = list(self.workspace.folders)
-        settings, messages = gather(self._paths, (self._initial, self._changed), folders)
+        editor = (self._initial, self._changed)
+        settings, messages = gather(self._paths, editor, folders, self.folder_settings.read)
         settings, wrong = self.privacy.take(settings)
         messages += wrong
         if fresh := [message for message in messages if message not in self._complaints]:
@@ -187,14 +210,15 @@ class FimbulServer(LanguageServer):
             asked.add_done_callback(self._take_late_answer)
 
     def watch_machine(self) -> None:
-        """Look from time to time at how much may be done ahead."""
+        """Look from time to time at how much may be done ahead, and at a model that is missing."""
         self._background(self._watch_effort())
+        self._background(self._watch_model())
 
     def watch_folders(self) -> None:
         """Keep an index of each workspace folder, or of none where that is switched off."""
         folders = [to_fs_path(uri) for uri in self.workspace.folders]
         wanted = [folder for folder in folders if folder and self.settings.context.index]
-        self._background(self.indexes.watch(wanted))
+        self._background(self.indexes.watch(wanted, self.settings))
 
     async def watch_files(self) -> None:
         """Ask the editor to tell of files that other programs change, if it can."""
@@ -273,7 +297,7 @@ class FimbulServer(LanguageServer):
             await self.engine.close()
             await self.engine.local.drop_spare()
             self._end_progress(progress)
-            self.tell(lsp.MessageType.Warning, f"No suggestions: {error}")
+            self.tell_once(lsp.MessageType.Warning, f"No suggestions: {error}")
             self.report_status("no-model", str(error))
             return
         self._chosen = chosen
@@ -302,6 +326,32 @@ class FimbulServer(LanguageServer):
         self.report_status("ready")
         for uri in self.documents:
             self.opened(uri)
+
+    def _check_model(self, model: ModelFile) -> bool:
+        """Return whether a model is still what it was; if not, find one anew. Runs in a thread."""
+        try:
+            if self._choose(self.settings).local == model:
+                return True
+        except FimbulError:
+            # Looking for it anew tells why.
+            pass
+        self._in_loop(self.load_model)
+        return False
+
+    async def _watch_model(self) -> None:
+        """Load the model when its file was put in place or mended."""
+        while True:
+            await asyncio.sleep(MODEL_EVERY)
+            look = partial(self._model_watch.has_changed, self.settings.engine.model)
+            has_changed = await begin(look)
+            is_idle = self._loading is None or self._loading.done()
+            if has_changed and is_idle and self.engine.state in _WITHOUT_MODEL:
+                self.load_model()
+
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        """Do something in the event loop, from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
 
     async def _begin_progress(self, title: str) -> str | None:
         window = self.client_capabilities.window
@@ -336,6 +386,12 @@ class FimbulServer(LanguageServer):
         """Show the user a message."""
         self.window_show_message(lsp.ShowMessageParams(kind, f"fimbul: {message}"))
 
+    def tell_once(self, kind: lsp.MessageType, message: str) -> None:
+        """Show the user a message that was not shown before."""
+        if message not in self._complaints:
+            self._complaints.add(message)
+            self.tell(kind, message)
+
     def report_status(self, state: str, message: str = "") -> None:
         """Send the editor the state it may show."""
         self._status = (state, message)
@@ -364,6 +420,11 @@ class FimbulServer(LanguageServer):
                 self._effort = effort
                 self.report_status(*self._status)
 
+    def tally(self) -> Tally:
+        """Return what is counted of this session besides its requests."""
+        reached = self.files.trees.reached
+        return Tally(dict(self.files.secrecy.replaced), reached.as_json())
+
     def engine_status(self) -> dict[str, str]:
         """Say where the model runs: on this machine, on a server, or here for want of that."""
         remote = self.engine.remote
@@ -384,11 +445,20 @@ class FimbulServer(LanguageServer):
     # Completion
 
     def snapshot(self, uri: str) -> Document | None:
-        """Return an open document as it stands."""
+        """Return an open document as it stands; None if it is not open or too long."""
         document = self.documents.get(uri)
-        if document is None:
+        if document is None or document.is_too_long or self._is_too_large(document):
             return None
         return document.snapshot(*locate(uri, list(self.workspace.folders)))
+
+    def _is_too_large(self, document: OpenDocument) -> bool:
+        return document.size > self.settings.limits.document_size * 1_000_000
+
+    def why_not(self, uri: str) -> Rejection:
+        """Return why there is no snapshot of a document."""
+        reasons = RejectionReason
+        is_open = self.documents.get(uri) is not None
+        return Rejection(reasons.DOCUMENT_TOO_LONG if is_open else reasons.UNKNOWN_DOCUMENT)
 
     def edits(self, uri: str) -> list[LineEdit]:
         """Return which lines of a document were touched since this was asked for the last time."""
@@ -396,7 +466,7 @@ class FimbulServer(LanguageServer):
         return [] if document is None else document.take_edits()
 
     def request_from(self, params: lsp.InlineCompletionParams) -> CompletionRequest | None:
-        """Return the question in `params`; None if the document is not open."""
+        """Return the question in `params`; None if the document cannot be looked into."""
         uri = params.text_document.uri
         opened, document = self.documents.get(uri), self.snapshot(uri)
         if opened is None or document is None:
@@ -519,7 +589,9 @@ class FimbulServer(LanguageServer):
         )
 
     async def stop(self) -> None:
-        """Let go of the engine."""
+        """Write what is left and let go of the engine."""
+        # First of all, since whoever ends the process may not wait for the rest.
+        await self.feedback.close()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
@@ -527,6 +599,7 @@ class FimbulServer(LanguageServer):
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Settings that came late may have opened it again.
         await self.feedback.close()
         await self.pipeline.close()
         await self.indexes.close()

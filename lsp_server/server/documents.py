@@ -10,12 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types as lsp
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.regions import LineEdit
 from lsp_server.server.positions import column_from_units, join_surrogates, units_from_column
+from lsp_server.server.uris import to_fs_path
 from lsp_server.text import split_lines, strip_ending
 from lsp_server.types import Document, Position
+
+MOST_LINES = 200_000
+"""Lines of the longest document that is looked into; with a million each key would hold the server
+for a third of a second."""
 
 _EDITS = 1000
 """Most edits of a document that wait to be asked for."""
@@ -29,7 +33,14 @@ class OpenDocument:
         self.language = str(item.language_id)
         self.version = item.version
         self._lines = split_lines(item.text)
+        self.size = sum(map(len, self._lines))
+        """Code points of its text."""
         self._edits: deque[LineEdit] = deque(maxlen=_EDITS)
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it has more lines than are looked into."""
+        return len(self._lines) > MOST_LINES
 
     def take_edits(self) -> list[LineEdit]:
         """Return which lines were touched since this was asked for the last time."""
@@ -46,6 +57,7 @@ class OpenDocument:
         """Apply one change."""
         if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
             before, self._lines = self._lines, split_lines(change.text)
+            self.size = sum(map(len, self._lines))
             self._edits.append(LineEdit.between(before, self._lines))
             return
         start = self.position(change.range.start, encoding)
@@ -76,6 +88,7 @@ class OpenDocument:
         if after < len(lines):
             # `changed` ends with its line's ending, behind which `split_lines` sees a new line.
             fresh.pop()
+        self.size += sum(map(len, fresh)) - sum(map(len, lines[first:after]))
         lines[first:after] = fresh
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lsprotocol import types as lsp
-from pygls.uris import to_fs_path
 
 from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
@@ -17,10 +16,12 @@ from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
+from lsp_server.server.digests import DIGEST, digest_of
 from lsp_server.server.explaining import explain
 from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
 from lsp_server.server.menu import announce
+from lsp_server.server.uris import to_fs_path
 from lsp_server.types import Outcome, Rejection, RejectionReason
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def create_server(
 
 
 def _initialize(server: FimbulServer, params: lsp.InitializeParams) -> None:
+    server.on_initialize(params.process_id)
     server.take_initial_options(params.initialization_options)
     announce(server, params)
 
@@ -95,10 +97,13 @@ def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> No
 
 def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -> None:
     document = server.snapshot(params.text_document.uri)
-    if document is not None:
-        server.files.changed(document)
-        server.pipeline.changed(document)
-        server.feedback.changed(document, server.edits(document.uri))
+    if document is None:
+        # It may have grown too large; what is known of it is too old from now on.
+        server.closed(params.text_document.uri)
+        return
+    server.files.changed(document)
+    server.pipeline.changed(document)
+    server.feedback.changed(document, server.edits(document.uri))
 
 
 def _did_change_notebook(server: FimbulServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
@@ -145,9 +150,8 @@ async def _inline_completion(
     try:
         request = server.request_from(params)
         if request is None:
-            server.pipeline.note(
-                params.text_document.uri, Rejection(RejectionReason.UNKNOWN_DOCUMENT)
-            )
+            uri = params.text_document.uri
+            server.pipeline.note(uri, server.why_not(uri))
             return lsp.InlineCompletionList(items=[])
         outcome = await server.answer(request)
     except Exception as error:  # noqa: BLE001  # The handler boundary: no answer is never right.
@@ -196,6 +200,13 @@ def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
     uri = values.get("uri") if isinstance(values, Mapping) else None
     outcome = server.pipeline.last_outcome(str(uri))
     return None if outcome is None else outcome_as_json(outcome)
+
+
+def _digest(server: FimbulServer, params: Any) -> dict[str, Any] | None:
+    values = plain(params)
+    uri = values.get("uri") if isinstance(values, Mapping) else None
+    document = server.snapshot(str(uri))
+    return None if document is None else digest_of(document)
 
 
 def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
@@ -256,6 +267,8 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "calibrated": server.pipeline.is_calibrated,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
+        "limits": server.files.trees.reached.as_json(),
+        "secrets": server.tally().replaced,
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
         "privacy": server.privacy.as_json(),
@@ -282,6 +295,7 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     TOOK: _took,
     REJECTED: _rejected,
     LAST_OUTCOME: _last_outcome,
+    DIGEST: _digest,
     STATISTICS: _statistics,
     lsp.SHUTDOWN: _shutdown,
 }

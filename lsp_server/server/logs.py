@@ -28,8 +28,17 @@ class _WithoutText(logging.Formatter):
         head = f"{self.formatTime(record)} {record.levelname.lower()} {record.name}: "
         if record.name.split(".")[0] != "lsp_server":
             error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
-            return f"{head}{record.msg} [arguments left out] {error}".rstrip()
+            return f"{head}{_told_by(record)} [arguments left out] {error}".rstrip()
         return head + record.getMessage()
+
+
+def _told_by(record: logging.LogRecord) -> str:
+    """Return what of another library's message was not put together while it ran."""
+    message = str(record.msg).partition("\n")[0]
+    if record.name == "asyncio":
+        # It writes tasks and callbacks into its messages, and with them what they were given.
+        message = message.partition("<")[0].partition("(")[0].rstrip()
+    return message
 
 
 class _OwnersFile(RotatingFileHandler):

@@ -53,6 +53,7 @@ _LASTING = frozenset(
         RejectionReason.MANUAL_ONLY,
         RejectionReason.UNKNOWN_DOCUMENT,
         RejectionReason.BINARY_DOCUMENT,
+        RejectionReason.DOCUMENT_TOO_LONG,
         RejectionReason.SURFACE_OFF,
         RejectionReason.NO_MODEL,
     }
@@ -66,7 +67,8 @@ def announce(server: FimbulServer, params: lsp.InitializeParams) -> None:
     `completion.menu` decides: always, never, or where the editor shows no inline completion.
     """
     folders = list(server.workspace.folders)
-    settings, _ = gather(server.paths, (server.initial_options,), folders)
+    read = server.folder_settings.read
+    settings, _ = gather(server.paths, (server.initial_options,), folders, read)
     if is_wanted(settings.completion.menu, params):
         # Without an options object pygls would announce trigger characters of its own. There are
         # none: editors ask at every letter, and what comes by itself behind others is seldom sure.
@@ -100,8 +102,8 @@ async def _answer(server: FimbulServer, params: lsp.CompletionParams) -> lsp.Com
     options = server.settings.completion
     request = server.request_from(_as_inline(params, options.trigger))
     if request is None or options.menu is Menu.OFF:
-        unknown = RejectionReason.UNKNOWN_DOCUMENT
-        reason = Rejection(RejectionReason.DISABLED if request else unknown)
+        disabled = Rejection(RejectionReason.DISABLED)
+        reason = disabled if request else server.why_not(params.text_document.uri)
         server.pipeline.note(params.text_document.uri, reason, request)
         return _nothing(reason)
     outcome = await _within(server, request, options.time_budget / 1000.0)

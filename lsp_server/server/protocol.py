@@ -1,9 +1,13 @@
-"""pygls' protocol with our own document store in place of its workspace documents."""
+"""pygls' protocol with our own document store in place of its workspace documents.
 
-from collections.abc import Generator
+And with an answer to each request: pygls drops those that it cannot read, and the editor waits.
+"""
+
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcInvalidRequest
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from lsp_server.server.documents import Documents
@@ -16,11 +20,53 @@ class FimbulProtocol(LanguageServerProtocol):
         self.documents = Documents()
         super().__init__(*arguments)
 
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Leave an object as it is, since anything inside of a message may look like one.
+
+        The JSON reader calls this for each object; `handle_message` reads the whole.
+        """
+        return data
+
+    def handle_message(self, message: Any) -> None:
+        """Read a message and hand it on; a request that cannot be read is refused.
+
+        Raises JsonRpcException for whatever else cannot be read.
+        """
+        if not isinstance(message, Mapping):
+            raise JsonRpcInvalidRequest
+        is_request = "method" in message and isinstance(message.get("id"), int | str)
+        try:
+            taken = self._read(dict(message), is_request=is_request)
+        except JsonRpcException as error:
+            if not is_request:
+                raise
+            self._send_response(message["id"], error=error.to_response_error())
+        else:
+            super().handle_message(taken)
+
+    def _read(self, message: dict[str, Any], *, is_request: bool) -> Any:
+        is_known = message.get("jsonrpc") == self.VERSION
+        if not is_known or not isinstance(message.get("method", ""), str):
+            raise JsonRpcInvalidRequest
+        if is_request and self._shutdown:
+            raise JsonRpcInvalidRequest("fimbul was told to shut down")
+        if is_request:
+            # What nobody answers is unknown, whatever its parameters look like.
+            self._get_handler(message["method"])
+        try:
+            return super().structure_message(message)
+        except JsonRpcException as error:
+            # pygls takes some of what is wrong with parameters for a fault of its own.
+            raise JsonRpcInvalidParams from error
+
     @lsp_method(lsp.INITIALIZE)
     def lsp_initialize(
         self, params: lsp.InitializeParams
     ) -> Generator[Any, Any, lsp.InitializeResult]:
-        """Negotiate as pygls does, and take over the position encoding."""
+        """Negotiate as pygls does, and take over the position encoding; that happens once."""
+        if self._workspace is not None:
+            # Positions would mean something else from here on.
+            raise JsonRpcInvalidRequest("fimbul was initialized already")
         result = yield from super().lsp_initialize(params)
         encoding = result.capabilities.position_encoding
         self.documents.encoding = encoding or lsp.PositionEncodingKind.Utf16

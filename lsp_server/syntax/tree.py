@@ -5,10 +5,11 @@ Parsing hands the text over in small pieces, so that it may run in a thread besi
 loop. Knows nothing about LSP or files.
 """
 
+import enum
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 
 import tree_sitter
@@ -43,7 +44,7 @@ parser steps over an error depends on what it knew before; so the same text give
 
 _MOST_MATCHES = 20_000
 """Matches of a query that are read; only generated files have more."""
-_PATIENCE = 2.0
+PATIENCE = 2.0
 """Seconds of processor time after which parsing is given up. Only text made to be hard takes so
 long; ordinary text of the greatest size takes 0.3 s."""
 _STEPS_PER_LOOK = 32
@@ -57,20 +58,49 @@ _ABSURD = re.compile(rf"(?:[(\[{{] ?){{{_ABSURD_LENGTH}}}")
 """More brackets opened in a row than any program needs; queries over them take minutes."""
 
 
-def _is_fit(lines: Sequence[str]) -> bool:
-    """Tell whether a text can be parsed in reasonable time."""
-    return sum(map(len, lines)) <= MAX_SIZE and not any(
-        len(line) >= _ABSURD_LENGTH and _ABSURD.search(line) for line in lines
-    )
+class Unparsed(enum.Enum):
+    """Why a text in a known language has no tree."""
+
+    LONG = "long"
+    DEEP = "deep"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLimits:
+    """How much of a text is parsed, and for how long."""
+
+    size: int = MAX_SIZE
+    """Code points of the longest text."""
+    seconds: float = PATIENCE
+    """Processor time after which parsing is given up."""
+
+
+_LIMITS = ParseLimits()
+
+
+def _unfit(lines: Sequence[str], limits: ParseLimits) -> Unparsed | None:
+    """Return why a text is not parsed at all; None if it can be tried."""
+    if sum(map(len, lines)) > limits.size:
+        return Unparsed.LONG
+    absurd = any(len(line) >= _ABSURD_LENGTH and _ABSURD.search(line) for line in lines)
+    return Unparsed.DEEP if absurd else None
 
 
 class SyntaxTree:
     """What a parser knows about one state of a document."""
 
-    __slots__ = ("_analysis", "_embedded", "_source", "_tree", "language")
+    __slots__ = ("_analysis", "_embedded", "_limits", "_source", "_tree", "language")
 
-    def __init__(self, language: Language, source: Source, tree: tree_sitter.Tree) -> None:
+    def __init__(
+        self,
+        language: Language,
+        source: Source,
+        tree: tree_sitter.Tree,
+        limits: ParseLimits = _LIMITS,
+    ) -> None:
         self.language = language
+        self._limits = limits
         self._source = source
         self._tree = tree
         self._analysis: tuple[Outline, tuple[definitions.Placed, ...]] | None = None
@@ -80,6 +110,11 @@ class SyntaxTree:
     def lines(self) -> tuple[str, ...]:
         """The lines that were parsed."""
         return self._source.lines
+
+    @property
+    def size(self) -> int:
+        """Bytes of the text, in UTF-8."""
+        return self._tree.root_node.end_byte
 
     @property
     def has_error(self) -> bool:
@@ -123,7 +158,7 @@ class SyntaxTree:
 
     def updated(self, lines: Sequence[str]) -> "SyntaxTree | None":
         """Return the tree of a later state of the document; None if it got too long or hard."""
-        if not _is_fit(lines):
+        if _unfit(lines, self._limits):
             return None
         change = Change(self._source, lines)
         old = self._tree.copy()
@@ -135,9 +170,9 @@ class SyntaxTree:
             change.old_end_point,
             change.new_end_point,
         )
-        tree = _parsed(self.language, change.source, old)
+        tree = _parsed(self.language, change.source, old, limits=self._limits)
         if tree and tree.has_error and sum(map(len, lines)) <= FRESH_SIZE:
-            return _parsed(self.language, change.source)
+            return _parsed(self.language, change.source, limits=self._limits)
         return tree
 
     def with_text(
@@ -154,6 +189,7 @@ class SyntaxTree:
             inserted.source,
             inserted.edited(self._tree),
             is_hopeless=_after_steps(most_steps),
+            limits=self._limits,
         )
 
     def outline(self) -> Outline:
@@ -178,7 +214,7 @@ class SyntaxTree:
         """Return what seems to hold a place where braces are missing: by the lines' indentation."""
         line = min(position.line, len(self.lines) - 1)
         skeleton = enclosing.skeleton(self.lines, line, position.column)
-        tree = parse(self.language, skeleton.lines) if skeleton else None
+        tree = parse(self.language, skeleton.lines, self._limits) if skeleton else None
         if skeleton is None or tree is None:
             return ()
         inner = (skeleton.place.line, skeleton.place.column)
@@ -227,7 +263,10 @@ class SyntaxTree:
         """Return the embedded code with trees of its own, parsed when first asked for."""
         if self._embedded is None:
             stretches = embedded_in(self._source, self._matches("embedded"))
-            parsed = ((one, parse(one.language, one.lines(self._source))) for one in stretches)
+            parsed = (
+                (one, parse(one.language, one.lines(self._source), self._limits))
+                for one in stretches
+            )
             self._embedded = tuple((one, tree) for one, tree in parsed if tree)
         return self._embedded
 
@@ -263,14 +302,15 @@ def _parsed(
     old: tree_sitter.Tree | None = None,
     *,
     is_hopeless: "_IsHopeless | None" = None,
+    limits: ParseLimits = _LIMITS,
 ) -> SyntaxTree | None:
     grammar = grammars.grammar(language.name)
     if grammar is None:
         return None
     pieces = Pieces(source.read, ascii_only=language.ascii_scanner)
-    tree = _tree(grammar, pieces, old, is_hopeless or _after_time(_PATIENCE))
+    tree = _tree(grammar, pieces, old, is_hopeless or _after_time(limits.seconds))
     pieces.release()
-    return None if tree is None else SyntaxTree(language, source, tree)
+    return None if tree is None else SyntaxTree(language, source, tree, limits)
 
 
 def _tree(
@@ -305,20 +345,33 @@ def _after_steps(most: int) -> _IsHopeless:
 
 
 def parse(
-    language: Language, lines: Sequence[str], most_steps: int | None = None
+    language: Language,
+    lines: Sequence[str],
+    limits: ParseLimits = _LIMITS,
+    *,
+    most_steps: int | None = None,
 ) -> SyntaxTree | None:
     """Parse a document; None if it is too long, too hard or its grammar missing.
 
     What is too hard the clock says, unless `most_steps` of the parser do: then the same text is
     judged alike on every machine.
     """
-    if not _is_fit(lines):
+    if _unfit(lines, limits):
         return None
     is_hopeless = None if most_steps is None else _after_steps(most_steps)
-    return _parsed(language, Source(lines), is_hopeless=is_hopeless)
+    return _parsed(language, Source(lines), is_hopeless=is_hopeless, limits=limits)
 
 
-def outline_of(language: Language, lines: Sequence[str]) -> Outline:
+def why_unparsed(
+    language: Language, lines: Sequence[str], limits: ParseLimits = _LIMITS
+) -> Unparsed | None:
+    """Return why `parse` gave None under these limits; None if the grammar is missing."""
+    if grammars.grammar(language.name) is None:
+        return None
+    return _unfit(lines, limits) or Unparsed.SLOW
+
+
+def outline_of(language: Language, lines: Sequence[str], limits: ParseLimits = _LIMITS) -> Outline:
     """Return what a text defines and imports; an empty outline if it cannot be parsed."""
-    tree = parse(language, lines)
+    tree = parse(language, lines, limits)
     return tree.outline() if tree else Outline()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from lsp_server.cli.doctor import Finding, as_markdown, examine
+from lsp_server.cli.last import newest
 from lsp_server.cli.main import main
 from lsp_server.completion.fate_log import FateLog
-from lsp_server.completion.fates import RequestFate
+from lsp_server.completion.fates import RequestFate, Tally
 from lsp_server.config.paths import Paths
 from lsp_server.config.private import session_name
 from lsp_server.types import RejectionReason
@@ -52,6 +53,20 @@ def test_the_newest_server_is_told(
     assert lines[-2].strip() == f"nothing was shown. {RejectionReason.EMPTY.explanation}"
     assert lines[-1] == "5 requests, 1 answered with a suggestion; not: cancelled 3, empty 1"
     assert "unsure" not in "".join(lines)
+
+
+def test_what_was_replaced_and_which_limits_were_reached_is_told(
+    paths: Paths, running: FateLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running.write([], Tally({"jwt": 2, "aws": 1}, {"parse_size": 3}))
+    assert main(["explain", "--last"]) == 0
+    secrets, limits = capsys.readouterr().out.splitlines()[-2:]
+    assert secrets == "secret values replaced in its documents: 3 (1 aws, 2 jwt)"
+    assert limits == "limits reached: 3 (3 parse_size)"
+    assert newest(paths.requests).endswith(f"; {secrets}; {limits}")
+    assert main(["explain", "--last", "--json"]) == 0
+    (server,) = json.loads(capsys.readouterr().out)["servers"]
+    assert (server["replaced"], server["limits"]) == ({"jwt": 2, "aws": 1}, {"parse_size": 3})
 
 
 def test_so_many_as_are_asked_for(running: FateLog, capsys: pytest.CaptureFixture[str]) -> None:

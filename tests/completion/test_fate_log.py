@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.completion.fate_log import LARGEST, FateLog, sessions
-from lsp_server.completion.fates import RequestFate
+from lsp_server.completion.fates import RequestFate, Tally
 from lsp_server.config.private import SESSIONS, can_write, remove_old, session_name
 
 
@@ -26,6 +26,22 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     (session,) = sessions(folder)
     assert session.fates == (fate(1), fate(2), fate(3))
     assert session.file == log.file
+
+
+def test_the_latest_tally_is_read(tmp_path: Path) -> None:
+    log = FateLog(tmp_path, "1")
+    log.write([fate(1)], Tally({"jwt": 1}))
+    log.write([fate(2)], Tally({"jwt": 2, "aws": 1}, {"parse_size": 3}))
+    log.write([fate(3)])
+    (session,) = sessions(tmp_path)
+    assert session.fates == (fate(1), fate(2), fate(3))
+    assert session.tally == Tally({"jwt": 2, "aws": 1}, {"parse_size": 3})
+    while log.file.stat().st_size < LARGEST - 20_000:
+        log.write([fate(number) for number in range(50)])
+    for _ in range(20):
+        # It outlasts the fates that were thrown away.
+        log.write([fate(number) for number in range(50)])
+        assert sessions(tmp_path)[0].tally.replaced == {"jwt": 2, "aws": 1}
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lsp_server.completion.fates import (
     KEPT,
     Fates,
     RequestFate,
+    Tally,
     collapsed,
     counted,
     fate_of,
@@ -167,9 +168,11 @@ class Memory:
     writes: int = 0
     removed: int = 0
     breaks: bool = False
+    tallies: list[Tally] = field(default_factory=list)
 
-    def write(self, fates: Iterable[RequestFate]) -> None:
+    def write(self, fates: Iterable[RequestFate], tally: Tally | None = None) -> None:
         self.writes += 1
+        self.tallies += [tally] if tally else []
         if self.breaks:
             raise PermissionError(13, "Permission denied")
         self.written += fates
@@ -210,6 +213,18 @@ async def test_they_are_written_together_and_at_the_end() -> None:
     note(fates, CANCELLED, CANCELLED, RejectionReason.UNSURE)
     await fates.close()
     assert [(one.reason, one.count) for one in log.written] == [("cancelled", 2), ("unsure", 1)]
+
+
+async def test_what_is_counted_besides_is_written_when_it_has_changed() -> None:
+    fates, log = Fates(), Memory()
+    counts = {"jwt": 1}
+    fates.tally = lambda: Tally(dict(counts))
+    fates.keep_in(log)
+    for found in (1, 1, 2):
+        counts["jwt"] = found
+        note(fates, RejectionReason.EMPTY)
+        await fates.close()
+    assert log.tallies == [Tally({"jwt": 1}), Tally({"jwt": 2})]
 
 
 async def test_a_file_is_begun_before_anybody_asks() -> None:

@@ -26,6 +26,7 @@ from lsp_server.config.options import (
     Trigger,
 )
 from lsp_server.inference.engine import EngineState
+from lsp_server.patience import Patience
 from lsp_server.prompt.formats import FORMATS
 from lsp_server.text import split_lines
 from lsp_server.types import (
@@ -89,7 +90,7 @@ SAID: dict[Reason, Said] = {
 }
 """One row a reason; the pipeline is asked once, automatically."""
 
-IN_THE_SERVER: frozenset[Reason] = frozenset({Reason.UNKNOWN_DOCUMENT})
+IN_THE_SERVER: frozenset[Reason] = frozenset({Reason.UNKNOWN_DOCUMENT, Reason.DOCUMENT_TOO_LONG})
 """Reasons that only the server gives: see `tests/server/test_protocol.py`, which reaches them, as
 `tests/server/test_explaining.py` checks."""
 
@@ -116,9 +117,14 @@ def asked(
 
 @asynccontextmanager
 async def pipeline(
-    engine: Engine, settings: Settings | None = None, *, ahead: bool = False
+    engine: Engine,
+    settings: Settings | None = None,
+    *,
+    ahead: bool = False,
+    patience: Patience | None = None,
 ) -> AsyncIterator[Pipeline]:
-    found = Pipeline(engine, settings or Settings(), Workspace(), looks_ahead=ahead)
+    files = Workspace(patience=patience)
+    found = Pipeline(engine, settings or Settings(), files, looks_ahead=ahead)
     found.serve(ServedModel("m", FORMATS["qwen2.5-coder"]))
     yield found
     await found.close()
@@ -163,13 +169,18 @@ async def selection_differs() -> Outcome:
         return await found.complete(replace(asked("x.ap█\n"), selected=chosen))
 
 
-async def ignored_file() -> Outcome:
+async def left_out_by(name: str) -> Outcome:
     with TemporaryDirectory() as folder:
-        (Path(folder) / ".fimbulignore").write_text("/a.py\n")
+        (Path(folder) / name).write_text("/a.py\n")
         request = asked("x = █\n")
         request = replace(request, document=replace(request.document, folder=folder))
         async with pipeline(Silent("name", StopReason.LINES)) as found:
             return await found.complete(request)
+
+
+async def disk_stalled() -> Outcome:
+    async with pipeline(Silent("name", StopReason.LINES), patience=Patience(0.0)) as found:
+        return await found.complete(asked("x = █\n"))
 
 
 async def no_model() -> Outcome:
@@ -229,7 +240,9 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.DELETING: deleting,
     Reason.REJECTED_HERE: rejected_here,
     Reason.SELECTION_DIFFERS: selection_differs,
-    Reason.IGNORED_FILE: ignored_file,
+    Reason.IGNORED_FILE: lambda: left_out_by(".gitignore"),
+    Reason.EXCLUDED_FILE: lambda: left_out_by(".fimbulignore"),
+    Reason.DISK_STALLED: disk_stalled,
     Reason.NO_MODEL: no_model,
     Reason.MODEL_LOADING: model_loading,
     Reason.ENGINE_FAILED: engine_failed,

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.secret_values import SECRETS
 from lsp_server.completion.secrecy import Secrecy, file_of
+from lsp_server.config.options import PrivacyOptions
 from lsp_server.privacy.secrets import redact
 from lsp_server.types import Document, Rejection, RejectionReason
 
@@ -53,9 +54,25 @@ def test_values_are_counted_and_known_again() -> None:
     secrecy = Secrecy()
     value = "".join(CHANCE.choices("abcdefgh01234567XYZ", k=30))
     secrecy.document(document([f'api_key = "{value}"\n']))
-    assert sum(secrecy.replaced.values()) == 1
+    assert secrecy.replaced.total() == 1
     assert secrecy.reveals("x = ", f'"{value}"')
     assert not Secrecy().reveals("x = ", f'"{value}"')
+
+
+def test_values_are_counted_as_they_stand_however_often_they_are_typed() -> None:
+    secrecy = Secrecy()
+    value = "".join(CHANCE.choices("abcdefgh01234567XYZ", k=30))
+    for length in range(len(value)):
+        secrecy.document(document([f'api_key = "{value[:length]}"\n', "x = 1\n"], length))
+    assert secrecy.replaced.total() == 1
+    secrecy.document(document(["x = 2\n", f'api_key = "{value}"\n', f'token = "{value}"\n'], 40))
+    assert secrecy.replaced.total() == 2
+    other = document([f'password = "{value}"\n'])
+    secrecy.document(replace(other, uri="file:///w/b.py"))
+    secrecy.forget("file:///w/b.py")
+    assert secrecy.replaced.total() == 3
+    secrecy.document(document(["x = 2\n"], 41))
+    assert secrecy.replaced.total() == 1
 
 
 async def reason(secrecy: Secrecy, folder: Path, path: str) -> RejectionReason | None:
@@ -73,9 +90,9 @@ async def test_files_are_withheld_by_name_and_by_rule(tmp_path: Path) -> None:
     secrecy = Secrecy()
     assert await reason(secrecy, tmp_path, "a.py") is None
     assert await reason(secrecy, tmp_path, "sub/other.py") is None
-    ignored = RejectionReason.IGNORED_FILE
-    for path in ("build/a.py", "sub/x.log", "sub/private.py", "build/deep/er/a.py"):
-        assert await reason(secrecy, tmp_path, path) is ignored
+    for path in ("build/a.py", "sub/x.log", "build/deep/er/a.py"):
+        assert await reason(secrecy, tmp_path, path) is RejectionReason.IGNORED_FILE
+    assert await reason(secrecy, tmp_path, "sub/private.py") is RejectionReason.EXCLUDED_FILE
     for path in (".env", "sub/id_rsa", ".aws/credentials", "infra/a.tfstate"):
         assert await reason(secrecy, tmp_path, path) is RejectionReason.SECRET_FILE
 
@@ -88,7 +105,29 @@ async def test_rules_that_change_are_read_anew(tmp_path: Path) -> None:
     secrecy.files_changed([str(tmp_path / "b.py")])
     assert await reason(secrecy, tmp_path, "a.py") is None
     secrecy.files_changed([str(rules)])
-    assert await reason(secrecy, tmp_path, "a.py") is RejectionReason.IGNORED_FILE
+    assert await reason(secrecy, tmp_path, "a.py") is RejectionReason.EXCLUDED_FILE
+
+
+async def test_only_what_git_alone_ignores_may_get_suggestions(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("build/\n*.log\n")
+    (tmp_path / ".fimbulignore").write_text("build/private.py\n")
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / ".fimbulignore").write_text("keys.py\n")
+    secrecy, wanted = Secrecy(), PrivacyOptions(suggest_in_ignored=True)
+    for path, refused in (
+        ("a.py", None),
+        ("build/a.py", None),
+        ("x.log", None),
+        ("build/private.py", RejectionReason.EXCLUDED_FILE),
+        ("build/keys.py", RejectionReason.EXCLUDED_FILE),
+        ("build/.env", RejectionReason.SECRET_FILE),
+    ):
+        found = Document((tmp_path / path).as_uri(), "python", 1, ("",), path, str(tmp_path))
+        outcome = await secrecy.refused(found, wanted)
+        assert (outcome.reason if outcome else None) is refused, path
+        # They are withheld from everything else all the same, and unless somebody asks for it.
+        assert (await secrecy.withheld(found) is None) == (path == "a.py")
+        assert (await secrecy.refused(found, PrivacyOptions()) is None) == (path == "a.py")
 
 
 async def test_a_link_to_a_secret_file_is_one(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """What is chosen from other files, when it is chosen anew, and when it stays."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ from lsp_server.config.options import (
 from lsp_server.context.fusion import Verdict
 from lsp_server.context.repository import Repository
 from lsp_server.text import split_lines
-from lsp_server.types import CompletionRequest, Document, Position
+from lsp_server.types import CompletionRequest, Document, Position, Rejection
 from tests.context.memory import MemoryRepository
 
 FILES = {
@@ -124,6 +126,33 @@ async def test_neither_open_nor_edited_files_that_are_off_are_shown() -> None:
         assert any(row.candidate.path == "b.py" for row in assembled.selection.judged) is shown
 
 
+async def test_a_file_that_git_ignores_is_seen_alone_and_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("cart.py\n")
+    text = "def transfer_amount(source, target):\n    return target - source\n"
+    marked = "def transfer_amount_again(source, target):\n    transfer_amount█\n"
+
+    class Folder(Folders):
+        def repository(self, folder: str) -> Repository | None:
+            return super().repository("/shop" if folder == str(tmp_path) else "")
+
+    def here(marked: str, path: str) -> CompletionRequest:
+        asked = request(marked, path)
+        uri, folder = (tmp_path / path).as_uri(), str(tmp_path)
+        return replace(asked, document=replace(asked.document, uri=uri, folder=folder))
+
+    workspace, other = Workspace(Folder()), here("█" + text, "cart.py")
+    for document in (other.document, here(marked, "b.py").document):
+        workspace.opened(document)
+    await workspace.assemble(other, options(), count)
+    seen = await workspace.assemble(here(marked, "b.py"), options(), count)
+    assert all(row.candidate.path != "cart.py" for row in seen.selection.judged)
+    ignored = await workspace.assemble(here(CART, "cart.py"), options(), count)
+    assert ignored.selection.judged == ()
+    (tmp_path / ".gitignore").unlink()
+    workspace.files_changed([str(tmp_path / ".gitignore")])
+    assert (await workspace.assemble(here(CART, "cart.py"), options(), count)).selection.judged
+
+
 async def test_typing_keeps_the_choice() -> None:
     workspace = Workspace(Folders())
     first = await ask(workspace, CART)
@@ -209,3 +238,21 @@ async def test_members_are_looked_for_only_where_the_option_says_so() -> None:
     favoured = replace(options(), completion=CompletionOptions(symbols=Symbols.FAVOUR))
     assert "get" in (await ask(Workspace(Folders()), CART, settings=favoured)).members
     assert (await ask(Workspace(Folders()), "x = 1█\n", settings=favoured)).members == ()
+
+
+async def test_documents_may_be_opened_while_others_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace = Workspace(Folders())
+    for name in ("store", "other"):
+        workspace.opened(request("value = 1\n█", f"shop/{name}.py").document)
+    withheld = workspace.secrecy.withheld
+    numbers = itertools.count()
+
+    async def open_and_look(document: Document) -> Rejection | None:
+        workspace.opened(request("new = 1\n█", f"shop/new{next(numbers)}.py").document)
+        return await withheld(document)
+
+    monkeypatch.setattr(workspace.secrecy, "withheld", open_and_look)
+    await ask(workspace, CART)
+    assert next(numbers) >= 2

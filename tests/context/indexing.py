@@ -20,6 +20,7 @@ from lsp_server.context.index.messages import (
     encode,
 )
 from lsp_server.context.index.reader import IndexReader
+from lsp_server.context.index.settings import IndexSettings, as_argument
 from lsp_server.context.index.store import index_file
 
 SECONDS = 60.0
@@ -29,7 +30,9 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from lsp_server.context.index.process import run_index_process
+from lsp_server.context.index.settings import from_argument
 
+settings = from_argument(sys.argv[3])
 cache, log = Path(sys.argv[1]), Path(sys.argv[2])
 
 def may_read(path):
@@ -38,29 +41,38 @@ def may_read(path):
     return "forbidden" not in path.name
 
 BEFORE
-run_index_process(sys.stdin.buffer, sys.stdout.buffer, cache, may_read, tuple)
+run_index_process(sys.stdin.buffer, sys.stdout.buffer, cache, may_read, tuple, settings)
 """
+
+_DEFAULT = IndexSettings()
 
 _Event = TypeVar("_Event", bound=IndexEvent)
 
 
-def command(cache: Path, log: Path, before: str = "") -> tuple[str, ...]:
+def command(
+    cache: Path, log: Path, before: str = "", settings: IndexSettings = _DEFAULT
+) -> tuple[str, ...]:
     """The command of an index process that logs every path it asks about.
 
     `before` is Python that runs first; files with ``forbidden`` in their names may not be read.
     """
     program = PROGRAM.replace("BEFORE", before)
-    return (sys.executable, "-P", "-c", program, str(cache), str(log))
+    run = (sys.executable, "-P", "-c", program)
+    return (*run, str(cache), str(log), as_argument(settings))
 
 
 class IndexChild:
     """One index process."""
 
-    def __init__(self, folder: Path, *, before: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, before: str = "", settings: IndexSettings = _DEFAULT
+    ) -> None:
         self.cache = folder / "cache"
         self._log = folder / "asked"
         self._process = subprocess.Popen(
-            command(self.cache, self._log, before), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command(self.cache, self._log, before, settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         self._events: queue.SimpleQueue[IndexEvent] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._read)

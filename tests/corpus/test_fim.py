@@ -1,7 +1,10 @@
 """Examples: prompts as the server builds them, completions that join them to what follows."""
 
 import hashlib
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,6 +69,8 @@ def record(path: str, text: str, language: str = "python", **more: object) -> Re
     }
     return msgspec.convert(values, Record)
 
+
+ROOT = Path(__file__).parents[2]
 
 SHAPES = [record("circle.py", CIRCLE), record("drawing.py", DRAWING)]
 
@@ -275,6 +280,27 @@ def test_the_same_seed_gives_the_same_examples_whatever_else_there_is() -> None:
     drawing = [one for one in examples(seed=3, without_context=1.0) if one.path == "drawing.py"]
     alone = examples([SHAPES[1]], seed=3, without_context=1.0)
     assert [msgspec.structs.replace(one, number=one.number) for one in alone] == drawing
+
+
+def test_another_process_cuts_the_same() -> None:
+    """Nothing depends on the order of sets, which differs from process to process."""
+    script = (
+        "from tests.corpus.test_fim import examples\n"
+        "import hashlib, msgspec\n"
+        "print(hashlib.sha256(msgspec.json.encode(examples(seed=3))).hexdigest())"
+    )
+    digests = {hashlib.sha256(msgspec.json.encode(examples(seed=3))).hexdigest() + "\n"}
+    for seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
+        digests.add(done.stdout)
+    assert len(digests) == 1
 
 
 def test_a_file_that_repeats_gives_more_and_never_the_same_twice() -> None:

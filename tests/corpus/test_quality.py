@@ -86,7 +86,7 @@ DROPPED = [
     ("a.c", _numbers(60), "data"),
     ("a.py", _catalogue(80), "data"),
     ("a.json", "[\n" + '  "word",\n' * 600 + '  "word"\n]\n', "data"),
-    ("a.po", 'msgid "a"\nmsgstr "b"\n\n' * 200, "data"),
+    ("a.po", 'msgid "a"\nmsgstr "b"\n\n' * 20, "data"),
     ("a.py", "# ------- + ------- + -------\n" * 5 + "+-*/%=<>!&|^~\n" * 90 + PYTHON, "few-letters"),
     ("a.py", PYTHON + "assert total(cart) == expected\n" * 80, "repetitive"),
     ("a.py", PYTHON[:-40].rstrip() + "(", "truncated"),

@@ -350,6 +350,15 @@ def test_a_setting_that_changes_meanwhile(server: CodeServer, window: Window) ->
     speaks(window)
 
 
+def test_what_vs_code_excludes_is_left_alone(server: CodeServer, window: Window) -> None:
+    window.set(server, search__exclude={"**/a.py": True})
+    window.open("a.py")
+    silent(window, "Suggestions are switched off in this file")
+    window.set(server, search__exclude={})
+    window.open("a.py")
+    speaks(window)
+
+
 def test_a_server_that_dies_is_started_again(server: CodeServer, window: Window) -> None:
     (before,) = server.servers()
     before.kill()

@@ -67,3 +67,10 @@ def test_a_copy_takes_the_place_of_those_it_stands_in_for() -> None:
     assert len(states) == 2
     states.clear()
     assert states.size == 0
+
+
+def test_without_room_nothing_is_worth_saving() -> None:
+    states = SavedStates(limit=0, worth=1)
+    assert not states.is_worth_saving([1, 2, 3], live=0)
+    states.add(SavedState((1, 2, 3), bytearray(10)))
+    assert len(states) == 0

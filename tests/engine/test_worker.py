@@ -1,6 +1,10 @@
 """The client and a real worker process, whose engine is scripted."""
 
 import asyncio
+import io
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +16,16 @@ import pytest
 from lsp_server.errors import EngineCrashed, EngineRefused
 from lsp_server.inference import client as client_module
 from lsp_server.inference.client import WorkerClient, worker_command
-from lsp_server.inference.protocol import LoadOptions
+from lsp_server.inference.protocol import (
+    LENGTH,
+    Complete,
+    Load,
+    LoadOptions,
+    WireSegment,
+    encode,
+    read_frame,
+)
+from lsp_server.inference.pulse import Pulse
 from lsp_server.types import BodyStop, Generation, Prompt, Segment, StopReason, StopRules
 from tests.server.editor import write_script
 
@@ -159,6 +172,68 @@ async def test_a_worker_deaf_to_cancelling_is_killed(
         await asyncio.sleep(0.1)
         hung.cancel()
         assert "did not react" in str(await found.wait_for_death())
+
+
+@pytest.mark.parametrize("how", ["stopped", "hung"])
+async def test_a_worker_that_stands_still_is_killed_though_nobody_cancels(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with worker(tmp_path) as found:
+        monkeypatch.setattr(Pulse, "EVERY", 0.05)
+        monkeypatch.setattr(Pulse, "DEAF", 1.0)
+        waiting = asyncio.create_task(complete(found, {"stopped": "slow", "hung": "hang"}[how]))
+        await asyncio.sleep(0.1)
+        if how == "stopped":
+            os.kill(found.pid, signal.SIGSTOP)
+        async with asyncio.timeout(60):
+            with pytest.raises(EngineCrashed, match=r"no sign of life|stood still"):
+                await waiting
+
+
+async def test_a_worker_that_computes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = {"after": "long", "answer": "a b", "token_ms": 1500}
+    async with worker(tmp_path, long) as found:
+        monkeypatch.setattr(Pulse, "EVERY", 0.05)
+        monkeypatch.setattr(Pulse, "DEAF", 3.0)
+        assert (await complete(found, "long")).text == "a b"
+
+
+async def test_a_worker_without_memory_says_so_and_goes_on(tmp_path: Path) -> None:
+    greedy = {"after": "greedy", "fault": "memory"}
+    async with worker(tmp_path, greedy, {"answer": "x"}) as found:
+        with pytest.raises(EngineRefused, match="not enough memory"):
+            await complete(found, "greedy")
+        assert (await complete(found, "y")).text == "x"
+
+
+def process(folder: Path) -> "subprocess.Popen[bytes]":
+    """Start a worker that is spoken to without a client."""
+    script = write_script(folder, *RULES)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(worker_command("scripted", str(script)), stdin=pipe, stdout=pipe)
+
+
+def test_a_worker_that_hangs_ends_when_its_server_does(tmp_path: Path) -> None:
+    with process(tmp_path) as found:
+        assert found.stdin is not None
+        assert isinstance(found.stdout, io.BufferedReader)
+        found.stdin.write(encode(Load(1, "none", LoadOptions())))
+        found.stdin.flush()
+        assert read_frame(found.stdout)
+        hang = Complete(2, [WireSegment("hang")], "", 16, 1, line_has_text=True)
+        found.stdin.write(encode(hang))
+        found.stdin.close()
+        found.wait(60)
+
+
+def test_a_worker_that_cannot_understand_its_server_ends(tmp_path: Path) -> None:
+    with process(tmp_path) as found:
+        assert found.stdin is not None
+        found.stdin.write(LENGTH.pack(3) + b"\xc1\xc1\xc1")
+        found.stdin.flush()
+        found.wait(60)
 
 
 async def test_cancelling_never_kills_a_worker_that_listens(

@@ -131,3 +131,15 @@ def test_a_file_that_is_deleted_meanwhile_is_begun_anew(file: Path) -> None:
     session.recorder.put(last)
     session.recorder.close()
     assert [row["id"] for row in read_rows(file)] == [last.id]
+
+
+def test_that_the_oldest_is_forgotten_is_said_once(file: Path) -> None:
+    session = Session(file)
+    session.recorder.max_bytes = 1
+    for _ in range(3):
+        session.recorder.put(suggestion())
+        assert session.said.wait(30)
+    session.recorder.close()
+    (message,) = session.messages
+    assert "feedback.max_size" in message
+    assert str(file) in message

@@ -15,6 +15,7 @@ from lsp_server.completion.fate_log import sessions
 from lsp_server.completion.fates import RequestFate
 from lsp_server.config.options import LogLevel, LogOptions
 from lsp_server.config.paths import Paths
+from lsp_server.server.documents import MOST_LINES
 from lsp_server.server.explaining import NOTHING, LastReason
 from lsp_server.server.logs import LogFile, start_logging
 from tests.completion.test_reasons import IN_THE_SERVER
@@ -74,11 +75,22 @@ async def test_the_command_takes_what_editors_send(asked: Any) -> None:
         assert len(session.messages) == before + (not silent)
 
 
-async def test_only_the_server_knows_documents_that_are_not_open() -> None:
-    (reason,) = IN_THE_SERVER
+async def test_only_the_server_knows_documents_that_are_not_open_or_too_long() -> None:
+    reasons = set()
     async with editor(options=WHOLE) as session:
-        assert await session.ask(HERE(0, 0), "file:///workspace/unknown.py") == []
-        assert await session.reason("file:///workspace/unknown.py") == reason.value
+        session.open("x\n" * (MOST_LINES + 1), "file:///workspace/long.py")
+        for uri in ("file:///workspace/unknown.py", "file:///workspace/long.py"):
+            assert await session.ask(HERE(0, 0), uri) == []
+            reasons.add(await session.reason(uri))
+    assert reasons == {reason.value for reason in IN_THE_SERVER}
+
+
+async def test_a_document_that_becomes_shorter_is_looked_into() -> None:
+    async with editor(options=WHOLE) as session:
+        session.open("x = \n" * (MOST_LINES + 1))
+        assert await session.ask(HERE(0, 4)) == []
+        session.change("", HERE(1, 0), HERE(MOST_LINES, 0))
+        assert await session.ask(HERE(0, 4))
 
 
 async def test_what_was_sent_away_is_not_shown_again() -> None:

@@ -1,6 +1,8 @@
 """What is remembered of suggestions, over real pipes; the engine is scripted."""
 
 import asyncio
+import os
+import signal
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,6 +14,7 @@ from lsprotocol import types as lsp
 
 from lsp_server.config.paths import Paths
 from lsp_server.feedback.store import read_rows
+from lsp_server.server.ending import SIGNALS
 from tests.server.editor import URI, Editor, editor, write_script
 
 HERE = lsp.Position
@@ -134,6 +137,21 @@ async def test_an_editor_that_just_goes_away_loses_nothing(paths: Paths, script:
         server: Any = session.client._server  # There is no other way to its pipes.
         server.stdin.close()
         await asyncio.wait_for(server.wait(), 30)
+    assert fates(paths) == [("ignored", "inferred")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no such signal")
+@pytest.mark.parametrize("name", SIGNALS)
+async def test_an_editor_that_kills_its_server_loses_nothing(
+    name: str, paths: Paths, script: Path
+) -> None:
+    number = signal.Signals[name]
+    async with editor(script=script) as session:
+        await session.ask(session.open("x = █\n"))
+        await asyncio.sleep(0.3)
+        server: Any = session.client._server  # There is no other way to its process.
+        server.send_signal(number)
+        assert await asyncio.wait_for(server.wait(), 30) == 128 + number
     assert fates(paths) == [("ignored", "inferred")]
 
 

@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,22 @@ def test_every_option_of_a_server_is_out_of_a_workspaces_reach() -> None:
     assert len(remote) == 7
     assert all(entry.option.tighten not in WORKSPACE_MAY for entry in remote)
     assert all(entry.option.tighten in POLICY_MAY for entry in remote)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Layer("workspace", {"privacy": {"suggest_in_ignored": True}}, WORKSPACE_MAY),
+        Layer("policy", {"privacy": {"suggest_in_ignored": True}}, POLICY_MAY),
+        Layer("editor", {"privacy": {"suggest_in_ignored": True}}, from_editor=True),
+    ],
+)
+def test_only_the_user_wants_suggestions_in_ignored_files(layer: Layer) -> None:
+    user = Layer("user", {"privacy": {"suggest_in_ignored": True}})
+    assert not merge([layer])[0].privacy.suggest_in_ignored
+    assert merge([user, layer])[0].privacy.suggest_in_ignored
+    off = replace(layer, values={"privacy": {"suggest_in_ignored": False}})
+    assert not merge([user, off])[0].privacy.suggest_in_ignored
 
 
 def keep_text(value: object, layer: str, **more: Any) -> Layer:

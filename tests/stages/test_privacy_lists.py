@@ -1,9 +1,12 @@
 """Lists that a user or a policy writes: files that are off, models that may be used."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from lsp_server.catalogue.allowed import asks_for_digests, is_allowed
-from lsp_server.privacy.off import is_off, off_among
+from lsp_server.privacy import off
+from lsp_server.privacy.off import OffFiles, is_off
 
 DIGEST = "ab" * 32
 
@@ -51,11 +54,26 @@ def test_digests_are_worked_out_only_where_some_are_listed() -> None:
 )
 def test_patterns_are_those_of_a_gitignore(path: str, patterns: list[str], expected: bool) -> None:
     assert is_off(path, patterns) is expected
-    assert off_among(lambda: [path], patterns) == ({path} if expected else set())
+    assert OffFiles(patterns).among(lambda: [path]) == ({path} if expected else set())
 
 
 def test_paths_are_not_asked_for_in_vain() -> None:
     def ask() -> list[str]:
         raise AssertionError("nothing is off")
 
-    assert off_among(ask, ()) == frozenset()
+    assert OffFiles(()).among(ask) == frozenset()
+
+
+def test_a_path_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+
+    class Spec:
+        def match_files(self, paths: Iterable[str]) -> list[str]:
+            judged.extend(paths)
+            return [path for path in judged if path.endswith(".x")]
+
+    monkeypatch.setattr(off, "_specs", lambda _: (Spec(),))
+    files = OffFiles(["*.x"])
+    assert files.among(lambda: ["a.py", "b.x"]) == {"b.x"}
+    assert files.among(lambda: ["a.py", "b.x", "c.x"]) == {"b.x", "c.x"}
+    assert judged == ["a.py", "b.x", "c.x"]

@@ -11,10 +11,12 @@ import {
 } from 'vscode-languageclient/node';
 
 import type { Found } from './finding';
-import { explicitOptions } from './settings';
+import { exclusions, explicitOptions } from './settings';
 import type { Outcome, ServerStatus } from './status';
 
 const SECTION = 'fimbul';
+/** Sections of VS Code's own settings whose `exclude` the server keeps to. */
+const EXCLUDING = ['files', 'search'];
 const CURSOR_RESTS = 150;
 const MOST_RESTARTS = 5;
 
@@ -86,7 +88,7 @@ export class Server implements vscode.Disposable {
           return answer;
         },
       },
-      synchronize: { configurationSection: SECTION },
+      synchronize: { configurationSection: [SECTION, ...EXCLUDING.map((one) => `${one}.exclude`)] },
     };
     this.client = new LanguageClient(SECTION, 'fimbul', server, options);
     this.disposables.push(
@@ -142,11 +144,24 @@ export class Server implements vscode.Disposable {
 
   private options(): Record<string, unknown> {
     const configuration = vscode.workspace.getConfiguration(SECTION);
-    return explicitOptions(
+    const options = explicitOptions(
       this.around.options.map((key) => {
         const globalValue = configuration.inspect(key)?.globalValue;
         return { key, globalValue };
       }),
+    );
+    return { ...options, editorExclude: this.excluded() };
+  }
+
+  /** What no window shows or searches is not looked at; of several folders each excludes for all. */
+  private excluded(): string[] {
+    const places = [undefined, ...(vscode.workspace.workspaceFolders ?? []).map((one) => one.uri)];
+    return exclusions(
+      places.flatMap((place) =>
+        EXCLUDING.map(
+          (one) => vscode.workspace.getConfiguration(one, place).inspect('exclude') ?? {},
+        ),
+      ),
     );
   }
 

@@ -25,6 +25,39 @@ export function explicitOptions(settings: Iterable<Inspected>): Record<string, u
   return options;
 }
 
+/** A setting such as `files.exclude` as VS Code keeps it: patterns, and whether they hold. */
+export interface InspectedPatterns {
+  defaultValue?: unknown;
+  globalValue?: unknown;
+  workspaceValue?: unknown;
+  workspaceFolderValue?: unknown;
+}
+
+/**
+ * Return the patterns that the user or a workspace excludes.
+ *
+ * A workspace only adds: what it would bring back stays excluded. Conditions (`when`) are no
+ * exclusions, since the server knows nothing about other files.
+ */
+export function exclusions(settings: Iterable<InspectedPatterns>): string[] {
+  const found = new Set<string>();
+  for (const { defaultValue, globalValue, workspaceValue, workspaceFolderValue } of settings) {
+    const own = { ...patterns(defaultValue), ...patterns(globalValue) };
+    for (const layer of [own, patterns(workspaceValue), patterns(workspaceFolderValue)]) {
+      for (const [pattern, value] of Object.entries(layer)) {
+        if (value === true) {
+          found.add(pattern);
+        }
+      }
+    }
+  }
+  return [...found].sort();
+}
+
+function patterns(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
 /** Return `languages` with `language` put in, or taken out if it was there. */
 export function toggled(languages: readonly string[], language: string): string[] {
   return languages.includes(language)

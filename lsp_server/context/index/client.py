@@ -27,6 +27,8 @@ from lsp_server.context.index.messages import (
     decode_event,
     encode,
 )
+from lsp_server.context.index.settings import IndexSettings, as_argument
+from lsp_server.processes import start_process
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ _LONGEST_LINE = 16 * 1024 * 1024
 
 _CLOSE_SECONDS = 2.0
 """Time that a process may take to end by itself."""
+
+_DEFAULT = IndexSettings()
 
 Listener = Callable[[IndexEvent], None]
 
@@ -63,11 +67,12 @@ class RootState:
     """Why it failed."""
 
 
-def index_command(module: str, cache: Path) -> tuple[str, ...]:
+def index_command(module: str, cache: Path, settings: IndexSettings = _DEFAULT) -> tuple[str, ...]:
     """Return the command that runs `module` as the process that indexes into `cache`."""
     # Without -P the folder the editor was started in, which may be anybody's repository, would
     # come first on the import path.
-    return (sys.executable, "-P", "-m", module, "--cache", str(cache))
+    program = (sys.executable, "-P", "-m", module)
+    return (*program, "--cache", str(cache), "--settings", as_argument(settings))
 
 
 class IndexClient:
@@ -157,7 +162,7 @@ class IndexClient:
 
     async def _serve(self) -> str:
         """Run one process until it ends; return how it ended."""
-        process = await asyncio.create_subprocess_exec(
+        process = await start_process(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -37,6 +37,7 @@ class LeftOut(enum.Enum):
     NAME = "name"
     DATA = "data"
     LARGE = "large"
+    HARD = "hard"
     FORBIDDEN = "forbidden"
     UNREADABLE = "unreadable"
     BINARY = "binary"
@@ -45,6 +46,7 @@ class LeftOut(enum.Enum):
     TOO_MANY_FILES = "too-many-files"
     TOO_MUCH_TEXT = "too-much-text"
     TOO_MANY_ENTRIES = "too-many-entries"
+    TOO_MUCH_MEMORY = "too-much-memory"
     VANISHED = "vanished"
 
     @property
@@ -59,7 +61,7 @@ class Limits:
 
     files: int = 20_000
     total_bytes: int = 200_000_000
-    file_bytes: int = 512 * 1024
+    file_bytes: int = 512_000
     entries: int = 400_000
     """Entries of folders that are looked through, those left out included."""
 
@@ -73,15 +75,17 @@ _EXPLANATIONS = {
     LeftOut.SPECIAL: "Not a regular file.",
     LeftOut.NAME: "The file name is not valid Unicode.",
     LeftOut.DATA: "Data rather than source, by its name: lock files, logs, tables, source maps.",
-    LeftOut.LARGE: f"Larger than {_LIMITS.file_bytes // 1024} KB.",
+    LeftOut.LARGE: "Larger than limits.index_file_size allows.",
+    LeftOut.HARD: "Parsing takes longer than limits.parse_time allows.",
     LeftOut.FORBIDDEN: "The settings forbid reading it.",
     LeftOut.UNREADABLE: "The system did not let it be read.",
     LeftOut.BINARY: "Holds binary content.",
     LeftOut.ENCODING: "Not UTF-8.",
     LeftOut.MINIFIED: "Minified: its lines are over 300 characters long on average.",
-    LeftOut.TOO_MANY_FILES: f"Beyond the limit of {_LIMITS.files:,} files a folder.",
-    LeftOut.TOO_MUCH_TEXT: f"Beyond the limit of {_LIMITS.total_bytes // 10**6} MB a folder.",
-    LeftOut.TOO_MANY_ENTRIES: f"Beyond the limit of {_LIMITS.entries:,} entries a folder.",
+    LeftOut.TOO_MANY_FILES: "limits.index_files allows no more files.",
+    LeftOut.TOO_MUCH_TEXT: "limits.index_size allows no more text.",
+    LeftOut.TOO_MANY_ENTRIES: f"{_LIMITS.entries:,} entries are looked through, and no more.",
+    LeftOut.TOO_MUCH_MEMORY: "limits.index_memory allows no more memory.",
     LeftOut.VANISHED: "It went away while it was looked at.",
 }
 
@@ -152,17 +156,20 @@ class Walk:
     Iterating also yields None now and then, to let the caller do something more urgent.
     """
 
-    def __init__(self, root: Path, limits: Limits = _LIMITS) -> None:
+    def __init__(
+        self, root: Path, limits: Limits = _LIMITS, exclude: Sequence[Sequence[str]] = ()
+    ) -> None:
         self.left_out: Counter[LeftOut] = Counter()
         self._root = root
         self._limits = limits
+        self._exclude = exclude
         self._files = 0
         self._bytes = 0
         self._entries = 0
 
     def __iter__(self) -> Iterator[FoundFile | None]:
         """Look through the folder."""
-        folders = deque([("", rules_above(self._root))])
+        folders = deque([("", rules_above(self._root, self._exclude))])
         while folders:
             base, rules = folders.popleft()
             yield None
@@ -246,12 +253,14 @@ def left_out_file(
     return next((reason for applies, reason in checks if applies), None)
 
 
-def look_at(root: Path, path: str) -> FoundFile | LeftOut:
+def look_at(
+    root: Path, path: str, limits: Limits = _LIMITS, exclude: Sequence[Sequence[str]] = ()
+) -> FoundFile | LeftOut:
     """Return the one file `path` of the workspace folder `root`, or why it is left out.
 
     Says what a walk would say, limits of the whole folder apart.
     """
-    rules = rules_above(root).inside(root, "")
+    rules = rules_above(root, exclude).inside(root, "")
     base = ""
     try:
         for part in path.split("/")[:-1]:
@@ -266,7 +275,7 @@ def look_at(root: Path, path: str) -> FoundFile | LeftOut:
         return LeftOut.VANISHED
     except (OSError, ValueError):
         return LeftOut.UNREADABLE
-    reason = left_out_file(path, status, rules)
+    reason = left_out_file(path, status, rules, limits)
     return reason or FoundFile(path, status.st_size, status.st_mtime_ns)
 
 

@@ -40,8 +40,9 @@ from lsp_server.context.index.store import (
 )
 from lsp_server.syntax.outline import Outline
 
-OutlineOf = Callable[[str, Sequence[str]], Outline]
-"""Returns what the file of that path, with these lines, defines and imports."""
+OutlineOf = Callable[[str, Sequence[str]], Outline | None]
+"""Returns what the file of that path, with these lines, defines and imports; None if finding that
+out takes too long."""
 
 BATCH_BLOCKS = 200
 """Blocks of lines that are written at once. It bounds how long a save waits: about 50 ms."""
@@ -77,6 +78,10 @@ class Look:
     outline_of: OutlineOf
     redact: Redact
     limits: Limits = Limits()  # noqa: RUF009  # Frozen.
+    exclude: Sequence[Sequence[str]] = ()
+    """Patterns of what is not looked at."""
+    has_room: Callable[[], bool] = lambda: True
+    """Tells whether there is memory for more files."""
 
 
 class _Batch:
@@ -122,6 +127,8 @@ class Folder:
         self._writer: IndexWriter | None = None
         self._batch = _Batch()
         self._cutter = WordCutter()
+        self._hard: dict[str, FoundFile] = {}
+        """Files that took too long to parse, as they were then."""
 
     @property
     def is_open(self) -> bool:
@@ -160,7 +167,7 @@ class Folder:
         try:
             writer = self._open()
             found: list[FoundFile] = []
-            walk = Walk(self.root, self._look.limits)
+            walk = Walk(self.root, self._look.limits, self._look.exclude)
             for file in walk:
                 if file is None:
                     yield Pause()
@@ -188,6 +195,9 @@ class Folder:
             if old is not None and old[0].looks_like(file):
                 left_out[old[1]] += 1
                 continue
+            if not self._has_room():
+                left_out[LeftOut.TOO_MUCH_MEMORY] += len(found) - done
+                break
             reason = self._take(file, known.get(file.path))
             if reason is not None:
                 left_out[reason] += 1
@@ -217,6 +227,8 @@ class Folder:
 
     def _read(self, file: FoundFile, known: Stamp | None) -> LeftOut | None:
         place = self.root / file.path
+        if self._hard.get(file.path) == file:
+            return LeftOut.HARD
         if known is not None and known.looks_like(file):
             # What may be read can change without the file.
             return None if self._look.may_read(place) else LeftOut.FORBIDDEN
@@ -230,10 +242,20 @@ class Folder:
         if isinstance(lines, LeftOut):
             return lines
         outline = self._look.outline_of(file.path, lines)
+        if outline is None:
+            self._hard[file.path] = file
+            return LeftOut.HARD
         self._batch.indexed[file.path] = summarize(
             file.path, source.stamp, lines, outline, self._cutter
         )
         return None
+
+    def _has_room(self) -> bool:
+        if self._look.has_room():
+            return True
+        # What was remembered only to be quick may be all that is too much.
+        self._cutter = WordCutter()
+        return self._look.has_room()
 
     def _write(self, writer: IndexWriter) -> None:
         batch, self._batch = self._batch, _Batch()
@@ -275,7 +297,7 @@ class Folder:
 
     def _update(self, path: str, known: Stamp | None, room: int) -> int:
         """Add one path to the batch; return how many files more there are now."""
-        file = look_at(self.root, path)
+        file = look_at(self.root, path, self._look.limits, self._look.exclude)
         if isinstance(file, LeftOut):
             self._batch.removed[path] = None
             return 0

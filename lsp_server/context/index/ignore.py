@@ -7,11 +7,12 @@ out more and never bring back what git ignores. git itself is never run: the con
 repository can make it run commands. Knows nothing about what files hold.
 """
 
+import enum
 import os
 import re
 import stat
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,15 @@ RULE_FILES = frozenset((GIT_FILE, OWN_FILE))
 
 _MOST_BYTES = 1024 * 1024
 """Longest ignore file that is read."""
+
+
+class Ignored(enum.Enum):
+    """Who leaves out a file."""
+
+    GIT = "git"
+    """One of git's files."""
+    OWN = "own"
+    """A `.fimbulignore`, or the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,8 @@ class Rules:
 
     git: tuple[RuleFile, ...] = ()
     own: tuple[RuleFile, ...] = ()
+    off: tuple[RuleFile, ...] = ()
+    """What the settings and the editor exclude: what one of them does, nothing brings back."""
 
     def inside(self, folder: Path, base: str, names: Collection[str] | None = None) -> "Rules":
         """Return the rules that hold in `folder`, whose relative path with its ``/`` is `base`.
@@ -93,37 +105,52 @@ class Rules:
             git = (*_read(folder / GIT_FILE, base), *git)
         if names is None or OWN_FILE in names:
             own = (*_read(folder / OWN_FILE, base), *own)
-        return self if (git, own) == (self.git, self.own) else Rules(git, own)
+        return self if (git, own) == (self.git, self.own) else Rules(git, own, self.off)
 
     def ignores(self, path: str, *, folder: bool) -> bool:
         """Return whether the entry `path`, relative to the workspace folder, is left out.
 
         The folders above it are taken for not ignored: nobody looks into ignored ones.
         """
-        return any(_last_word(files, path, folder=folder) for files in (self.git, self.own))
+        return self.ignored_by(path, folder=folder) is not None
+
+    def ignored_by(self, path: str, *, folder: bool) -> "Ignored | None":
+        """Return what leaves out an entry, as `ignores` says; None if nothing does."""
+        for kind in (self.own, *((one,) for one in self.off)):
+            if _last_word(kind, path, folder=folder):
+                return Ignored.OWN
+        return Ignored.GIT if _last_word(self.git, path, folder=folder) else None
 
 
-def rules_above(root: Path) -> Rules:
+def rules_above(root: Path, exclude: Sequence[Sequence[str]] = ()) -> Rules:
     """Return what is said about the workspace folder `root` from outside of it.
 
-    A folder that is ignored itself was opened on purpose; what ignores it does not count then.
+    `exclude` are patterns that hold from the folder on, in groups that each count by themselves. A
+    folder that is ignored itself was opened on purpose; what ignores it does not count then.
     """
     files = tuple(_from_outside(root.resolve()))
     if any(_hides(file.rules, file.above) for file in files):
         files = tuple(_read(_user_file(), ""))
-    return Rules(git=files)
+    off = tuple(RuleFile("", "", _compiled(group)) for group in exclude)
+    return Rules(git=files, off=off)
 
 
-def is_ignored(root: Path, path: str) -> bool:
-    """Return whether the file `path` of the folder `root`, or a folder it is in, is left out."""
-    rules, base = rules_above(root).inside(root, ""), ""
+def ignored_by(root: Path, path: str) -> Ignored | None:
+    """Return what leaves out the file `path` of the folder `root`, or a folder it is in.
+
+    Where several do, that is what somebody has said to fimbul. None if nothing does.
+    """
+    rules, base, found = rules_above(root).inside(root, ""), "", None
     *folders, name = path.split("/")
     for folder in folders:
-        if rules.ignores(base + folder, folder=True):
-            return True
+        here = rules.ignored_by(base + folder, folder=True)
+        if here is Ignored.OWN:
+            return here
+        found = found or here
         base += f"{folder}/"
         rules = rules.inside(root / base, base)
-    return rules.ignores(base + name, folder=False)
+    here = rules.ignored_by(base + name, folder=False)
+    return here if here is Ignored.OWN else found or here
 
 
 def exclude_file(folder: Path) -> Path:
@@ -192,7 +219,7 @@ def _lines_of(file: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
-def _compiled(lines: list[str]) -> tuple[Rule, ...]:
+def _compiled(lines: Sequence[str]) -> tuple[Rule, ...]:
     return tuple(rule for line in reversed(lines) if (rule := _rule(line)) is not None)
 
 

@@ -7,11 +7,13 @@ Knows nothing about what may be read or how a text is parsed: both come in as fu
 """
 
 import contextlib
+import os
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -34,10 +36,11 @@ from lsp_server.context.index.messages import (
     decode_order,
     encode,
 )
+from lsp_server.context.index.settings import IndexSettings
 from lsp_server.context.index.store import index_file, remove_unused
 from lsp_server.syntax.languages import language_of_path
 from lsp_server.syntax.outline import Outline
-from lsp_server.syntax.tree import outline_of
+from lsp_server.syntax.tree import ParseLimits, Unparsed, parse, why_unparsed
 
 RESCAN_SECONDS = 300.0
 """Time after which a folder is looked through again, for what nobody told of."""
@@ -52,14 +55,29 @@ _CALM_SECONDS = 0.5
 _CHANGES_AT_ONCE = 16
 """Changed files that are written together; more make a single save wait."""
 
+GRACE = 10.0
+"""Seconds in which the file that is read may be ended with once the input has ended; one on a disk
+that does not answer is left then. Every transaction that was not finished is undone."""
+
 _MOST_REPAIRS = 3
 """Times an index is made again in one scan before it is given up."""
 
 
-def outline_of_file(path: str, lines: Sequence[str]) -> Outline:
-    """Return what the file `path` defines and imports; nothing in an unknown language."""
+_DEFAULT = IndexSettings()
+
+
+def outline_of_file(path: str, lines: Sequence[str], limits: ParseLimits) -> Outline | None:
+    """Return what the file `path` defines and imports; nothing in an unknown language.
+
+    None if parsing it takes longer than `limits` allow.
+    """
     language = language_of_path(path)
-    return Outline() if language is None else outline_of(language, lines)
+    if language is None:
+        return Outline()
+    tree = parse(language, lines, limits)
+    if tree is not None:
+        return tree.outline()
+    return None if why_unparsed(language, lines, limits) is Unparsed.SLOW else Outline()
 
 
 def run_index_process(
@@ -68,12 +86,21 @@ def run_index_process(
     cache: Path,
     may_read: MayRead,
     redact: Redact,
-    outline: OutlineOf = outline_of_file,
+    settings: IndexSettings = _DEFAULT,
+    outline: OutlineOf | None = None,
 ) -> None:
     """Keep indexes under `cache` fresh until `source` ends."""
     _step_back()
     remove_unused(cache)
-    _IndexProcess(source, sink, cache, Look(may_read, outline, redact)).run()
+    look = Look(
+        may_read,
+        outline or partial(outline_of_file, limits=settings.parsing),
+        redact,
+        settings.limits,
+        settings.exclude,
+        partial(_takes_less_than, psutil.Process(), settings.memory),
+    )
+    _IndexProcess(source, sink, cache, look).run()
 
 
 class _Task:
@@ -143,10 +170,14 @@ class _IndexProcess:
             task.folder.close()
 
     def _read(self) -> None:
-        for line in self._source:
-            if (order := decode_order(line)) is not None:
-                self._orders.put(order)
-        self._orders.put(None)
+        try:
+            for line in self._source:
+                if (order := decode_order(line)) is not None:
+                    self._orders.put(order)
+        finally:
+            self._orders.put(None)
+            time.sleep(GRACE)
+            os._exit(1)
 
     def _take_orders(self) -> None:
         now = time.monotonic()
@@ -251,6 +282,14 @@ class _IndexProcess:
         except OSError:
             # Whoever listened is gone.
             self._ended = True
+
+
+def _takes_less_than(process: psutil.Process, size: int) -> bool:
+    """Say whether a process takes less than `size` bytes of memory; a look takes microseconds."""
+    try:
+        return bool(process.memory_info().rss < size)
+    except psutil.Error:
+        return True
 
 
 def _step_back() -> None:

@@ -19,7 +19,15 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from lsp_server.context.index.files import LeftOut, MayRead, Redact, Stamp, lines_of, read_source
+from lsp_server.context.index.files import (
+    LeftOut,
+    Limits,
+    MayRead,
+    Redact,
+    Stamp,
+    lines_of,
+    read_source,
+)
 from lsp_server.context.index.store import (
     BLOCK_BITS,
     BLOCK_LINES,
@@ -32,6 +40,8 @@ from lsp_server.syntax.outline import Outline
 from lsp_server.text import without_surrogates
 
 _LOG = logging.getLogger(__name__)
+
+_LIMITS = Limits()
 
 MOST_WORDS = 24
 """Words of a question that are looked up, the rarest first."""
@@ -122,11 +132,19 @@ class _Recent(Generic[_Key, _Value]):
 class IndexReader:
     """The `Repository` of one workspace folder."""
 
-    def __init__(self, file: Path, root: Path, may_read: MayRead, redact: Redact) -> None:
+    def __init__(
+        self,
+        file: Path,
+        root: Path,
+        may_read: MayRead,
+        redact: Redact,
+        limits: Limits = _LIMITS,
+    ) -> None:
         self._file = file
         self._root = root
         self._may_read = may_read
         self._redact = redact
+        self._limits = limits
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
@@ -436,7 +454,7 @@ class IndexReader:
     # Lines
 
     def _read(self, file: Path, stamp: Stamp) -> Sequence[str] | None:
-        source = read_source(file, self._may_read)
+        source = read_source(file, self._may_read, self._limits)
         if isinstance(source, LeftOut):
             return None
         if (source.stamp.size, source.stamp.mtime_ns) != (stamp.size, stamp.mtime_ns):

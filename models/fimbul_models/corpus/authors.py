@@ -12,7 +12,7 @@ from fimbul_models.corpus.personal import Datum
 _CAPITAL = r"(?![a-z\d_])\w[\w'.-]{0,30}"
 _PARTICLE = r"(?:(?:van|von|der|den|de|la|le|di|da|del|bin|al)[ \t]+)*"
 _PERSON = rf"{_CAPITAL}(?:[ \t]+{_PARTICLE}{_CAPITAL}){{0,4}}"
-_HANDLE = r"[a-z][\w.-]{1,30}"
+_HANDLE = r"[a-z][\w-]{1,30}(?!\.?\w|[/:])"
 
 _LEAD = re.compile(
     r"(?<![\w.])(?:(?P<tag>[@\\]authors?\b|__(?:author|maintainer)s?__)[ \t]*[:={]?"

@@ -38,7 +38,7 @@ def breakage_of(language: str, text: str) -> Defects:
 
 
 def _breakage(row: Language, lines: list[str]) -> Defects:
-    tree = parse(row, lines, MOST_STEPS)
+    tree = parse(row, lines, most_steps=MOST_STEPS)
     if tree is None:
         return NONE
     found = tree.defects

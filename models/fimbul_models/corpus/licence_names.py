@@ -40,7 +40,8 @@ _NAMES = {
     "CC0-1.0": "cc0|cc0 1.0|cc0 1.0 universal|creative commons zero v1.0 universal|cc0 1.0 "
     "universal cc0 1.0 public domain dedication|creative commons cc0 1.0 universal",
     "CC-BY-4.0": "cc by|cc by 4.0|creative commons attribution 4.0 international",
-    "CC-BY-SA-4.0": "cc by sa|cc by sa 4.0|creative commons attribution sharealike 4.0 international",
+    "CC-BY-SA-4.0": "cc by sa|cc by sa 4.0"
+    "|creative commons attribution sharealike 4.0 international",
     "CC-BY-NC-4.0": "cc by nc|creative commons attribution noncommercial 4.0 international",
     PUBLIC_DOMAIN: "public domain|pd|public domain dedication",
     "WTFPL": "wtfpl|do what the fuck you want to public",
@@ -54,7 +55,7 @@ _NAMES = {
     "EUPL-1.2": "eupl|eupl 1.2|european union public 1.2|european union public 1.2 eupl 1.2",
     "Artistic-1.0-Perl": "artistic perl|artistic|artistic 1.0",
     "Artistic-2.0": "artistic 2|artistic 2.0|artistic2.0",
-    "Artistic-1.0-Perl OR GPL-1.0-or-later": "perl|perl5|perl_5|perl 5|same as perl|perl itself"
+    "Artistic-1.0-Perl OR GPL-1.0-or-later": "perl|perl5|perl 5|same as perl|perl itself"
     "|same terms as perl|same terms as perl itself|same terms as perl 5|same terms as the perl 5",
     "SSPL-1.0": "sspl|server side public|server side public 1.0|mongodb server side public",
     "BUSL-1.1": "busl|bsl 1.1|business source|business source 1.1|busl 1.1",
@@ -98,6 +99,7 @@ _REFERENCE = re.compile(
 )
 """A hint to look into a file, rather than a licence."""
 
+_ADDRESS = re.compile(r"<?\(?\b(?:https?|ftp)://[^\s<>()]+\)?>?")
 _SPLIT = re.compile(
     r"(\(|\)|\s+(?:and/or|and|or|with)\s+|\s*[|/&;]\s*|\s\+\s|\s*,\s*(?:and\s+|or\s+)?)", re.I
 )
@@ -113,7 +115,7 @@ def expression_of(named: str) -> str:
 
     It is empty if nothing but a file is named; parts that nobody knows are `UNKNOWN`.
     """
-    named = " ".join(named.split()).strip("\"' .")
+    named = " ".join(_ADDRESS.sub(" ", named).split()).strip("\"' .")
     if not named or len(named) > _LONGEST:
         return UNKNOWN if named else ""
     if _REFERENCE.fullmatch(named):
@@ -137,7 +139,7 @@ def known_name(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    plain = re.sub(r"[^a-z0-9.+_']+", " ", name.lower().replace("licence", "license"))
+    plain = re.sub(r"[^a-z0-9.+']+", " ", name.lower().replace("licence", "license"))
     plain = re.sub(r"\bv(?:er\.?)? ?(?=\d)", "", plain)
     return " ".join(_NOISE.sub(" ", plain).split()).strip(". ")
 
@@ -148,6 +150,8 @@ def _gnu(name: str) -> str:
     words = [word.strip(".") for word in _NOISE.sub(" ", plain).split()]
     if not any(re.search("gpl|general|gfdl|fdl", word) for word in words):
         return ""
+    if re.search(r"\band\b|\bor (?!later|any|newer|greater|at your|above|higher)", plain):
+        return ""  # Several licences rather than one.
     if not all(_GNU_WORDS.fullmatch(word) for word in words if word):
         return ""
     kind = _gnu_kind(plain)
@@ -198,7 +202,7 @@ def _operand(piece: str, *, after_with: bool) -> str:
 
 
 def _written(words: list[str]) -> str:
-    """Return the expression of `words`; what only points to a file is left out with its operator."""
+    """Return the expression of `words`; what only points to a file goes with its operator."""
     kept: list[str] = []
     for word in words:
         if not word:
@@ -209,6 +213,9 @@ def _written(words: list[str]) -> str:
         else:
             kept.append(f"({word})" if " OR " in word else word)
     tree = parse(" ".join(kept))
+    if "OR" in kept and UNKNOWN in kept:
+        # Pieces of words may look like a choice where there is none.
+        return UNKNOWN
     if tree is None:
         return UNKNOWN if kept else ""
     # A name with an exception that nobody knows is not the licence without it.

@@ -52,7 +52,7 @@ _STRICTEST_LAST = (
     LicenceClass.COPYLEFT,
     LicenceClass.PROPRIETARY,
 )
-"""Order of classes: of two licences that both hold the later one counts, of a choice the earlier."""
+"""Of two licences that both hold the later one counts, of a choice the earlier."""
 
 _REASONS = {
     LicenceClass.WEAK_COPYLEFT: Reason.WEAK_COPYLEFT,

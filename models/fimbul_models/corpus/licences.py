@@ -25,7 +25,7 @@ from fimbul_models.corpus.licence_policy import (
     identifiers,
     judge,
 )
-from fimbul_models.corpus.licence_texts import Said, only_points, said_in_file, said_in_licence
+from fimbul_models.corpus.licence_texts import Said, said_in_file, said_in_licence, says_nothing
 from fimbul_models.corpus.records import Drop, LicenceClass, Record, Role, dropped
 
 STAGE = "licences"
@@ -200,7 +200,7 @@ def _take_text(evidence: _Evidence, file: Record) -> None:
         return
     said = said_in_licence(file.text)
     evidence.folder(scope).attributions += said.attributions
-    if not of_folder or only_points(file.text):
+    if not of_folder or says_nothing(file.text):
         return
     only_holders = name.lower().startswith("copyright") and said.expression == UNKNOWN
     if said.expression and not only_holders:

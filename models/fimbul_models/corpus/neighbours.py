@@ -19,10 +19,14 @@ from lsp_server.context.index.reader import IndexReader
 from lsp_server.context.index.store import Changes, IndexWriter, WordCutter, index_file, summarize
 from lsp_server.privacy.reading import may_read
 from lsp_server.privacy.secrets import redact
+from lsp_server.syntax.outline import Outline
+from lsp_server.syntax.tree import ParseLimits
 
 FILE_BYTES = 512 * 1024
 """Largest file that is indexed, as in the server."""
 
+_LIMITS = ParseLimits(seconds=600.0)
+"""Beyond what any text takes that is parsed at all: the clock must not decide about examples."""
 _BATCH = 32
 """Files that are written to the index at once."""
 
@@ -84,7 +88,7 @@ def _index(file: Path, records: Iterable[Record]) -> dict[str, Sequence[str]]:
                 continue
             texts[record.path] = tuple(lines)
             stamp = Stamp(len(data), 0, xxhash.xxh3_128_digest(data))
-            outline = outline_of_file(record.path, lines)
+            outline = outline_of_file(record.path, lines, _LIMITS) or Outline()
             batch.append(summarize(record.path, stamp, lines, outline, cutter))
             if len(batch) == _BATCH:
                 writer.apply(Changes(batch))

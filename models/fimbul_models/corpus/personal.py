@@ -10,12 +10,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HINT = re.compile(
-    r"@|\bat\b|\d\.\d{1,3}\.\d{1,3}\.\d|[23][0-9a-f]{3}:[0-9a-f:]{2}|\+\d"
-    r"|author|maintain|written|created|original|initial|developer|\b(?:tel|phone|fax|mobil|cell)",
-    re.IGNORECASE,
-)
-"""What a line has if it can hold any personal datum, a name included."""
+_PARTS = 3
+"""Marks between the parts of a machine's address."""
+_WORDS = (
+    "@", "author", "maintain", "written", "created", "original", "initial", "developer", "tel",
+    "phone", "fax", "mobil", "cell", " at ", "at]", "at)",
+)  # fmt: skip
+"""Texts of which a line in lower case has one, if it can hold an address or a name."""
+
+
+def may_hold(line: str) -> bool:
+    """Tell quickly whether `line` can hold a personal datum, a name included."""
+    if "+" in line or line.count(".") >= _PARTS or line.count(":") >= _PARTS:
+        return True
+    lowered = line.lower()
+    return any(word in lowered for word in _WORDS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,10 +38,13 @@ class Datum:
 
 
 _EMAIL = re.compile(
-    r"(?<![\w.%+/:@-])(?P<user>[A-Za-z0-9][\w.%+-]{0,63})@"
+    r"(?<![\w.%+/@-])(?P<user>[A-Za-z0-9][\w.%+-]{0,63})@"
     r"(?P<host>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,6}(?P<top>[A-Za-z]{2,18}))(?![\w@-]|\.\w|:[\w~])"
 )
 """An address; what goes on behind it, such as the path of a repository, makes it another thing."""
+
+_LOGIN = re.compile(r"//[^\s/@]{0,100}\Z")
+"""What stands in front of a user and a host that belong to the address of a service."""
 
 _AT = r"(?:[\[({<]\s?at\s?[\])}>]|\sat\s(?=\S{1,63}\sdot\s))"
 _DOT = r"(?:[\[({<]\s?dot\s?[\])}>]|\sdot\s|\.)"
@@ -100,6 +112,8 @@ _CALLED = re.compile(
 )
 _FICTIONAL = re.compile(r"555[ .-]?\d{4}\b|555[ .-]?01\d\d|0123|1234|0000")
 """Numbers that nobody has, or that are made up."""
+_UNBROKEN = 11
+"""Digits from which a number without a break in it is a telephone's rather than a quantity."""
 _DIFFERENT = 4
 """Different digits that a number has at least; fewer make a pattern."""
 _DIGITS = range(8, 16)
@@ -110,7 +124,7 @@ def addresses_in(line: str) -> Iterator[Datum]:
     """Yield the e-mail addresses in `line`."""
     if "@" in line:
         for match in _EMAIL.finditer(line):
-            if _is_personal(match):
+            if _is_personal(match) and not _LOGIN.search(line, 0, match.start()):
                 yield Datum(match.start(), match.end(), "email")
     lowered = line.lower()
     if "at" in lowered and ("dot" in lowered or "[at]" in lowered or "(at)" in lowered):
@@ -158,14 +172,14 @@ def _is_machine(text: str) -> bool:
 def numbers_in(line: str) -> Iterator[Datum]:
     """Yield the telephone numbers in `line`, a comment or prose."""
     for match in _PHONE.finditer(line):
-        if _is_phone(match[0]):
+        if _is_phone(match[0], _DIGITS.start if re.search(r"\d\D+\d", match[0]) else _UNBROKEN):
             yield Datum(match.start(), match.end(), "phone")
     for match in _CALLED.finditer(line):
         if _is_phone(match["number"], least=7):
             yield Datum(*match.span("number"), "phone")
 
 
-def _is_phone(number: str, least: int = _DIGITS.start) -> bool:
+def _is_phone(number: str, least: int) -> bool:
     digits = "".join(filter(str.isdigit, number))
     if not least <= len(digits) < _DIGITS.stop or _FICTIONAL.search(number):
         return False

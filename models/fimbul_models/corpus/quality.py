@@ -68,6 +68,8 @@ _DEFAULT = QualityRules()
 class Leeway:
     """What a language may do that others may not."""
 
+    is_no_code: bool = False
+    """Nothing is ever programmed in it: files of it are data, whatever their length."""
     is_data: bool = False
     """It holds data as often as code: long files of it are dropped."""
     is_prose: bool = False
@@ -88,15 +90,16 @@ LEEWAYS: Mapping[str, Leeway] = {
     "yaml": replace(_DATA, parse_errors=0.05),
     "toml": _DATA,
     "xml": replace(_DATA, is_prose=True),
-    "csv": replace(_DATA, is_prose=True),
+    "csv": replace(_DATA, is_no_code=True),
     "ini": _DATA,
-    "gettext": _DATA,
+    "gettext": replace(_DATA, is_no_code=True),
+    "make-dependencies": replace(_DATA, is_no_code=True),
+    "bibtex": replace(_DATA, is_no_code=True),
     # Templates of other languages stand in it, and Vue's and Svelte's components.
     "html": Leeway(is_prose=True, strings=True, parse_errors=None),
     "markdown": Leeway(is_prose=True, strings=True, parse_errors=None),
     "restructuredtext": Leeway(is_prose=True, strings=True),
     "latex": Leeway(is_prose=True),
-    "bibtex": replace(_DATA, is_prose=True),
     # Each database has a dialect of its own.
     "sql": Leeway(is_data=False, parse_errors=None),
     # Its ending covers SCSS and Less, which the grammar does not know.
@@ -140,6 +143,8 @@ class Looked:
 def _of_role(file: Looked) -> Verdict:
     if file.record.role is Role.LEGAL:
         return Reason.LICENCE_FILE, ""
+    if file.language.is_no_code:
+        return Reason.DATA, f"the format is {file.record.language}"
     if file.record.role not in file.rules.roles:
         return Reason.ROLE, file.record.role.value
     return None

@@ -13,7 +13,13 @@ import msgspec
 
 from fimbul_models.corpus.authors import names_in
 from fimbul_models.corpus.breakage import MOST_STEPS
-from fimbul_models.corpus.personal import HINT, Datum, addresses_in, machines_in, numbers_in
+from fimbul_models.corpus.personal import (
+    Datum,
+    addresses_in,
+    machines_in,
+    may_hold,
+    numbers_in,
+)
 from fimbul_models.corpus.quality import LEEWAYS
 from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, Record, dropped
@@ -117,7 +123,7 @@ def _personal(
     """Yield what of `kinds` is found where such things stand, with the numbers of its lines."""
     places = _Places(language, lines)
     for number, line in enumerate(lines):
-        if not HINT.search(line):
+        if not may_hold(line):
             continue
         shown = strip_ending(line)
         for one in _in_line(shown):
@@ -170,7 +176,7 @@ class _Places:
     def _kind(self, number: int, column: int) -> PlaceKind | None:
         """Return what a place is in; of a language without a grammar only comments are known."""
         if not self._is_parsed and self._language:
-            self._tree = parse(self._language, self._lines, MOST_STEPS)
+            self._tree = parse(self._language, self._lines, most_steps=MOST_STEPS)
         self._is_parsed = True
         if self._tree is not None:
             # Just inside, so that a string's or a comment's first character is in it.

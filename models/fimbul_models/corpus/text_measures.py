@@ -62,7 +62,8 @@ def number_share(text: str) -> float:
 def string_share(text: str) -> float:
     """Return the share of characters that stand in strings of one line."""
     filled = sum(map(len, text.split()))
-    return sum(len(found) - found.count(" ") for found in _STRING.findall(text)) / max(1, filled)
+    quoted: list[str] = _STRING.findall(text)
+    return sum(len(found) - found.count(" ") for found in quoted) / max(1, filled)
 
 
 def count_words(text: str) -> int:

@@ -113,6 +113,13 @@ class CachingBackend:
         self._is_loaded = False
         self._model = ""
         self._stopping = False
+        self._beats = 0
+
+    @property
+    def beats(self) -> int:
+        """See `Backend.beats`; always another, since a model may be loaded inside of a request."""
+        self._beats += 1
+        return self._beats
 
     def load(self, request: Load) -> Loaded:
         """Load the vocabulary; the model waits for the first prompt that is not known."""
