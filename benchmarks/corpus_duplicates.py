@@ -2,9 +2,10 @@
 
 Takes real source files of installed packages, or of any folder, computes the exact Jaccard
 similarity of all pairs (a product of sparse matrices) and says how many of the true pairs are
-found, and how many of those found are true; also seconds of processor time for signing and looking. Copies that
-are changed a little are planted across a split, and counted where they survive. With `--many`
-signatures are made up instead, to see what a great number of files needs in memory and time.
+found, and how many of those found are true; also seconds of processor time for signing and
+looking. Copies that are changed a little are planted across a split, and counted where they
+survive. With `--many` signatures are made up instead, to see what a great number of files needs
+in memory and time.
 
     python -m benchmarks.corpus_duplicates [--folder DIR] [--files N] [--similarity S]
     python -m benchmarks.corpus_duplicates --many 200000
