@@ -69,6 +69,10 @@ _SIGNALS = {
 }
 """What the signals mean that tell more than that there was a fault."""
 
+_WELL_SECONDS = 5.0
+"""Time with a loaded model after which a worker is taken to be able to work here. Memory that is
+too small for it shows sooner."""
+
 _Kind = TypeVar("_Kind", Loaded, Counted, Finished, Learned, Counters)
 
 WORKER_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
@@ -106,6 +110,7 @@ class WorkerClient:
         self._has_answered = self._was_ended_here = False
         self._pulse = Pulse()
         self._timer: asyncio.TimerHandle | None = None
+        self._loaded_at: float | None = None
         self.on_refusal: Callable[[], None] = lambda: None
         """Called when code in the worker has tried to open a connection, which was refused."""
         self._tasks = (
@@ -143,12 +148,14 @@ class WorkerClient:
 
     @property
     def was_killed_at_work(self) -> bool:
-        """Whether it was killed from outside after it had answered prompts.
+        """Whether it was killed from outside after it had answered, or had been well for a while.
 
         Nothing of its own, such as a setting that this machine cannot do, has ended it then.
         """
-        is_killed = self._process.returncode == -signal.SIGKILL
-        return is_killed and self._has_answered and not self._was_ended_here
+        if self._process.returncode != -signal.SIGKILL or self._was_ended_here:
+            return False
+        age = 0.0 if self._loaded_at is None else time.monotonic() - self._loaded_at
+        return self._has_answered or age >= _WELL_SECONDS
 
     async def wait_for_death(self) -> EngineCrashed:
         """Return how the worker died, once it has."""
@@ -308,6 +315,8 @@ class WorkerClient:
                 listener(GeneratedText(answer.text, answer.logprob))
             return
         self._has_answered |= isinstance(answer, Finished)
+        if isinstance(answer, Loaded):
+            self._loaded_at = time.monotonic()
         future = self._waiting.get(answer.id)
         if future is not None and not future.done():
             future.set_result(answer)
