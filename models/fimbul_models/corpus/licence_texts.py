@@ -87,7 +87,7 @@ def said_in_licence(text: str) -> Said:
     found, rest, known = _detected(plain)
     named = "" if found else _named(plain)
     limits = _limits(rest)
-    if any(one.startswith("Python-2") for one in found) and "GPL-compatible" in rest:
+    if any(one.startswith(("Python-2", "PSF-2")) for one in found) and "GPL-compatible" in rest:
         # Python's licence begins with its history, which speaks of the GPL at length.
         limits = [one for one in limits if not _GNU.match(one)]
     whole = _explained(all_of((*tags, named)), [*found, *limits])
