@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server.inference import client
 from lsp_server.inference.client import WorkerClient, worker_command
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine, ModelFile
 from lsp_server.inference.protocol import LoadOptions
@@ -23,7 +24,11 @@ async def complete(engine: LocalEngine) -> Generation:
     return await engine.complete(PROMPT, StopRules(max_tokens=4), line_has_text=False)
 
 
-async def test_killing_it_at_its_work_never_uses_up_the_settings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asks", [True, False])
+async def test_killing_it_at_its_work_never_uses_up_the_settings(
+    tmp_path: Path, *, asks: bool
+) -> None:
+    """Whoever is not asked anything has to have been well for a while, which is no time here."""
     started: list[WorkerClient] = []
     start = WorkerClient.start
     events: list[EngineEvent] = []
@@ -42,12 +47,14 @@ async def test_killing_it_at_its_work_never_uses_up_the_settings(tmp_path: Path)
             return worker
 
         patch.setattr(WorkerClient, "start", remember)
+        patch.setattr(client, "_WELL_SECONDS", 600.0 if asks else 0.0)
         engine = LocalEngine(worker_command("scripted"), tmp_path / "selftest.json", listen)
         await engine.open(ModelFile("scripted", Path("scripted"), "scripted"), LoadOptions())
         try:
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(400):
                 for _ in range(KILLS):
-                    assert (await complete(engine)).text
+                    if asks:
+                        assert (await complete(engine)).text
                     ready.clear()
                     os.kill(started[-1].pid, signal.SIGKILL)
                     await ready.wait()
