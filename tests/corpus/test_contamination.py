@@ -115,6 +115,15 @@ def test_a_text_with_fewer_words_than_a_run_is_one_run() -> None:
     assert runs_of("...", 10) == []
     assert len(runs_of("a b c d", 3)) == 2
     assert runs_of("Foo(bar)", 2) == runs_of("foo bar", 2)
+    assert len(runs_of("one two a b", 3, least=2)) == 1
+
+
+def test_digits_in_their_order_give_nothing_away() -> None:
+    digits = "DIGITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]\n"
+    item = Item("digits", "python", "a.py", digits, "\n", _function(random.Random(1)), "line")
+    stage = Contamination(evaluations_of([item], RULES, ""))
+    assert reason(stage, "a.py", digits + _ordinary(1)) == ""
+    assert reason(stage, "a.py", digits + _function(random.Random(1))) == "evaluation"
 
 
 def test_sets_are_read_by_the_recipe_and_known_by_their_digest(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from fimbul_models.evaluation.items import Item, read_humaneval, read_items
 _WORD = re.compile(r"\w+")
 _SAMPLED = 8
 """One in so many runs of words of a whole file is kept to know it again."""
+_TELLING = 2
+"""Words of two or more letters in a run that says anything: digits in their order do not."""
 _FEWEST_SAMPLES = 4
 """A file with fewer kept runs is only known by the text around its answers."""
 
@@ -74,15 +76,20 @@ class Evaluations:
         return f"{share:.0%} of a file" if share >= self.whole else ""
 
 
-def runs_of(text: str, words: int) -> list[int]:
+def runs_of(text: str, words: int, least: int = 0) -> list[int]:
     """Return digests of all runs of so many `words` in `text`, in lower case, marks left out.
 
-    A text with fewer words is one run.
+    Runs with fewer than `least` words of two or more letters are left out. A text with fewer words
+    than a run has is one run.
     """
     found = [match[0].lower() for match in _WORD.finditer(text)]
-    if len(found) < words:
-        return [_digest(found)] if found else []
-    return [_digest(found[at : at + words]) for at in range(len(found) - words + 1)]
+    ends = range(min(words, len(found)), len(found) + 1) if found else ()
+    runs = (found[max(0, end - words) : end] for end in ends)
+    return [_digest(run) for run in runs if not least or _telling(run) >= least]
+
+
+def _telling(run: Sequence[str]) -> int:
+    return sum(1 for word in run if len(word) > 1 and not word.isdigit())
 
 
 def _digest(words: Sequence[str]) -> int:
@@ -102,7 +109,7 @@ def evaluations_of(items: Sequence[Item], rules: ContaminationRules, digest: str
             telling = _around(item, rules.words)
         else:
             telling = document
-        for run in runs_of(telling, rules.words):
+        for run in runs_of(telling, rules.words, _TELLING):
             texts.setdefault(run, set()).add(name)
     runs = frozenset(run for run, names in texts.items() if len(names) <= rules.common)
     sampled = [
