@@ -243,7 +243,7 @@ def main() -> None:
     """Print both sets' curves and a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=2000)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--only", choices=("real", "made"))
     options = parser.parse_args()
     sets = {"real": real, "made": made}

@@ -17,7 +17,7 @@ from lsp_server.cli import engine_build, last, privacy
 from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
-from lsp_server.config.options import Settings
+from lsp_server.config.options import Settings, entries
 from lsp_server.config.paths import Paths
 from lsp_server.config.private import can_write
 from lsp_server.errors import FimbulError
@@ -73,6 +73,7 @@ def examine(paths: Paths) -> Iterable[Finding]:
         yield from asyncio.run(_selftest(paths, settings, model))
     yield from (Finding(*row) for row in privacy.findings(settings))
     yield asyncio.run(_server(settings))
+    yield Finding("Limits", limits(settings))
     yield from _records(paths, settings)
     yield from _places(paths)
 
@@ -157,6 +158,17 @@ async def _server(settings: Settings) -> Finding:
         advice if options.is_in_the_clear else "",
         options.url,
     )
+
+
+def limits(settings: Settings) -> str:
+    """Return which limits on memory and time are others than by default."""
+    found = [
+        f"{entry.key} = {value} {entry.option.unit}"
+        for entry in entries()
+        if entry.section == "limits"
+        and (value := getattr(settings.limits, entry.name)) != entry.default
+    ]
+    return ", ".join(found) or "as by default (limits.*)"
 
 
 def _records(paths: Paths, settings: Settings) -> Iterable[Finding]:

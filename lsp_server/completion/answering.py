@@ -21,6 +21,7 @@ from lsp_server.completion.workspace import Assembled, CountTokens
 from lsp_server.config.options import Settings
 from lsp_server.context.short import lines_to_count, shortened
 from lsp_server.context.window import build_context
+from lsp_server.errors import EngineBusy
 from lsp_server.inference.client import OnText
 from lsp_server.inference.counting import TokenCounter
 from lsp_server.inference.engine import Engine
@@ -294,17 +295,21 @@ class Answering:
             self._longer(shown, part)
 
     async def prompt(self, assembled: Assembled) -> Prompt:
-        """Return the prompt, and a smaller one for a place that is cold."""
-        assert self._current.model is not None  # noqa: S101  # Nobody is asked without one.
+        """Return the prompt, and a smaller one for a place that is cold.
+
+        Raises EngineBusy if the model went while the context was chosen, as it does when settings
+        are changed.
+        """
+        model = self._current.model
+        if model is None:
+            raise EngineBusy("The model is being loaded anew.")
         context, options = assembled.context, self._current.settings.prompt
-        prompt = lay_out(context, self._current.model.fim, options)
+        prompt = lay_out(context, model.fim, options)
         cold = self._current.settings.context.cold_tokens
         if not cold or not self._looks_ahead:
             return prompt
         counts = await self.counter.counts(lines_to_count(context))
-        short = lay_out(
-            shortened(context, cold, counts.__getitem__), self._current.model.fim, options
-        )
+        short = lay_out(shortened(context, cold, counts.__getitem__), model.fim, options)
         return replace(prompt, short=short.segments, cold_tokens=cold)
 
 

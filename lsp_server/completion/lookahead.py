@@ -149,12 +149,15 @@ class LookAhead:
         """Evaluate the whole prompt of a place."""
         if await self._secrecy.refused(asked.document, self._current.settings.privacy) is not None:
             return
-        if self._host.availability() is not None or self._current.model is None:
+        model = self._current.model
+        if self._host.availability() is not None or model is None:
             return
         assembled = await self._contexts.assemble(
             asked, self._current.settings, self._answering.counter.counts
         )
-        prompt = lay_out(assembled.context, self._current.model.fim, self._current.settings.prompt)
+        if self._current.model is not model:
+            return
+        prompt = lay_out(assembled.context, model.fim, self._current.settings.prompt)
         made = await self._engine.prefill(prompt)
         if made.stop is not StopReason.CANCELLED:
             self._answering.cold.discard(asked.document.uri)
@@ -164,9 +167,10 @@ class LookAhead:
 
         It stands for the begin of that line, so that it is found whatever indentation is put there.
         """
-        if self._host.availability() is not None or self._current.model is None:
+        model = self._current.model
+        if self._host.availability() is not None or model is None:
             return
-        uri, depends = request.document.uri, (self._current.model.name, self._current.settings)
+        uri, depends = request.document.uri, (model.name, self._current.settings)
         target = self._secrecy.request(target)
         there = CachePlace.of(target.document, target.position)
         indentation = target.document.line(target.position.line)[: target.position.column]
@@ -176,13 +180,13 @@ class LookAhead:
         assembled = await self._contexts.foresee(
             target, self._current.settings, self._answering.counter.counts
         )
-        if assembled is None or self._host.is_computing():
+        if assembled is None or self._host.is_computing() or self._current.model is not model:
             return
         self._foreseen[uri] = place
         surface = self._answering.surface(assembled, target)
         if isinstance(surface, RejectionReason):
             return
-        prompt = lay_out(assembled.context, self._current.model.fim, self._current.settings.prompt)
+        prompt = lay_out(assembled.context, model.fim, self._current.settings.prompt)
 
         async def compute(computation: Computation) -> Outcome:
             computation.surface = surface

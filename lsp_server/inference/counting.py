@@ -10,8 +10,9 @@ from typing import Protocol
 
 from lsp_server.text import without_surrogates
 
-_REMEMBERED = 65536
-"""Lines whose counts are kept, about 10 MB with their texts."""
+_REMEMBERED = 8192
+"""Texts whose counts are kept: lines, of which some hundreds are asked for at a time, and snippets.
+Each key makes a new one, so that many more would be hours of typing that nobody asks for again."""
 
 MOST_CHARACTERS = 16_000_000
 """Code points of their texts together; each key in a very long line makes another one."""

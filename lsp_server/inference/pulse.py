@@ -24,6 +24,7 @@ class Pulse:
     def __init__(self) -> None:
         self._heard = self._moved = self._said = self._looked = 0.0
         self._beats: int | None = None
+        self._has_begun = False
 
     def begin(self, now: float) -> None:
         """Begin to wait."""
@@ -32,10 +33,12 @@ class Pulse:
 
     def heard(self, now: float) -> None:
         """Take in that something was answered."""
+        self._has_begun = True
         self._heard = self._moved = self._said = now
 
     def beat(self, now: float, beats: int | None) -> None:
         """Take in a sign of life, and how far a computation is if one runs."""
+        self._has_begun = True
         self._heard = now
         if beats is None or beats != self._beats:
             self._moved = now
@@ -47,9 +50,10 @@ class Pulse:
         if late > self.DEAF / 2:
             # This process was stopped itself, by a terminal or a machine that slept.
             self.begin(now)
-        if now - self._heard > self.DEAF:
+        # On a busy machine a process may need long until it can give the first one.
+        if self._has_begun and now - self._heard > self.DEAF:
             return f"it gave no sign of life for {self.DEAF:.0f} s"
-        if now - self._moved > self.DEAF:
+        if self._has_begun and now - self._moved > self.DEAF:
             return f"its computation stood still for {self.DEAF:.0f} s"
         if now - self._said > self.LONGEST:
             return f"it answered nothing for {self.LONGEST:.0f} s"

@@ -3,7 +3,8 @@
 And with an answer to each request: pygls drops those that it cannot read, and the editor waits.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 from lsprotocol import types as lsp
@@ -58,6 +59,22 @@ class FimbulProtocol(LanguageServerProtocol):
         except JsonRpcException as error:
             # pygls takes some of what is wrong with parameters for a fault of its own.
             raise JsonRpcInvalidParams from error
+
+    def _execute_handler(
+        self,
+        msg_id: str | int,
+        handler: Callable[..., Any],
+        callback: Callable[[Future[Any]], None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Run a handler as pygls does, which would remember each notification for ever."""
+
+        def forget(future: Future[Any]) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, forget, args, kwargs)
 
     @lsp_method(lsp.INITIALIZE)
     def lsp_initialize(

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from tqdm import tqdm
 
+from fimbul_models.choose_command import add_choose
 from fimbul_models.corpus.pinning import repin
 from fimbul_models.corpus_command import add_corpus
 from fimbul_models.errors import RecipeError
@@ -97,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("corpus", help="make training data, with a reason for every file")
     )
     add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
+    add_choose(
+        commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
+    )
     return parser
 
 

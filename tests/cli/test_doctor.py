@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.cli.doctor import Finding, as_markdown, as_text, examine
+from lsp_server.cli.doctor import Finding, as_markdown, as_text, examine, limits
 from lsp_server.cli.main import main
 from lsp_server.cli.privacy import findings
 from lsp_server.config.modes import in_force
-from lsp_server.config.options import Settings
+from lsp_server.config.options import LimitOptions, Settings
 from lsp_server.config.paths import Paths
 
 
@@ -103,3 +103,9 @@ def test_what_gets_past_the_guard_is_said(
     _, (_, said, advice) = findings(offline, (sys.executable, str(probe)))
     assert said == "could not be tried out"
     assert advice
+
+
+def test_limits_that_were_changed_are_named() -> None:
+    assert limits(Settings()) == "as by default (limits.*)"
+    changed = Settings(limits=LimitOptions(index_files=5, index_memory=200))
+    assert limits(changed) == "limits.index_files = 5 files, limits.index_memory = 200 megabytes"

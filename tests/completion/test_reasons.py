@@ -339,3 +339,17 @@ async def test_suggestions_come_again_with_the_first_key_after_a_correction() ->
         outcome = await found.complete(asked("x = n█\n"))
         assert not isinstance(outcome, Rejection)
         assert outcome.text == "ame"
+
+
+async def test_a_model_that_goes_while_somebody_waits_is_loading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with pipeline(Silent("name", StopReason.LINES)) as found:
+
+        async def change_settings(_request: CompletionRequest) -> None:
+            found.serve(None)
+
+        monkeypatch.setattr(found, "_wait_for_burst", change_settings)
+        outcome = await found.complete(asked("x = █\n"))
+        assert isinstance(outcome, Rejection)
+        assert outcome.reason is Reason.MODEL_LOADING

@@ -72,6 +72,18 @@ def test_a_file_that_is_too_hard_is_left_out_and_not_parsed_again(
         assert len(child.asked()) == asked + 1
 
 
+def test_without_memory_what_is_indexed_stays(root: Path, tmp_path: Path) -> None:
+    with IndexChild(tmp_path) as child:
+        child.watch(root)
+    (root / "a.py").write_text("y = 2\n")
+    (root / "e.py").write_text("y = 2\n")
+    with IndexChild(tmp_path, settings=IndexSettings(memory=1)) as child:
+        (ready,) = child.watch(root)
+        # What has changed is not told as it was.
+        assert (ready.files, ready.left_out) == (3, {"too-much-memory": 2})
+        assert list(child.paths(root)) == ["b.py", "c.py", "d.py"]
+
+
 def test_what_was_excluded_leaves_the_index(root: Path, tmp_path: Path) -> None:
     with IndexChild(tmp_path) as child:
         child.watch(root)

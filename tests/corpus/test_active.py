@@ -19,10 +19,13 @@ from fimbul_models.corpus.active import (
     located,
     read_corrections,
     read_likelihoods,
+    unlike_first,
     unsure_files,
     unsure_places,
 )
+from fimbul_models.corpus.keeping import RECORDS, write_rows
 from fimbul_models.errors import RecipeError
+from fimbul_models.main import main
 from lsp_server.feedback.records import Fate, Known, Suggestion, Texts
 from lsp_server.feedback.store import open_store
 from tests.corpus.toys import record
@@ -170,6 +173,57 @@ def test_a_correction_is_found_where_it_stands_and_only_if_that_is_sure() -> Non
     found = located(corrected, records)
     assert (found[0].key, found[0].repository, found[0].offset) == ("git:a\na.py", "git:a", 6)
     assert found[1:] == corrected[1:]
+
+
+def test_new_things_come_first_in_a_review() -> None:
+    same = text(1)
+    texts = (same, same + " x", text(2), text(3))
+    records = [record(f"git:{n}", "a.py", one) for n, one in enumerate(texts)]
+    assert unlike_first([0, 1, 2, 3], records, [], ActiveRules()) == [0, 2, 3, 1]
+    assert unlike_first([3, 2, 1, 0], records, [same], ActiveRules()) == [3, 2, 1, 0]
+    assert unlike_first([0, 2, 3, 1], records, [same], ActiveRules(count=1)) == [2, 0, 3, 1]
+
+
+def test_the_command_writes_what_is_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stands = "result = compute_everything(once)"
+    records = [record("git:a", f"{n}.py", f"{text(n)}\n{stands}{n}\n") for n in range(4)]
+    write_rows(tmp_path / "records" / "a.parquet", RECORDS, records)
+    likelihoods = tmp_path / "likelihoods.jsonl"
+    likelihoods.write_bytes(
+        b"\n".join(
+            msgspec.json.encode(Likelihood(one.key, (-1.0 - n,))) for n, one in enumerate(records)
+        )
+    )
+    feedback = tmp_path / "feedback.sqlite"
+    store, _ = open_store(feedback)
+    store.write(
+        [
+            suggestion(1, Fate.REJECTED),
+            Texts(1, "result = 1", f"{stands}2"),
+            suggestion(2, Fate.REJECTED),
+            Texts(2, "one()", "other()"),
+        ],
+        max_bytes=10**9,
+    )
+    store.close()
+    output = tmp_path / "chosen.jsonl"
+    arguments = ["choose", "--records", str(tmp_path / "records"), "--output", str(output)]
+    assert main(arguments) == 1
+    assert "--likelihoods" in capsys.readouterr().err
+    assert main([*arguments, "--count", "0", "--feedback", str(feedback)]) == 1
+    assert not output.exists()
+    given = ["--likelihoods", str(likelihoods), "--feedback", str(feedback), "--count", "4"]
+    assert main([*arguments, *given]) == 0
+    assert "4 of 6 were chosen, 2 of them corrections" in capsys.readouterr().out
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert {(line["key"], line["offset"]) for line in lines[:2]} == {
+        ("git:a\n2.py", len(text(2)) + 1),
+        (f"{FEEDBACK}\n2", WHOLE_FILE),
+    }
+    assert [line["key"] for line in lines[2:]] == ["git:a\n3.py", "git:a\n1.py"]
+    assert sum("became" in line for line in lines) == 1
 
 
 def test_rows_without_texts_are_no_corrections() -> None:

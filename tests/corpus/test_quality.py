@@ -76,7 +76,7 @@ DROPPED = [
     ("a.c", "/* A Bison parser, made by GNU Bison 3.8. */\n" + C, "generated"),
     ("a.java", "// Licence\n" * 9 + "// Generated from Cart.g4 by ANTLR 4.13\n" + C, "generated"),
     ("a.js", "function f(t,n){return t.map(n)}" * 8 + "\nf(1)\n", "minified"),
-    ("a.js", "let one = 1;\nfoo(one);\n" * 12 + "//# sourceMappingURL=a.js.map\n", "minified"),
+    ("a.js", "let one = 1;\nfoo(one);\n" * 12 + "//# sourceMappingURL=a.js.map\n", "generated"),
     ("a.py", "x = 1\n", "too-short"),
     ("a.py", "", "too-short"),
     ("a.py", PYTHON + "# " + "words and " * 200 + "\n", "long-lines"),
@@ -193,3 +193,13 @@ def test_roles_are_marked_and_chosen() -> None:
     code = Quality(QualityRules(roles=(Role.CODE,)))
     kept = [path for path, one in outcome(code, files).items() if isinstance(one, Record)]
     assert kept == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    "unit", ["-", "'\\", '"', "(", "0x00, ", "\\x00", "generated ", "a\n", "\t\n"]
+)
+def test_files_made_to_be_hard_are_judged_in_time(unit: str) -> None:
+    """Patterns that go back and forth would need minutes, and the time limit of a test ends it."""
+    text = unit * (200_000 // len(unit))
+    rules = QualityRules(longest_line=0, longest_mean=0, longest_prose_line=0)
+    outcome(Quality(rules), {"a.py": text, "a.js": text, "a.md": text})

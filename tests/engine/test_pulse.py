@@ -19,7 +19,15 @@ def looks(pulse: Pulse, seconds: float, start: float, beats: int | None, *, tick
 def begun() -> Pulse:
     pulse = Pulse()
     pulse.begin(0.0)
+    pulse.heard(0.0)
     return pulse
+
+
+def test_who_has_not_begun_yet_is_waited_for() -> None:
+    pulse = Pulse()
+    pulse.begin(0.0)
+    assert looks(pulse, Pulse.LONGEST - 1, 0.0, None, ticks=False) == ""
+    assert "answered nothing" in looks(pulse, Pulse.LONGEST, Pulse.LONGEST - 1, None, ticks=False)
 
 
 def test_who_computes_is_waited_for_until_too_long_is_too_long() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.records import KEPT_AFTER, Correction, Fate, Known, Sample, Texts
-from lsp_server.feedback.store import VERSION, Store, open_store, read_rows
+from lsp_server.feedback.store import VERSION, Store, open_store, read_rows, read_texts
 from tests.feedback.rows import NOW, suggestion
 
 MEGABYTE = 1_000_000
@@ -108,6 +108,16 @@ def test_later_words_about_a_suggestion(store: Store, file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         texts = connection.execute("SELECT * FROM texts").fetchall()
     assert texts == [(row.id, "lone ? surrogate", "became")]
+    assert read_texts(file) == {row.id: ("lone ? surrogate", "became")}
+    with closing(sqlite3.connect(file)) as connection:
+        # A file of the first version has no table of texts.
+        connection.execute("PRAGMA user_version = 1")
+    assert read_texts(file) == {}
+    assert read_texts(file.with_name("none")) == {}
+    damaged = file.with_name("damaged")
+    damaged.write_bytes(b"no database" * 100)
+    with pytest.raises(FeedbackError, match="cannot be read"):
+        read_texts(damaged)
 
 
 def test_the_oldest_is_forgotten_where_there_is_too_much(store: Store, file: Path) -> None:

@@ -12,8 +12,13 @@ import pytest
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 
+from lsp_server.completion.serving import ChosenModel
 from lsp_server.config.layers import read_file
+from lsp_server.config.options import Settings
+from lsp_server.config.paths import Paths
+from lsp_server.errors import ModelMissing
 from lsp_server.inference.protocol import CountTokens, decode_request, encode
+from lsp_server.server.handlers import create_server
 from lsp_server.server.logs import start_logging
 from tests.server.editor import capabilities, editor
 from tests.server.test_rude_editors import Wire, wire
@@ -153,3 +158,44 @@ async def test_the_server_says_which_text_it_holds() -> None:
 
 
 DIGEST = "c7fd6a0f22ec4a87803416256ff87d592adc18085bf408d26f90a4b4d43c0f68"
+
+
+class Kept:
+    """The wire to an editor that keeps all that it is told."""
+
+    def __init__(self) -> None:
+        self.said = b""
+
+    def write(self, data: bytes) -> None:
+        self.said += data
+
+    def close(self) -> None:
+        """Nothing has to be closed."""
+
+
+async def test_no_message_is_remembered_once_it_was_handled(paths: Paths) -> None:
+    def choose(_settings: Settings) -> ChosenModel:
+        raise ModelMissing("none")
+
+    server = create_server("0", paths, choose, ("nothing",))
+    protocol, wire_out = server.protocol, Kept()
+    protocol.set_writer(wire_out)
+
+    def send(method: str, params: Any, **more: Any) -> None:
+        protocol.handle_message({"jsonrpc": "2.0", "method": method, "params": params, **more})
+
+    send("initialize", {"processId": None, "rootUri": None, "capabilities": {}}, id=1)
+    item = {"uri": "untitled:1", "languageId": "python", "version": 1, "text": "x"}
+    send("textDocument/didOpen", {"textDocument": item})
+    for version in range(2, 50):
+        document = {"uri": "untitled:1", "version": version}
+        changes = [{"text": f"x = {version}"}]
+        send("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
+        context = {"context": {"triggerKind": 2}}
+        place = {"textDocument": document, "position": {"line": 0, "character": 3}}
+        send("textDocument/inlineCompletion", {**place, **context}, id=version)
+    async with asyncio.timeout(60):
+        while protocol._request_futures:
+            await asyncio.sleep(0.01)
+    assert wire_out.said.count(b'"id": 49') == 1
+    await server.stop()

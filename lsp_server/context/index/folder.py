@@ -195,10 +195,8 @@ class Folder:
             if old is not None and old[0].looks_like(file):
                 left_out[old[1]] += 1
                 continue
-            if not self._has_room():
-                left_out[LeftOut.TOO_MUCH_MEMORY] += len(found) - done
-                break
-            reason = self._take(file, known.get(file.path))
+            stamp = known.get(file.path)
+            reason = self._beyond_memory(file, stamp) or self._take(file, stamp)
             if reason is not None:
                 left_out[reason] += 1
             if self._batch.is_full:
@@ -249,6 +247,14 @@ class Folder:
             file.path, source.stamp, lines, outline, self._cutter
         )
         return None
+
+    def _beyond_memory(self, file: FoundFile, known: Stamp | None) -> LeftOut | None:
+        """Return that there is no memory to read `file`, if it has to be read; then forget it."""
+        if (known is not None and known.looks_like(file)) or self._has_room():
+            return None
+        if known is not None:
+            self._batch.removed[file.path] = None
+        return LeftOut.TOO_MUCH_MEMORY
 
     def _has_room(self) -> bool:
         if self._look.has_room():

@@ -252,6 +252,31 @@ def choose(
     return chosen.found
 
 
+def unlike_first(
+    order: Sequence[int], records: Sequence[Record], labelled: Iterable[str], rules: ActiveRules
+) -> list[int]:
+    """Return `order`, numbers of `records`, with those first that say something new.
+
+    These are `rules.count` at most, in their order; then come all the others in theirs.
+    """
+    chosen = _Chosen(rules, labelled)
+    first = [
+        number
+        for number, one in zip(order, _as_candidates(order, records), strict=True)
+        if chosen.take(one, rules.count)
+    ]
+    taken = set(first)
+    return [*first, *(number for number in order if number not in taken)]
+
+
+def _as_candidates(order: Sequence[int], records: Sequence[Record]) -> Iterator[Candidate]:
+    for number in order:
+        one = records[number]
+        yield Candidate(
+            key=one.key, repository=one.repository, language=one.language, text=one.text
+        )
+
+
 def _sketch(text: str) -> NDArray[np.uint32]:
     return sketch_of(shingles_of(text[:COMPARED]))
 
@@ -262,6 +287,7 @@ class _Chosen:
     def __init__(self, rules: ActiveRules, labelled: Iterable[str]) -> None:
         self._rules = rules
         self.found: list[Candidate] = []
+        self._keys: set[str] = set()
         self._repositories: Counter[str] = Counter()
         self._sketches = [_sketch(text) for text in labelled]
         self._stacked = np.empty((0, 0), dtype=np.uint32)
@@ -273,10 +299,13 @@ class _Chosen:
         # Corrections that no file holds have no repository that could be too large.
         if len(self.found) >= limit or (is_full and one.repository != FEEDBACK):
             return False
+        if one.offset == WHOLE_FILE and one.key in self._keys:
+            return False
         sketch = _sketch(one.text)
         if self._is_known(sketch):
             return False
         self.found.append(one)
+        self._keys.add(one.key)
         self._repositories[one.repository] += 1
         self._sketches.append(sketch)
         return True

@@ -95,8 +95,8 @@ def evaluations_of(items: Sequence[Item], rules: ContaminationRules, digest: str
     documents: dict[tuple[str, str], str] = {}
     for item in items:
         document = item.prefix + item.answer + item.suffix
-        # The tasks of HumanEval come once for each line of their solution.
-        name = item.project or f"{item.path}\n{hashlib.sha256(document.encode()).hexdigest()}"
+        # The tasks of HumanEval come once for each line of their solution, under one path.
+        name = item.project or item.path
         if item.project:
             documents[item.project, item.path] = document
             telling = _around(item, rules.words)

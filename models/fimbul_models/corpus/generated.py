@@ -8,6 +8,8 @@ import re
 
 _HEAD_LINES = 40
 """Lines in which a generator signs."""
+_LINE = 300
+"""Characters of a line that are looked at."""
 _FIRST_LINES = 5
 """Lines in which the mere mention counts; StarCoder2 (arXiv 2402.19173) looks at as many."""
 
@@ -87,17 +89,23 @@ def generated_by_head(lines: list[str]) -> str:
             return f"line {number} says so"
     head = lines[:_HEAD_LINES]
     for number, line in enumerate(head, 1):
-        if _SIGNED.search(" ".join(line.split())):
+        if _SIGNED.search(" ".join(line[:_LINE].split())):
             return f"line {number} says so"
     return ""
+
+
+def is_compiled(language: str, lines: list[str]) -> str:
+    """Return by what a file is known to come from a compiler to JavaScript; empty if it is not."""
+    if language not in _MINIFIABLE - {"css"}:
+        return ""
+    named = _SOURCE_MAP.search("\n".join(lines[-_MAP_LINES - 1 :]))
+    return "it names a source map" if named else ""
 
 
 def is_minified(language: str, lines: list[str]) -> str:
     """Return by what a file of JavaScript or CSS is known to be minified; empty if it is not."""
     if language not in _MINIFIABLE:
         return ""
-    if language != "css" and _SOURCE_MAP.search("\n".join(lines[-_MAP_LINES - 1 :])):
-        return "it names a source map"
     filled = [len(line) for line in lines if line.strip()]
     mean = sum(filled) / max(1, len(filled))
     return f"{mean:.0f} characters a line" if mean > MEAN_LINE_OF_MINIFIED else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from fimbul_models.corpus.active import ActiveRules, unlike_first
 from fimbul_models.corpus.classifying import (
     LinearModel,
     fit_linear,
@@ -98,7 +99,9 @@ def _review(
     if model is None:
         order, answers = in_turn(records, known, seed), {}
     else:
+        seen = [record.text for record in records if record.key in known]
         order = least_sure(records, known, model, reader)
+        order = unlike_first(order, records, seen, ActiveRules())
         given = model.answers(reader.read(records))
         answers = {record.key: one for record, one in zip(records, given, strict=True)}
     review = Review(

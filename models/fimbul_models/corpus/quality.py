@@ -12,7 +12,12 @@ import msgspec
 
 from fimbul_models.corpus import text_measures as measures
 from fimbul_models.corpus.breakage import breakage_of
-from fimbul_models.corpus.generated import generated_by_head, generated_by_path, is_minified
+from fimbul_models.corpus.generated import (
+    generated_by_head,
+    generated_by_path,
+    is_compiled,
+    is_minified,
+)
 from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Drop, Record, Role, dropped
 from fimbul_models.corpus.roles import role_of
@@ -39,12 +44,12 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     letters: float = 0.25
     """Least share of letters among characters that are no blanks."""
     digits: float = 0.3
-    """Largest share of digits; OpenCoder's 0.2 counts blanks, which we do not."""
+    """Largest share of digits among characters that are no blanks. OpenCoder says 0.2."""
     numbers: float = 0.4
     """Largest share of words that are numbers."""
     strings: float = 0.75
     """Largest share of characters in strings: what is above is a table of texts. OpenCoder says
-    0.6 of the characters in all."""
+    0.6."""
     encoded_run: int = 1024
     """Characters of the longest stretch of encoded data."""
     encoded_share: float = 0.5
@@ -54,7 +59,7 @@ class QualityRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Largest share of lines that stand above already."""
     repeated_text: float = 0.8
     """Largest share of text in stretches of ten words which come more than once. OpenCoder says
-    0.6, which one in fifty tests of a good library is above."""
+    0.6, which some tests of good libraries are above."""
     parse_errors: float = 0.05
     """Largest share of bytes that does not parse."""
     truncated: bool = False
@@ -155,7 +160,7 @@ def _of_origin(file: Looked) -> Verdict:
         return None
     if what := generated_by_path(file.record.path):
         return (Reason.MINIFIED if what.startswith("minified") else Reason.GENERATED), what
-    if what := generated_by_head(file.lines):
+    if what := generated_by_head(file.lines) or is_compiled(file.record.language, file.lines):
         return Reason.GENERATED, what
     if what := is_minified(file.record.language, file.lines):
         return Reason.MINIFIED, what

@@ -17,7 +17,7 @@ _ENCODED = (
 _MIXED = re.compile(r"(?=[^\n]*[0-9+/])(?=[^\n]*[a-z])(?=[^\n]*[A-Z])")
 _WORD = re.compile(r"\w+")
 _HEX = re.compile(r"(?:0[xX])?[0-9a-fA-F]*\d[0-9a-fA-F]*[uUlLh]{0,3}")
-_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.){0,1000}"|\'(?:[^\'\\\n]|\\.){0,1000}\'')
 _NGRAM = 10
 _FEW_REPEATS = 0.3
 """Share of repeated lines below which longer repetitions are not looked for: they are slow to find
