@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lsp_server.catalogue.store import ModelStore
 from lsp_server.config.options import DEFAULT_MODEL
@@ -11,6 +12,10 @@ from lsp_server.config.paths import Paths
 from lsp_server.inference.machine import engine_version
 
 _REAL = Paths.of_user()
+
+# Machines that run tests are shared, so how long one example takes says nothing.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
