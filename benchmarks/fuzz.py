@@ -27,7 +27,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fuzz_messages import MARKER, Answer, Fuzz, Sent
+from benchmarks.fuzz_material import MARKER, Answer, Sent
+from benchmarks.fuzz_messages import Fuzz
 from benchmarks.fuzz_oracle import Oracle
 from benchmarks.fuzz_session import Failure, Session, Tally, session
 

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from benchmarks.editor import COMMAND
-from benchmarks.fuzz_messages import CLOSED, FOLDER, MARKER, Answer, Sent
+from benchmarks.fuzz_material import CLOSED, FOLDER, MARKER, Answer, Sent
 from benchmarks.fuzz_oracle import Oracle, is_place
 from benchmarks.fuzz_settings import ANSWERS
 

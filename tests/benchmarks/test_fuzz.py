@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks import fuzz as fuzz_module
 from benchmarks.fuzz import fuzz, play_again
-from benchmarks.fuzz_messages import Answer, Fuzz, Sent
+from benchmarks.fuzz_material import Answer, Sent
+from benchmarks.fuzz_messages import Fuzz
 from benchmarks.fuzz_oracle import Held, Oracle, is_place, offset_of
 
 
