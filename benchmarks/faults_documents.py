@@ -41,17 +41,19 @@ async def documents_hundreds(place: Place) -> Outcome:
 
 
 async def file_of_50_megabytes(place: Place) -> Outcome:
-    """Open files of 50 MB: a million lines, which is too many; then 100,000 long ones."""
+    """Open files of 50 MB, in short and in long lines, which are too long; then one of 15 MB."""
     short = "number = compute(number, 'some text that fills it')\n"
     long = f"number = compute(number, '{'text that fills it ' * 24}')\n"
     async with place.session(rules=[_HERE]) as session:
-        text = short * (50 * _MEGABYTE // len(short))
-        uri = session.editor.open(place.work / "lines.py", text)
-        session.editor.insert(uri, Position(5, 0), "x")
-        assert not await session.ask(uri, Position(9, 0))
-        outcome = await session.editor.ask("fimbul/lastOutcome", {"uri": uri})
-        note = f"with a million lines none ({outcome['reason']}); else "
-        lines = 50 * _MEGABYTE // len(long)
+        reasons = []
+        for name, line in (("short.py", short), ("long.py", long)):
+            uri = session.editor.open(place.work / name, line * (50 * _MEGABYTE // len(line)))
+            session.editor.insert(uri, Position(5, 0), "x")
+            assert not await session.ask(uri, Position(9, 0))
+            outcome = await session.editor.ask("fimbul/lastOutcome", {"uri": uri})
+            reasons.append(outcome["reason"])
+        note = f"with 50 MB none ({', '.join(dict.fromkeys(reasons))}); with 15 MB "
+        lines = 15 * _MEGABYTE // len(long)
         half = long * (lines // 2)
         text = half + _MARK + "\n" + half
         return await _at(session, "big.py", text, Position(lines // 2, len(_MARK)), note)

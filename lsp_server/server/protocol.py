@@ -3,6 +3,8 @@
 And with an answer to each request: pygls drops those that it cannot read, and the editor waits.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -69,9 +71,12 @@ class FimbulProtocol(LanguageServerProtocol):
         kwargs: dict[str, Any] | None = None,
     ) -> None:
         """Run a handler as pygls does, which would remember each notification for ever."""
+        loop = asyncio.get_running_loop()
 
         def forget(future: Future[Any]) -> None:
-            self._request_futures.pop(msg_id, None)
+            # Later, since a shutdown goes through all of them and ends what is not done.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._request_futures.pop, msg_id, None)
             callback(future)
 
         super()._execute_handler(msg_id, handler, forget, args, kwargs)

@@ -79,7 +79,8 @@ async def test_three_hundred_open_documents() -> None:
 
 
 async def test_a_file_of_50_megabytes() -> None:
-    await survived("file of 50 MB")
+    outcome = await survived("file of 50 MB", "limits.parse_size")
+    assert "with 50 MB none (document-too-long)" in outcome.note
 
 
 async def test_mixed_line_ends() -> None:
@@ -91,7 +92,7 @@ async def test_invalid_utf_16() -> None:
 
 
 async def test_deep_nesting() -> None:
-    await survived("deep nesting")
+    await survived("deep nesting", "500 brackets in a row")
 
 
 async def test_an_engine_without_memory() -> None:
