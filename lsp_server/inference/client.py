@@ -69,6 +69,9 @@ _SIGNALS = {
 }
 """What the signals mean that tell more than that there was a fault."""
 
+_KILLED = -getattr(signal, "SIGKILL", 9)
+"""What a process returns that was killed; where there are no signals none returns it."""
+
 _WELL_SECONDS = 5.0
 """Time with a loaded model after which a worker is taken to be able to work here. Memory that is
 too small for it shows sooner."""
@@ -152,7 +155,7 @@ class WorkerClient:
 
         Nothing of its own, such as a setting that this machine cannot do, has ended it then.
         """
-        if self._process.returncode != -signal.SIGKILL or self._was_ended_here:
+        if self._process.returncode != _KILLED or self._was_ended_here:
             return False
         age = 0.0 if self._loaded_at is None else time.monotonic() - self._loaded_at
         return self._has_answered or age >= _WELL_SECONDS

@@ -19,7 +19,7 @@ class MappedFile:
         # Windows lets nobody write to a file that is mapped.
         if os.name == "posix":
             try:
-                self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
             except OSError:
                 self._descriptor = None
         self._before = self._now()

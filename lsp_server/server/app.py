@@ -341,12 +341,13 @@ class FimbulServer(LanguageServer):
     async def _watch_model(self) -> None:
         """Load the model when its file was put in place or mended."""
         while True:
-            await asyncio.sleep(MODEL_EVERY)
+            # At once, so that what comes within the first seconds is a change, too.
             look = partial(self._model_watch.has_changed, self.settings.engine.model)
             has_changed = await begin(look)
             is_idle = self._loading is None or self._loading.done()
             if has_changed and is_idle and self.engine.state in _WITHOUT_MODEL:
                 self.load_model()
+            await asyncio.sleep(MODEL_EVERY)
 
     def _in_loop(self, call: Callable[[], None]) -> None:
         """Do something in the event loop, from any thread."""
