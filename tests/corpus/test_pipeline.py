@@ -83,6 +83,8 @@ def test_every_file_is_used_or_dropped_with_a_reason(recipe: Path, tmp_path: Pat
         assert after.files_in == before.files_out, after.stage
     assert sum(account.redacted.values()) == 2
     assert account.strictness["as the recipe says"] < 1
+    assert account.before["language"].keys() == account.after["language"].keys() == {"python"}
+    assert account.after["licence"].keys() == {"MIT", "Apache-2.0"}
     examples = list(read_shards(tmp_path / "out", "train"))
     assert len(examples) == account.splits["train"]["examples"] > 4
     assert {example.licence for example in examples} <= {"MIT", "Apache-2.0"}

@@ -100,7 +100,7 @@ def _shares(account: Account) -> Iterator[str]:
         " split.</p>"
     )
     yield '<div class="plots">'
-    for aspect in account.before:
+    for aspect in account.after:
         sides = [account.before, account.after, account.evaluation]
         shares = [side.get(aspect, {}) for side in sides]
         yield _plot(f"By {aspect}, %", _compared(shares), ("before", "after", "bad"))

@@ -38,6 +38,7 @@ from fimbul_models.corpus.engines import Engine
 from fimbul_models.corpus.fim import Cutting, Example
 from fimbul_models.corpus.gathering import read_unit
 from fimbul_models.corpus.keeping import RECORDS, form_of, read_rows, write_text
+from fimbul_models.corpus.languages import language_of
 from fimbul_models.corpus.licence_costs import strictness_of_run
 from fimbul_models.corpus.licences import notice
 from fimbul_models.corpus.page import page
@@ -225,7 +226,11 @@ def _compose(
     before, after, judged = Composition(), Composition(), Composition()
     sides = {side: {"repositories": 0, "files": 0, "bytes": 0, "examples": 0} for side in SIDES}
     for record in _records(order.work, "gathered", gathering):
-        before.take(record)
+        language = language_of(record.path, record.text)
+        before.take(msgspec.structs.replace(record, language=language))
+    for aspect in ("licence", "licence class"):
+        # Nothing is known of them before the stage that finds them; `strictness` tells.
+        del before.shares[aspect]
     for record in _records(order.work, "sifted", sifting):
         for kind, many in record.redacted.items():
             account.redacted[kind] = account.redacted.get(kind, 0) + many
