@@ -12,14 +12,11 @@ from pygls.io_ import StdoutWriter
 
 from lsp_server.server import parent
 from lsp_server.server.app import FimbulServer
-from lsp_server.server.ending import end_at_signals
+from lsp_server.server.ending import STOP_SECONDS, end_at_signals
 from lsp_server.server.frames import Frames, TooLarge
 from lsp_server.server.logs import place_of
 
 _LOG = logging.getLogger(__name__)
-
-_STOP_SECONDS = 3.0
-"""Time in which what is left may be written once the editor is gone."""
 
 
 def run_on_stdio(server: FimbulServer) -> None:
@@ -90,4 +87,4 @@ async def _leave(server: FimbulServer, gone: asyncio.Event) -> None:
 
 async def _stop(server: FimbulServer) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(server.stop(), _STOP_SECONDS)
+        await asyncio.wait_for(server.stop(), STOP_SECONDS)

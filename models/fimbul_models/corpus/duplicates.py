@@ -1,7 +1,7 @@
 """Which copy of a file stays: exact and near duplicates over all repositories, and forks.
 
 Every file is signed where it is sifted; here all signatures come together. A signature holds
-hashes only: 42 bands of 8 bytes and some names, about half a kilobyte a file in memory. Pairs that
+hashes only: 42 bands of 8 bytes and some names, about 1.4 kB a file in memory. Pairs that
 share a band are compared exactly, by shingles that lie in a file of their own; of files that
 belong together the best stays. Knows nothing about where texts are kept.
 """
