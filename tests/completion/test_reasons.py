@@ -5,11 +5,12 @@ says at a place for which nothing is shown. What takes more than that is a funct
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 
 import pytest
@@ -178,8 +179,19 @@ async def left_out_by(name: str) -> Outcome:
             return await found.complete(request)
 
 
+class HeldUp(Patience):
+    """A disk that gives nothing back, however long the machine takes for everything else."""
+
+    async def wait_for(self, about: Hashable, work: Callable[[], Any]) -> Any:
+        over = Event()
+        try:
+            return await super().wait_for(about, over.wait)
+        finally:
+            over.set()
+
+
 async def disk_stalled() -> Outcome:
-    async with pipeline(Silent("name", StopReason.LINES), patience=Patience(0.0)) as found:
+    async with pipeline(Silent("name", StopReason.LINES), patience=HeldUp(0.05)) as found:
         return await found.complete(asked("x = █\n"))
 
 
