@@ -43,6 +43,9 @@ from lsp_server.types import (
     TriggerKind,
 )
 
+FRESH_SHARE = 0.5
+"""Part of `context.cold_tokens` that an engine begins with that was just started."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -118,6 +121,9 @@ class Answering:
         """Counts tokens as the model does."""
         self.cold: set[str] = set()
         """Documents that were answered from the smaller prompt last."""
+        self.is_fresh = True
+        """Whether the engine was just started: it has evaluated no whole prompt yet, and whoever
+        waits has waited for its start already."""
 
     def gated(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
         """Return `outcome`, or that the model is not sure enough of it."""
@@ -226,6 +232,8 @@ class Answering:
         is_unknown = generation.stop is StopReason.UNSURE and bool(prompt.short)
         if generation.is_short or is_unknown:
             self.cold.add(asked.document.uri)
+        else:
+            self.is_fresh = False
         if (doubtful := self._doubtful(request, asked, surface, generation)) is not None:
             use = _use(assembled, is_short=False)
             return replace(doubtful, used=use, timings=Timings(context=context_ms))
@@ -308,6 +316,8 @@ class Answering:
         cold = self._current.settings.context.cold_tokens
         if not cold or not self._looks_ahead:
             return prompt
+        if self.is_fresh:
+            cold = int(cold * FRESH_SHARE) or 1
         counts = await self.counter.counts(lines_to_count(context))
         short = lay_out(shortened(context, cold, counts.__getitem__), model.fim, options)
         return replace(prompt, short=short.segments, cold_tokens=cold)

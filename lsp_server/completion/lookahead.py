@@ -161,6 +161,7 @@ class LookAhead:
         made = await self._engine.prefill(prompt)
         if made.stop is not StopReason.CANCELLED:
             self._answering.cold.discard(asked.document.uri)
+            self._answering.is_fresh = False
 
     async def _foresee(self, request: CompletionRequest, target: CompletionRequest) -> None:
         """Begin to compute a suggestion for a place that the user is on the way to.

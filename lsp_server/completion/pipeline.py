@@ -53,6 +53,9 @@ from lsp_server.types import (
     TriggerKind,
 )
 
+_NO_ENGINE = {RejectionReason.MODEL_LOADING, RejectionReason.ENGINE_FAILED}
+"""Reasons behind which an engine has nothing evaluated."""
+
 _OUTCOMES = 64
 """Documents whose last outcome is remembered."""
 
@@ -246,15 +249,17 @@ class Pipeline:
             or self.availability()
             or self.restraint.check(request, time.monotonic())
         )
-        if rejection is not None:
-            return rejection
-        try:
-            outcome = await self._generate(request)
-            return self.restraint.judged(request, outcome, time.monotonic())
-        except EngineBusy:
-            return Rejection(RejectionReason.MODEL_LOADING)
-        except EngineError as error:
-            return Rejection(RejectionReason.ENGINE_FAILED, str(error))
+        if rejection is None:
+            try:
+                outcome = await self._generate(request)
+                return self.restraint.judged(request, outcome, time.monotonic())
+            except EngineBusy:
+                rejection = Rejection(RejectionReason.MODEL_LOADING)
+            except EngineError as error:
+                rejection = Rejection(RejectionReason.ENGINE_FAILED, str(error))
+        if rejection.reason in _NO_ENGINE:
+            self._answering.is_fresh = True
+        return rejection
 
     def availability(self) -> Rejection | None:
         """Return why the engine cannot be asked, or None if it can."""

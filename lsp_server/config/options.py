@@ -342,7 +342,8 @@ class ContextOptions:
     cold_tokens: int = _option(
         200,
         "Size of the prompt where nothing is evaluated yet, such as at the first suggestion of a"
-        " session; it grows in the pauses. 0 always waits for the whole.",
+        " session; half of it right behind a start of the engine. It grows in the pauses. 0 always"
+        " waits for the whole.",
         unit="tokens",
         minimum=0,
         maximum=32768,
