@@ -98,10 +98,9 @@ def _thinned(chosen: Positions, keys: Hashes, window: int) -> Positions:
     kept: list[int] = []
     places, values = chosen.tolist(), keys.tolist()
     for index, place in enumerate(places):
-        followed = index + 1 < len(places) and values[index + 1] == values[index]
-        if followed and kept and values[index - 1] == values[index]:
-            if places[index + 1] - kept[-1] <= window:
-                continue
+        around = values[max(0, index - 1) : index + 2]
+        if around == [values[index]] * 3 and places[index + 1] - kept[-1] <= window:
+            continue
         kept.append(place)
     return np.array(kept, np.int64)
 

@@ -28,9 +28,13 @@ MOST_PROJECTS = 10
 _REST = 22
 """Tokens of a run of 65 that have to be left when a rule has taken its own; a third."""
 
-_LICENCE_WORDS = frozenset(
-    ["copyright", "copyrights", "licence", "license", "licensed", "licensee", "licensor", "licenses", "warranty", "warranties", "merchantability", "noninfringement", "redistribution", "redistributions", "liability", "liable", "damages", "hereby", "herein", "sublicense", "permission", "permitted", "disclaimer", "disclaims", "disclaimed", "consequential", "tort", "patent", "copyleft", "conditions", "distribute"]
-)
+_LICENCE_WORDS = frozenset({
+    "copyright", "copyrights", "licence", "license", "licensed", "licensee", "licensor",
+    "licenses", "warranty", "warranties", "merchantability", "noninfringement",
+    "redistribution", "redistributions", "liability", "liable", "damages", "hereby", "herein",
+    "sublicense", "permission", "permitted", "disclaimer", "disclaims", "disclaimed",
+    "consequential", "tort", "patent", "copyleft", "conditions", "distribute",
+})  # fmt: skip
 _LICENCE_SHARE = 0.08
 """Of the words; licence texts have 12 % to 20 %, code about licences less than 5 %."""
 

@@ -239,7 +239,7 @@ def _grouped(found: Iterable[_Found], own: Callable[[Source], bool]) -> list[_Gr
 
 
 def _longest(groups: list[_Group]) -> list[_Group]:
-    """Leave out what lies within a longer run, unless it has a licence class that those have not."""
+    """Leave out what lies within a longer run, but for licence classes that this one lacks."""
     kept: list[_Group] = []
     for group in sorted(groups, key=lambda one: (one.first - one.last, one.first)):
         around = [

@@ -43,11 +43,28 @@ _RULES = "|".join(rf"{re.escape(mark)}{{4,}}" for mark in "-=#~+.*/_^\"'`")
 _BOUNDED = frozenset({"bash", "ruby"})
 """Languages in which a hash sign within a word begins no comment."""
 
-KEYWORDS = frozenset(
+KEYWORDS = frozenset({
     # What the grammars of common languages keep for themselves, in one list: a token has to be the
     # same in files of C and C++, or of JavaScript and TypeScript.
-    ["False", "None", "True", "abstract", "alias", "and", "any", "as", "asm", "assert", "async", "auto", "await", "base", "begin", "bool", "boolean", "break", "byte", "case", "cast", "catch", "chan", "char", "checked", "class", "const", "constexpr", "continue", "crate", "debugger", "decltype", "def", "default", "defer", "del", "delegate", "delete", "do", "double", "dyn", "elif", "else", "elseif", "elsif", "end", "endif", "ensure", "enum", "event", "except", "explicit", "export", "extends", "extern", "false", "final", "finally", "fixed", "float", "fn", "for", "foreach", "friend", "from", "fun", "func", "function", "global", "go", "goto", "if", "impl", "implements", "import", "in", "include", "inline", "instanceof", "int", "interface", "internal", "is", "lambda", "let", "local", "lock", "long", "loop", "match", "mod", "module", "mut", "mutable", "namespace", "native", "new", "nil", "not", "null", "nullptr", "object", "of", "operator", "or", "out", "override", "package", "params", "pass", "private", "protected", "public", "raise", "range", "readonly", "ref", "register", "repeat", "require", "rescue", "return", "sealed", "select", "self", "set", "short", "signed", "sizeof", "static", "struct", "super", "switch", "synchronized", "template", "then", "this", "throw", "throws", "trait", "transient", "true", "try", "type", "typedef", "typename", "typeof", "undefined", "union", "unless", "unsafe", "unsigned", "until", "use", "using", "val", "var", "virtual", "void", "volatile", "when", "where", "while", "with", "yield"]
-)
+    "False", "None", "True", "abstract", "alias", "and", "any", "as", "asm", "assert", "async",
+    "auto", "await", "base", "begin", "bool", "boolean", "break", "byte", "case", "cast",
+    "catch", "chan", "char", "checked", "class", "const", "constexpr", "continue", "crate",
+    "debugger", "decltype", "def", "default", "defer", "del", "delegate", "delete", "do",
+    "double", "dyn", "elif", "else", "elseif", "elsif", "end", "endif", "ensure", "enum",
+    "event", "except", "explicit", "export", "extends", "extern", "false", "final", "finally",
+    "fixed", "float", "fn", "for", "foreach", "friend", "from", "fun", "func", "function",
+    "global", "go", "goto", "if", "impl", "implements", "import", "in", "include", "inline",
+    "instanceof", "int", "interface", "internal", "is", "lambda", "let", "local", "lock",
+    "long", "loop", "match", "mod", "module", "mut", "mutable", "namespace", "native", "new",
+    "nil", "not", "null", "nullptr", "object", "of", "operator", "or", "out", "override",
+    "package", "params", "pass", "private", "protected", "public", "raise", "range", "readonly",
+    "ref", "register", "repeat", "require", "rescue", "return", "sealed", "select", "self",
+    "set", "short", "signed", "sizeof", "static", "struct", "super", "switch", "synchronized",
+    "template", "then", "this", "throw", "throws", "trait", "transient", "true", "try", "type",
+    "typedef", "typename", "typeof", "undefined", "union", "unless", "unsafe", "unsigned",
+    "until", "use", "using", "val", "var", "virtual", "void", "volatile", "when", "where",
+    "while", "with", "yield",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,14 +111,14 @@ class Lexer:
 class _HashOf(dict[str, int]):
     """The hash of each token that was met."""
 
-    def __missing__(self, token: str) -> int:
-        if not token or token == "\n":
-            value = len(token)
-        elif len(token) > 3 and token.startswith(_BLOCKS):
-            return min(token.count("\n"), _NO_TOKEN - 1)
+    def __missing__(self, found: str) -> int:
+        if not found.strip("\n"):
+            value = len(found)
+        elif len(found) > 3 and found.startswith(_BLOCKS):
+            return min(found.count("\n"), _NO_TOKEN - 1)
         else:
-            value = _hash(token)
-        self[token] = value
+            value = _hash(found)
+        self[found] = value
         return value
 
 

@@ -114,7 +114,7 @@ def _build(options: argparse.Namespace) -> int:
 def _merge(options: argparse.Namespace) -> int:
     from fimbul_models.references.merging import merge_indexes
 
-    origins = []
+    origins: list[str] = []
     for path in options.indexes:
         file = open_index(path)
         origins += file.about.origins or (file.about.name,)

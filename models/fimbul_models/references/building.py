@@ -48,7 +48,7 @@ class Order:
     """The index."""
     engine: Engine
     tell: Callable[[str], None]
-    gather: GatherRules = GatherRules()
+    gather: GatherRules
     progress: bool = True
 
 

@@ -29,9 +29,11 @@ from lsp_server.references.tokens import Lexer
 
 Array = npt.NDArray[Any]
 
-NO_CODE = frozenset(
-    ["bibtex", "csv", "diff", "gettext", "html", "ini", "json", "latex", "log", "make-dependencies", "markdown", "properties", "restructuredtext", "svg", "text", "toml", "xml", "yaml"]
-)
+NO_CODE = frozenset({
+    "bibtex", "csv", "diff", "gettext", "html", "ini", "json", "latex", "log", "make-
+    dependencies", "markdown", "properties", "restructuredtext", "svg", "text", "toml", "xml",
+    "yaml",
+})  # fmt: skip
 """Languages in which nobody programs; nothing of them is indexed."""
 
 _ESCAPE = 255
@@ -54,7 +56,8 @@ class Draft:
     licences: dict[Licence, int] = field(default_factory=dict)
     languages: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
-    bytes: int = 0
+    size: int = 0
+    """Bytes of all files, copies counted."""
     length: int = 0
     """Tokens so far."""
     known: dict[bytes, int] = field(default_factory=dict)
@@ -85,7 +88,7 @@ def _take(draft: Draft, record: Record, lexer: Lexer) -> None:
     number = draft.licences.setdefault(licence, len(draft.licences))
     owner = (number, record.path, GENERATED * is_generated(record))
     draft.files[record.language] = draft.files.get(record.language, 0) + 1
-    draft.bytes += record.size
+    draft.size += record.size
     key = xxhash.xxh3_128_digest(read.hashes.tobytes())
     if (known := draft.known.get(key)) is not None:
         draft.owners[known].append(owner)
@@ -136,7 +139,7 @@ def _write(path: Path, name: str, draft: Draft, project: Project) -> None:
         licences=tuple(draft.licences),
         languages=tuple(draft.languages),
         files=draft.files,
-        bytes=draft.bytes,
+        bytes=draft.size,
     )
     owners = [owner for some in draft.owners for owner in some]
     paths = [path.encode("utf-8", "replace") for _, path, _ in owners]

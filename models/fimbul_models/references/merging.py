@@ -267,7 +267,7 @@ def _in_range(one: _Input, name: str, number: int, bits: int) -> tuple[Array, Ar
     own_bits = (len(buckets) - 1).bit_length() - 1
     first, last = number << (own_bits - bits), (number + 1) << (own_bits - bits)
     begin, end = int(buckets[first]), int(buckets[last])
-    counts = np.diff(buckets[first : last + 1].astype(np.int64))
+    counts: Array = np.diff(buckets[first : last + 1].astype(np.int64))
     upper = np.repeat(np.arange(first, last, dtype=np.uint64), counts)
     rests = one[f"{name}_rests"][begin:end].astype(np.uint64)
     places = one[f"{name}_places"][begin:end].astype(np.int64)
