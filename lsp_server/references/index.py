@@ -128,7 +128,8 @@ class Index:
     def windows(self, places: Positions, width: int) -> Codes:
         """Return `width` tokens from each of `places`; what is not there repeats what is."""
         wanted = places[:, None] + np.arange(width)
-        return self._tokens[np.clip(wanted, 0, len(self._tokens) - 1)]
+        found: Codes = self._tokens[np.clip(wanted, 0, len(self._tokens) - 1)]
+        return found
 
     def _places(self, hashes: Hashes, rule: Rule) -> tuple[Positions, Positions]:
         """Return pairs of a token of the text and a token of the index where grams are the same."""
@@ -150,6 +151,9 @@ class Index:
 _PARTS = ("buckets", "rests", "places")
 
 
+_NOWHERE = np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True)
 class _Fingerprints:
     """Sorted values, by their upper bits, and where they are."""
@@ -168,12 +172,11 @@ class _Fingerprints:
         wanted = (values[some] & ((np.uint64(1) << shift) - np.uint64(1))).astype(self.rests.dtype)
         firsts = self._bisect(wanted, begins[some], ends[some], after=False)
         inside = firsts < ends[some]
-        hits = (
-            np.flatnonzero(self.rests[np.where(inside, firsts, 0)] == wanted) if len(some) else []
-        )
-        hits = [hit for hit in hits if inside[hit]]
-        if not hits:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        if not inside.any():
+            return _NOWHERE, _NOWHERE
+        hits = np.flatnonzero(inside & (self.rests[np.where(inside, firsts, 0)] == wanted))
+        if not len(hits):
+            return _NOWHERE, _NOWHERE
         lasts = self._bisect(wanted[hits], firsts[hits], ends[some][hits], after=True)
         which, places = [], []
         for value, first, last in zip(some[hits], firsts[hits], lasts, strict=True):

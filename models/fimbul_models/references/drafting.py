@@ -30,8 +30,8 @@ from lsp_server.references.tokens import Lexer
 Array = npt.NDArray[Any]
 
 NO_CODE = frozenset({
-    "bibtex", "csv", "diff", "gettext", "html", "ini", "json", "latex", "log", "make-
-    dependencies", "markdown", "properties", "restructuredtext", "svg", "text", "toml", "xml",
+    "bibtex", "csv", "diff", "gettext", "html", "ini", "json", "latex", "log",
+    "make-dependencies", "markdown", "properties", "restructuredtext", "svg", "text", "toml", "xml",
     "yaml",
 })  # fmt: skip
 """Languages in which nobody programs; nothing of them is indexed."""
