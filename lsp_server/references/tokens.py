@@ -33,7 +33,7 @@ _LIFT = 1 << 40
 _MOST_KEPT = 200_000
 """Tokens whose hashes are kept; a file of 1 MB has about 20,000 different ones."""
 
-_BLOCKS = ("/*", "<!--", "--[[", "=begin")
+_BLOCKS = ("/*", "<!--", "--[[", "=begin", "(*")
 """What begins comments of more than a line, in all languages."""
 
 _IDENTIFIER = r"[^\W\d]\w*"
@@ -153,13 +153,13 @@ def _pattern(
     bounded: bool,  # noqa: FBT001
 ) -> re.Pattern[str]:
     # What is frequent stands first, which halves the time.
-    tokens = [_IDENTIFIER, r"\n", _MARK]
+    tokens = [_IDENTIFIER, r"\n"]
     # What is not closed ends with its line or the text, so that no text makes this slow.
     if block:
         begin, end = map(re.escape, block)
         start = f"^{begin}" if block[0].startswith("=") else begin
         tokens.append(rf"{start}[\s\S]*?(?:{end}|\Z)")
-    tokens.append('"""|\'\'\'')
+    tokens += [_MARK, "\"\"\"|'''"]
     tokens += [rf"{quote}[^{quote}\\\n]*+(?:\\.[^{quote}\\\n]*+)*+{quote}?" for quote in quotes]
     tokens += [_NUMBER, _RULES, r"[^\s\w]"]
     comment = ""
