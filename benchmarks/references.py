@@ -19,6 +19,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class File:
 
 def indexed_files(folders: Sequence[Path], each: int, seed: int) -> dict[str, list[File]]:
     """Return `each` files of each language at random out of folders of records."""
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311  # Repeatable, not secret.
     kept: dict[str, list[File]] = defaultdict(list)
     seen: Counter[str] = Counter()
     for folder in folders:
@@ -85,7 +86,10 @@ def outside_files(folders: Sequence[Path]) -> Iterator[File]:
 
 def unrelated(draw: random.Random, lines: int) -> str:
     """Return lines that nobody has written, in the marks of most languages."""
-    name = lambda: f"{draw.choice(_WORDS)}_{draw.randrange(10**6)}"  # noqa: E731
+
+    def name() -> str:
+        return f"{draw.choice(_WORDS)}_{draw.randrange(10**6)}"
+
     return "".join(f"{name()} = {name()}({name()}, {name()});\n" for _ in range(lines))
 
 
@@ -129,7 +133,7 @@ def recall(shelf: Shelf, files: dict[str, list[File]], each: int, seed: int) -> 
     """Look for runs of indexed files in three forms; return how many are found."""
     lexer, result = Lexer(), {}
     for language in sorted(files):
-        draw = random.Random(f"{seed} {language}")
+        draw = random.Random(f"{seed} {language}")  # noqa: S311  # Repeatable, not secret.
         tally: Counter[str] = Counter()
         rules: Counter[str] = Counter()
         mark = "#" if language == "python" else "//"
@@ -144,7 +148,7 @@ def recall(shelf: Shelf, files: dict[str, list[File]], each: int, seed: int) -> 
             first = draw.randrange(len(spans) - length + 1)
             inside = spans[first : first + length]
             pieces = [file.text[begin:end] for begin, end in inside]
-            gaps = [file.text[a[1] : b[0]] for a, b in zip(inside, inside[1:], strict=False)]
+            gaps = [file.text[a[1] : b[0]] for a, b in pairwise(inside)]
             cut = file.text[inside[0][0] : inside[-1][1]]
             forms = {
                 "verbatim": cut,
@@ -199,15 +203,15 @@ def false_alarms(shelf: Shelf, files: Sequence[File], show: int) -> dict[str, An
         windows += max(0, len(spans) - LEAST + 1)
         begins = [begin for begin, _ in spans]
         found = shelf.look(file.text, file.language)
-        told += _windows(begins, [match for match in found.matches])
+        told += _windows(begins, found.matches)
         raw += _windows(begins, [*found.matches, *(one.match for one in found.suppressed)])
         rules.update(one.rule for one in found.suppressed)
         matches += [(match, file) for match in found.matches]
     by_pair = Counter((file.project, match.sources[0].project) for match, file in matches)
     print(f"\n{len(files)} files outside, {windows} windows of {LEAST} tokens")
     print(f"in a run that is alike: {raw / windows:.3%}; told: {told / windows:.3%}; rules {rules}")
-    for (project, source), many in by_pair.most_common():
-        print(f"  {many:4} {project} like {source}")
+    for (project, like), many in by_pair.most_common():
+        print(f"  {many:4} {project} like {like}")
     for match, file in sorted(matches, key=lambda one: -one[0].tokens)[:show]:
         source = match.sources[0]
         text = " ".join(file.text[match.start : match.end].split())
@@ -234,8 +238,8 @@ def _windows(begins: Sequence[int], matches: Sequence[Match]) -> int:
 
 def look_up(shelf: Shelf, files: Sequence[File], many: int, seed: int) -> dict[str, float]:
     """Look at windows around places as the server does; return milliseconds."""
-    draw = random.Random(seed)
-    texts = []
+    draw = random.Random(seed)  # noqa: S311  # Repeatable, not secret.
+    texts: list[tuple[str, str]] = []
     while len(texts) < many:
         file = draw.choice(files)
         at = draw.randrange(len(file.text) + 1)

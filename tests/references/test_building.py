@@ -11,26 +11,6 @@ from lsp_server.config.paths import Paths
 from lsp_server.references.shelf import Shelf, verify
 from tests.references.made import made_python
 
-MIT = """MIT License
-
-Copyright (c) 2026 Somebody
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-associated documentation files (the "Software"), to deal in the Software without restriction,
-including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense,
-and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so,
-subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all copies or substantial
-portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT
-LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN
-NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY,
-WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
-SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""
-
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
@@ -39,7 +19,6 @@ def sources(tmp_path: Path) -> Path:
         (folder / name / "src").mkdir(parents=True)
         (folder / name / "src" / "a.py").write_text(made_python(number, 4))
         (folder / name / "README.md").write_text("Words. " * 200)
-    (folder / "free" / "LICENSE").write_text(MIT)
     header = "# SPDX-License-Identifier: GPL-3.0-or-later\n"
     (folder / "bound" / "src" / "b.py").write_text(header + made_python(9, 4))
     (folder / "free" / "package.json").write_text(

@@ -53,10 +53,9 @@ def test_every_changed_byte_is_noticed(tmp_path: Path) -> None:
         place.write_bytes(changed)
         try:
             verify(place)
-        except ReferencesError as error:
-            assert str(place) in str(error)
-        else:
-            unnoticed.append(at)
+        except ReferencesError:
+            continue
+        unnoticed.append(at)
     # Between sections there is nothing.
     assert all(not content[at] for at in unnoticed)
 
@@ -137,5 +136,6 @@ def test_the_date_is_no_part_of_the_digest(tmp_path: Path) -> None:
 
 def test_a_folder_without_indexes_is_an_empty_shelf(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "nothing")
-    assert shelf.indexes == shelf.problems == ()
+    assert not shelf.indexes
+    assert not shelf.problems
     assert not shelf.look(TEXT, "python").matches

@@ -58,7 +58,7 @@ def test_a_part_of_a_text_has_its_tokens() -> None:
     lexer = Lexer()
     spans = lexer.spans(text, "python")
     hashes = lexer.read(text, "python").hashes.tolist()
-    for first in range(0, len(spans) - 20):
+    for first in range(len(spans) - 20):
         part = text[spans[first][0] : spans[first + 19][1]]
         assert lexer.read(part, "python").hashes.tolist() == hashes[first : first + 20]
 
