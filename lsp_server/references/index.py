@@ -4,7 +4,7 @@ Fingerprints say where to look; what counts is what is stored of the tokens them
 nothing about which of that is worth telling.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,15 @@ MOST_PLACES = 64
 """Places of one fingerprint that are looked at, evenly spread. What stands in more is boilerplate,
 and any of them tells so."""
 
-_PREVIEW = 8
-"""Tokens that are compared first; most places that only share a gram differ there."""
+MOST_PAIRS = 4096
+"""Places that are looked at for one text, or eight times its tokens if it is long; those of rare
+fingerprints first. Only tables have more."""
+
+MOST_EXTENDED = 512
+"""The same for runs that are followed to their ends; or as many as the text has tokens."""
+
+_FEW = 8
+"""Pairs that are followed without a look at what stands around them."""
 
 _ESCAPE = 255
 
@@ -62,6 +69,25 @@ def codes_of(hashes: Hashes) -> Codes:
     return (upper | (hashes & np.uint64(IDENTIFIER))).astype(np.uint16)
 
 
+@dataclass(frozen=True)
+class Question:
+    """A text as indexes are asked for it; made once for all of them."""
+
+    codes: Codes
+    probes: Mapping[Rule, tuple[Positions, Hashes]]
+    """Which grams are looked up, and their values."""
+
+
+def question_of(hashes: Hashes) -> Question:
+    """Return what indexes are asked about the tokens of a text."""
+    asked = {}
+    for rule in (EXACT, RENAMED):
+        found = grams(hashes, rule)
+        chosen = probes(found, rule)
+        asked[rule] = chosen, values_of(found[chosen])
+    return Question(codes_of(hashes), asked)
+
+
 class Index:
     """Finds runs in one index."""
 
@@ -69,23 +95,23 @@ class Index:
         self.file = file
         arrays = file.arrays
         self._tokens: Codes = arrays["tokens"]
-        self._starts = arrays["starts"]
+        # As what numpy searches without a copy.
+        self._starts: Positions = arrays["starts"].view("<i8")
         self._fingerprints = {
             rule: _Fingerprints(*(arrays[f"{name}_{part}"] for part in _PARTS))
             for rule, name in ((EXACT, "exact"), (RENAMED, "renamed"))
         }
 
-    def runs(self, hashes: Hashes, least: int) -> list[Run]:
+    def runs(self, asked: Question, least: int) -> list[Run]:
         """Return the runs of `least` tokens or more that stand in this index, too, by their place.
 
         Those of renamed identifiers are longer than `fingerprints.RENAMED.least`, and none of them
         lies within one that is alike word by word.
         """
-        codes = codes_of(hashes)
-        exact = _Search(self, codes, EXACT, least)
-        runs = exact.runs(self._places(hashes, EXACT))
+        runs = _Search(self, asked.codes, EXACT, least).runs(self._places(asked, EXACT))
         longer = max(least, RENAMED.least)
-        renamed = _Search(self, codes, RENAMED, longer).runs(self._places(hashes, RENAMED))
+        search = _Search(self, asked.codes, RENAMED, longer)
+        renamed = search.runs(self._places(asked, RENAMED))
         runs += [run for run in renamed if not any(other.holds(run) for other in runs)]
         return sorted(runs, key=lambda run: (run.first, -run.last, run.text, run.place))
 
@@ -131,13 +157,15 @@ class Index:
         found: Codes = self._tokens[np.clip(wanted, 0, len(self._tokens) - 1)]
         return found
 
-    def _places(self, hashes: Hashes, rule: Rule) -> tuple[Positions, Positions]:
-        """Return pairs of a token of the text and a token of the index where grams are the same."""
-        found = grams(hashes, rule)
-        asked = probes(found, rule)
-        which, places = self._fingerprints[rule].find(values_of(found[asked]))
+    def _places(self, asked: Question, rule: Rule) -> tuple[Positions, Positions]:
+        """Return pairs of a token of the text and a token of the index where grams are the same.
+
+        Those whose gram stands in few places come first.
+        """
+        firsts, values = asked.probes[rule]
+        which, places = self._fingerprints[rule].find(values)
         inside = places + rule.k <= len(self._tokens)
-        return asked[which][inside], places[inside]
+        return firsts[which][inside], places[inside]
 
     def _line(self, run: Run) -> int:
         arrays = self.file.arrays
@@ -163,7 +191,10 @@ class _Fingerprints:
     places: npt.NDArray[np.uint64]
 
     def find(self, values: Hashes) -> tuple[Positions, Positions]:
-        """Return for each place of `values` which of them it is one of, and the place."""
+        """Return for each place of `values` which of them it is one of, and the place.
+
+        Those of values with few places come first.
+        """
         shift = np.uint64(VALUE_BITS - (len(self.buckets) - 1).bit_length() + 1)
         buckets = (values >> shift).astype(np.int64)
         begins = self.buckets[buckets].astype(np.int64)
@@ -179,8 +210,10 @@ class _Fingerprints:
             return _NOWHERE, _NOWHERE
         lasts = self._bisect(wanted[hits], firsts[hits], ends[some][hits], after=True)
         which, places = [], []
-        for value, first, last in zip(some[hits], firsts[hits], lasts, strict=True):
-            step = -(-int(last - first) // MOST_PLACES)
+        rare_first = np.argsort(lasts - firsts[hits], kind="stable")
+        begins, ends, some = firsts[hits][rare_first], lasts[rare_first], some[hits][rare_first]
+        for value, first, last in zip(some.tolist(), begins.tolist(), ends.tolist(), strict=True):
+            step = -(-(last - first) // MOST_PLACES)
             some_places = self.places[first:last:step].astype(np.int64)
             places.append(some_places)
             which.append(np.full(len(some_places), value, np.int64))
@@ -211,25 +244,30 @@ class _Search:
         self._shapes = self._shape(codes)
 
     def runs(self, found: tuple[Positions, Positions]) -> list[Run]:
-        firsts, places = self._promising(*found)
-        # All pairs of a run lie on one diagonal; those that an earlier one has covered are left.
-        order = np.lexsort((firsts, places - firsts))
+        most = max(MOST_PAIRS, 8 * len(self._codes))
+        firsts, places = self._promising(found[0][:most], found[1][:most])
+        left = max(MOST_EXTENDED, len(self._codes))
         runs: list[Run] = []
-        shift, covered = -1, -1
-        for first, place in zip(firsts[order].tolist(), places[order].tolist(), strict=True):
-            if place - first == shift and first < covered:
-                continue
+        # All pairs of a run lie on one diagonal.
+        followed: dict[int, list[tuple[int, int]]] = {}
+        for first, place in zip(firsts.tolist(), places.tolist(), strict=True):
             shift = place - first
+            known = followed.setdefault(shift, [])
+            if any(begin <= first < end for begin, end in known):
+                continue
             begin, end = self._extended(first, place)
-            covered = end
+            known.append((begin, end))
             if end - begin >= self._least:
                 text = self._index.bounds(place)[0]
                 runs += self._confirmed(text, begin, end, shift)
+            left -= 1
+            if not left:
+                break
         return runs
 
     def _promising(self, firsts: Positions, places: Positions) -> tuple[Positions, Positions]:
         """Leave out pairs where a run would be too short, by what stands around them."""
-        if len(firsts) < _PREVIEW:
+        if len(firsts) < _FEW:
             return firsts, places
         width = self._least + self._least - self._rule.k
         before = self._least - self._rule.k
@@ -263,9 +301,10 @@ class _Search:
         if self._rule.names_count:
             yield Run(begin, end, text, begin + shift, Likeness.VERBATIM)
             return
-        here = self._codes[begin:end].tolist()
-        there = self._index.stored(begin + shift, end + shift).tolist()
-        for first, last in consistent_runs(here, there, self._least):
+        here, there = self._codes[begin:end], self._index.stored(begin + shift, end + shift)
+        if not _may_be_renamed(here, there, self._least):
+            return
+        for first, last in consistent_runs(here.tolist(), there.tolist(), self._least):
             place = begin + first + shift
             yield Run(begin + first, begin + last, text, place, Likeness.RENAMED)
 
@@ -281,6 +320,18 @@ his own cannot rename what he calls. Without it, tables of like lines would be a
 
 DIFFERENT_NAMES = 12
 """Different identifiers that a renamed run has at least."""
+
+
+def _may_be_renamed(here: Codes, there: Codes, least: int) -> bool:
+    """Say whether enough names are the same anywhere; quick, and never wrong to say no.
+
+    A run with its share of them has a part of `least` tokens with nearly as many.
+    """
+    names = np.cumsum(here & IDENTIFIER, dtype=np.int64)
+    same = np.cumsum((here & IDENTIFIER) & (here == there), dtype=np.int64)
+    in_part = np.concatenate(([0], names))[least:] - np.concatenate(([0], names))[:-least]
+    alike = np.concatenate(([0], same))[least:] - np.concatenate(([0], same))[:-least]
+    return bool((alike >= SAME_NAMES / 2 * in_part).any())
 
 
 def consistent_runs(here: Sequence[int], there: Sequence[int], least: int) -> list[tuple[int, int]]:

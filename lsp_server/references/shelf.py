@@ -13,7 +13,7 @@ from types import MappingProxyType
 from lsp_server.errors import ReferencesError
 from lsp_server.references import noise
 from lsp_server.references.fingerprints import EXACT
-from lsp_server.references.index import Index, Run
+from lsp_server.references.index import Index, Run, question_of
 from lsp_server.references.indexfile import ENDING, IndexFile, open_index
 from lsp_server.references.indexfile import verify as verify_file
 from lsp_server.references.matches import Findings, Likeness, Match, Source, Suppressed
@@ -128,13 +128,13 @@ class Shelf:
         `language` is what an editor calls it. What `own` says yes to is no source. With `least`
         below 65 not all runs are found. May be called in several threads at once.
         """
-        tokens = self._lexer.read(text, language)
+        asked = question_of(self._lexer.read(text, language).hashes)
         found: list[_Found] = []
         for index in self._indexes:
             try:
                 if not index.file.is_whole():
                     raise ReferencesError(f"{index.file.path} was cut off; build it again.")  # noqa: TRY301
-                runs = index.runs(tokens.hashes, least)
+                runs = index.runs(asked, least)
                 found += [_found(index, run) for run in runs]
             except (ReferencesError, IndexError, ValueError) as error:
                 self._refuse(index, error)
