@@ -11,6 +11,7 @@
     ├── PullError              a model could not be fetched
     ├── SetupError             the engine could not be built or checked
     ├── FeedbackError          what was remembered of suggestions cannot be read or written
+    ├── ReferencesError        an index of published code, or the list of what resembles it
     └── EngineError            the engine did not do what it was asked
         ├── EngineCrashed      its process died
         ├── EngineBusy         it is loading
@@ -65,6 +66,10 @@ class SetupError(FimbulError):
 
 class FeedbackError(FimbulError):
     """What was remembered of suggestions cannot be read or written."""
+
+
+class ReferencesError(FimbulError):
+    """An index of published code, or the list of what resembles it, cannot be used."""
 
 
 class EngineError(FimbulError):
