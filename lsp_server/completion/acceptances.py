@@ -80,7 +80,10 @@ class Acceptances:
         tell: Callable[[str], None] = lambda _: None,
         delay: float = DELAY,
     ) -> None:
-        """`shown` returns a document as the stages see it; `tell` gets what the user should know."""
+        """Keep nothing yet.
+
+        `shown` returns a document as the stages see it; `tell` gets what the user should know.
+        """
         self._resemblance = resemblance
         self._shown = shown
         self._tell = tell

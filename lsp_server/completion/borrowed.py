@@ -4,7 +4,6 @@ Lines are followed through edits; in them an accepted text is found again as it 
 of its lines that nobody has changed. Pure; knows nothing about what the texts resemble.
 """
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ TEXTS = 256
 
 _AROUND = 1
 """Lines above and below its place in which an accepted text is looked for."""
-
-_WORDS = re.compile(r"\w+|[^\w\s]")
 
 Span = tuple[int, int]
 """Where a piece of a text begins and ends, in code points."""
@@ -96,11 +93,6 @@ def _standing(accepted: str, text: str, begin: int, end: int) -> Iterable[Span]:
         if at >= 0:
             yield at, at + len(line)
             begin = at + len(line)
-
-
-def words(text: str) -> list[Span]:
-    """Return where the words and signs of a text stand; for whoever has no better tokens."""
-    return [word.span() for word in _WORDS.finditer(text)]
 
 
 def share(tokens: Iterable[Span], part: Span, spans: Iterable[Span]) -> float:

@@ -1,4 +1,4 @@
-"""Does a suggestion, together with what stands there, resemble published code?
+"""Whether a suggestion, together with what stands there, resembles published code.
 
 Looked at in the moment of showing, whatever the suggestion is: a part, the rest of an earlier one,
 one that was thought of ahead. What is found is told with the suggestion or keeps it back, as the
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lsp_server.cache.suggestions import unified
-from lsp_server.completion.borrowed import Borrowed, Span, share, words
+from lsp_server.completion.borrowed import Borrowed, Span, share
 from lsp_server.config.options import ReferenceOptions, Resembling
 from lsp_server.patience import Patience, Stalled
 from lsp_server.references.matches import Findings, Match
@@ -53,13 +53,17 @@ _KNOWN = 64
 
 
 class Shelf(Protocol):
-    """The indexes that are in use; `lsp_server.references.shelf.Shelf` is one."""
+    """The indexes that are in use; `lsp_server.references.library.Library` is one."""
 
-    def look(self, text: str, language: str, *, least: int = LEAST) -> Findings:
+    @property
+    def names(self) -> Collection[str]:
+        """Names of the indexes that answer."""
+
+    def look(self, text: str, language: str, *, least: int) -> Findings:
         """Return what of `text` stands in indexed code; may be called in any thread."""
 
-    def close(self) -> None:
-        """Let go of the files."""
+    def tokens(self, text: str, language: str) -> Sequence[Span]:
+        """Return where the tokens of a text stand; may be called in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,7 @@ class Resemblance:
         self._patience = Patience(patience)
         self._told: set[str] = set()
         self._shelf: Shelf | None = None
-        self._tokens: Callable[[str, str], Sequence[Span]] = lambda text, _language: words(text)
         self._known: OrderedDict[tuple[str, str], Looked] = OrderedDict()
-        self.indexes: frozenset[str] = frozenset()
-        """Names of the indexes that are looked into."""
         self.options = ReferenceOptions()
         """What becomes of what is found."""
         self.borrowed = Borrowed()
@@ -118,20 +119,14 @@ class Resemblance:
         """Whether anything is looked at."""
         return self._shelf is not None and self.options.enable
 
-    def use(
-        self,
-        shelf: Shelf | None,
-        indexes: Collection[str] = (),
-        tokens: Callable[[str, str], Sequence[Span]] = lambda text, _language: words(text),
-    ) -> None:
-        """Look into `shelf`, which has these indexes, from now on.
+    @property
+    def indexes(self) -> Collection[str]:
+        """Names of the indexes that are looked into."""
+        return () if self._shelf is None else self._shelf.names
 
-        `tokens` returns where the tokens of a text in a language stand. The shelf before is not
-        closed here.
-        """
+    def use(self, shelf: Shelf | None) -> None:
+        """Look into `shelf` from now on; the one before is not closed here."""
         self._shelf = shelf
-        self._tokens = tokens
-        self.indexes = frozenset(indexes)
         self._known.clear()
 
     async def judged(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
@@ -164,7 +159,7 @@ class Resemblance:
 
         None if nobody can tell: there is no shelf, or it takes too long or fails, which is said.
         """
-        shelf, tokens, asked = self._shelf, self._tokens, (language, text)
+        shelf, asked = self._shelf, (language, text)
         if shelf is None:
             return None
         if (known := self._known.get(asked)) is not None:
@@ -173,7 +168,7 @@ class Resemblance:
 
         def look() -> Looked:
             findings = shelf.look(text, language, least=LEAST)
-            return Looked(findings, tuple(tokens(text, language)) if findings.matches else ())
+            return Looked(findings, tuple(shelf.tokens(text, language)) if findings.matches else ())
 
         try:
             found = await self._patience.wait_for("indexes", look)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lsp_server.references.log import Logged
 from lsp_server.types import Reference
 
 _SHORT = 60
@@ -43,6 +44,46 @@ def as_json(reference: Reference) -> dict[str, object]:
         "index": reference.index,
         "likeness": reference.likeness,
         "tokens": reference.tokens,
+    }
+
+
+def reference_of(logged: Logged) -> Reference:
+    """Return what an entry of the log says of the code it resembles."""
+    entry = logged.entry
+    return Reference(
+        entry.project,
+        entry.path,
+        entry.line,
+        entry.licence,
+        entry.licence_class,
+        entry.link,
+        entry.index,
+        entry.likeness,
+        entry.tokens,
+    )
+
+
+def logged_in_full(logged: Logged) -> str:
+    """Return where an entry stands, and what it resembles."""
+    entry = logged.entry
+    gone = " (gone)" if logged.gone_at is not None else ""
+    return f"{entry.file}:{entry.first}-{entry.last}{gone}: {_line(reference_of(logged))}"
+
+
+def logged_as_json(logged: Logged) -> dict[str, object]:
+    """Return an entry as editors and other programs get it."""
+    entry = logged.entry
+    return {
+        "id": entry.id,
+        "at": entry.at,
+        "file": entry.file,
+        "first": entry.first,
+        "last": entry.last,
+        "language": entry.language,
+        "model": entry.model,
+        "share": entry.share,
+        "goneAt": logged.gone_at,
+        **as_json(reference_of(logged)),
     }
 
 
