@@ -48,6 +48,7 @@ from fimbul_models.evaluation.workspaces import (
     workspaces_in,
 )
 from fimbul_models.labels_command import add_label
+from fimbul_models.references_command import add_references
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add_corpus(
         commands.add_parser("corpus", help="make training data, with a reason for every file")
     )
+    add_references(commands.add_parser("references", help="index published code, to know it again"))
     add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
     add_choose(
         commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
