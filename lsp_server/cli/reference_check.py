@@ -86,17 +86,13 @@ def targets(places: Sequence[Path], left_out: Counter[str]) -> Iterator[Target]:
                     yield from _code(place, found, place / found.path, left_out)
             left_out.update({reason.value: count for reason, count in walk.left_out.items()})
             continue
-        found = look_at(place.absolute().parent, place.name, _LIMITS)
-        if found is LeftOut.VANISHED or found is LeftOut.UNREADABLE:
-            raise ReferencesError(f"{place} cannot be read: {_reason(found)} Name another file.")
-        if isinstance(found, LeftOut):
-            left_out[found.value] += 1
+        file = look_at(place.absolute().parent, place.name, _LIMITS)
+        if file is LeftOut.VANISHED or file is LeftOut.UNREADABLE:
+            raise ReferencesError(f"{place} cannot be read. {file.explanation}")
+        if isinstance(file, LeftOut):
+            left_out[file.value] += 1
         else:
-            yield from _code(place.absolute().parent, found, place, left_out)
-
-
-def _reason(found: LeftOut) -> str:
-    return found.explanation
+            yield from _code(place.absolute().parent, file, place, left_out)
 
 
 def _code(root: Path, found: FoundFile, shown: Path, left_out: Counter[str]) -> Iterator[Target]:

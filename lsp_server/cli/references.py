@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -253,7 +254,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     status = 0
     for file in files:
         try:
-            info = _patiently(console, f"Reading {file}", lambda file=file: verify(file))
+            info = _patiently(console, f"Reading {file}", partial(verify, file))
         except ReferencesError as error:
             console.warn(str(error))
             status = 1

@@ -81,8 +81,7 @@ class ReferenceLog:
         """
         found = list(lines)
         if not self.file.exists():
-            found = [line for line in found if isinstance(line, Entry)]
-            if not found:
+            if not any(isinstance(line, Entry) for line in found):
                 return
             make_folder(self.file.parent)
         with open_to_append(self.file) as stream:

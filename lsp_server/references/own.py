@@ -94,9 +94,9 @@ def _python(folder: Path) -> Iterable[str]:
         section = manifest
         for name in place:
             section = section.get(name) if isinstance(section, dict) else None
-        name = section.get("name") if isinstance(section, dict) else None
-        if isinstance(name, str):
-            yield name
+        called = section.get("name") if isinstance(section, dict) else None
+        if isinstance(called, str):
+            yield called
 
 
 def _npm(folder: Path) -> Iterable[str]:

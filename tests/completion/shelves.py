@@ -35,4 +35,3 @@ class Shelf:
 
     def tokens(self, text: str, language: str) -> list[tuple[int, int]]:
         return [word.span() for word in WORD.finditer(text)]
-

@@ -215,8 +215,7 @@ async def test_of_several_only_those_come_that_may() -> None:
         request = asked("x = █\n")
 
         def made(text: str) -> Completion:
-            base = Completion(text, request.position, request.position, *([None] * 2))  # type: ignore[arg-type]
-            return base
+            return Completion(text, request.position, request.position, *([None] * 2))  # type: ignore[arg-type]
 
         first = replace(made("total(items)"), others=(made("count(items)"), made("1")))
         outcome = await judged(found, request, first)
@@ -243,7 +242,7 @@ async def test_what_follows_a_part_is_looked_at_before_it_is_told(source: object
     async with pipeline(
         {}, settings, looks_ahead=True, longer=lambda _, more: told.append(more)
     ) as found:
-        engine = found._engine  # noqa: SLF001  # The test's own engine.
+        engine = found._engine
         assert isinstance(engine, Engine)
         found.resemblance.use(Shelf({"x = total(items)": source}))  # type: ignore[dict-item]
         asking = asyncio.create_task(found.complete(asked("x = █\n")))
@@ -307,7 +306,7 @@ async def test_a_disk_that_stalls_is_not_waited_for() -> None:
 
 
 def test_a_window_is_bounded_and_knows_its_lines() -> None:
-    lines = tuple(f"line_{number:04} = {number}\n" for number in range(1000)) + ("",)
+    lines = (*(f"line_{number:04} = {number}\n" for number in range(1000)), "")
     document = Document(URI, "python", 1, lines, "a.py", "/w")
     place = Position(500, 0)
     borrowed = Borrowed()

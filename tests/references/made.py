@@ -9,7 +9,7 @@ from lsp_server.references.tokens import Lexer
 HEADER = "def merge_intervals(intervals, gap=0):\n"
 """Above `BODY` in the indexed file."""
 
-BODY = '''\
+BODY = """\
     if gap < 0:
         raise ValueError("a gap is never negative: %r" % gap)
     ordered = sorted(intervals, key=lambda pair: (pair[0], -pair[1]))
@@ -24,10 +24,10 @@ BODY = '''\
             logger.warning("dropped %s..%s since it is empty", begin, end)
     lengths = [stop - start for start, stop in merged]
     return merged, sum(lengths), max(lengths, default=0)
-'''
+"""
 """More than 130 tokens that nobody else has written."""
 
-OTHER = '''\
+OTHER = """\
     total = Decimal("0")
     for position, entry in enumerate(ledger.entries, start=1):
         if entry.currency != ledger.currency:
@@ -40,7 +40,7 @@ OTHER = '''\
             raise Overdrawn(position, entry.reference, total, ledger.floor)
     journal.write("%s closed at %s" % (ledger.name, total))
     return total, position, journal.digest()
-'''
+"""
 """As many of another kind."""
 
 

@@ -71,8 +71,8 @@ def test_lines_that_cannot_be_read_cost_themselves(log: ReferenceLog) -> None:
 
 
 def test_a_log_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ReferencesError, match="log.jsonl cannot be read"):
-        (tmp_path / "log.jsonl").mkdir()
+    (tmp_path / "log.jsonl").mkdir()
+    with pytest.raises(ReferencesError, match=r"log\.jsonl cannot be read"):
         read_log(tmp_path / "log.jsonl")
 
 

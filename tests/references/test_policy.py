@@ -76,7 +76,7 @@ def test_licences_and_dependencies_are_allowed_by_name() -> None:
         ("", False),
     ],
 )
-def test_expressions(expression: str, is_permitted: bool) -> None:  # noqa: FBT001
+def test_expressions(expression: str, is_permitted: bool) -> None:
     assert permits(expression, ("MIT", "Apache-2.0")) is is_permitted
 
 

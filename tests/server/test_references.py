@@ -188,9 +188,7 @@ async def test_an_index_that_is_cut_off_while_it_is_used(
         await until(session, lambda status: status["references"]["problems"])
 
 
-async def test_strict_mode_notes_and_writes_nothing(
-    paths: Paths, script: Path, work: Path
-) -> None:
+async def test_strict_mode_notes_and_writes_nothing(paths: Paths, script: Path, work: Path) -> None:
     build(paths.reference_indexes)
     uri = (work / "a.py").as_uri()
     options = {**ALL, "privacy": {"mode": "strict"}}
