@@ -283,14 +283,26 @@ DIFFERENT_NAMES = 12
 """Different identifiers that a renamed run has at least."""
 
 
-def consistent_runs(
-    here: Sequence[int], there: Sequence[int], least: int
-) -> Iterator[tuple[int, int]]:
-    """Yield the runs of two texts of one shape in which each name stands for one other only.
+def consistent_runs(here: Sequence[int], there: Sequence[int], least: int) -> list[tuple[int, int]]:
+    """Return the runs of two texts of one shape in which each name stands for one other only.
 
     Takes codes as an index stores them. Runs have `least` tokens or more and enough names, some of
-    which are the same in both.
+    which are the same in both; of those that overlap the longest counts.
     """
+    found = [
+        (first, last)
+        for first, last in _consistent(here, there)
+        if last - first >= least and _is_renamed(here[first:last], there[first:last])
+    ]
+    kept: list[tuple[int, int]] = []
+    for first, last in sorted(found, key=lambda run: (run[0] - run[1], run[0])):
+        if all(last <= begin or end <= first for begin, end in kept):
+            kept.append((first, last))
+    return sorted(kept)
+
+
+def _consistent(here: Sequence[int], there: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield all runs that cannot be longer without a name that stands for two."""
     partner: dict[tuple[bool, int], tuple[int, int]] = {}
     begin = 0
     for at, pair in enumerate(zip(here, there, strict=True)):
@@ -304,16 +316,12 @@ def consistent_runs(
                 after = max(after, known[1] + 1)
             partner[side, own] = (other, at)
         if after > begin:
-            if _is_renamed(here[begin:at], there[begin:at], least):
-                yield begin, at
+            yield begin, at
             begin = after
-    if _is_renamed(here[begin:], there[begin:], least):
-        yield begin, len(here)
+    yield begin, len(here)
 
 
-def _is_renamed(here: Sequence[int], there: Sequence[int], least: int) -> bool:
-    if len(here) < least:
-        return False
+def _is_renamed(here: Sequence[int], there: Sequence[int]) -> bool:
     names = [pair for pair in zip(here, there, strict=True) if pair[0] & IDENTIFIER]
     same = sum(own == other for own, other in names)
     return len(set(names)) >= DIFFERENT_NAMES and SAME_NAMES <= same / len(names) < 1

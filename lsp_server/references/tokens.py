@@ -33,13 +33,14 @@ _LIFT = 1 << 40
 _MOST_KEPT = 200_000
 """Tokens whose hashes are kept; a file of 1 MB has about 20,000 different ones."""
 
-_BLOCKS = ("/*", "<!--", "--[[", "=begin")
+_BLOCKS = ("/*", "<!--", "--[[", "=begin", "(*")
 """What begins comments of more than a line, in all languages."""
 
 _IDENTIFIER = r"[^\W\d]\w*"
 _NUMBER = r"\d[\w.]*"
+_MARK = r"[(),:;\[\]{}]"
 # A rule of the same mark in a text is one token, or it would be a run of tokens.
-_RULES = "|".join(rf"{re.escape(mark)}{{4,}}" for mark in "-=#~+.*/_^\"'`")
+_RULES = "(?=[-=#~+.*/^])(?:" + "|".join(rf"{re.escape(mark)}{{4,}}" for mark in "-=#~+.*/^") + ")"
 _BOUNDED = frozenset({"bash", "ruby"})
 """Languages in which a hash sign within a word begins no comment."""
 
@@ -151,15 +152,16 @@ def _pattern(
     quotes: str,
     bounded: bool,  # noqa: FBT001
 ) -> re.Pattern[str]:
-    tokens = [r"\n"]
+    # What is frequent stands first, which halves the time.
+    tokens = [_IDENTIFIER, r"\n"]
+    # What is not closed ends with its line or the text, so that no text makes this slow.
     if block:
         begin, end = map(re.escape, block)
         start = f"^{begin}" if block[0].startswith("=") else begin
         tokens.append(rf"{start}[\s\S]*?(?:{end}|\Z)")
-    tokens += [_RULES, "\"\"\"|'''"]
-    # What is not closed ends with its line or the text, so that no text makes this slow.
+    tokens += [_MARK, "\"\"\"|'''"]
     tokens += [rf"{quote}[^{quote}\\\n]*+(?:\\.[^{quote}\\\n]*+)*+{quote}?" for quote in quotes]
-    tokens += [_IDENTIFIER, _NUMBER, r"[^\s\w]"]
+    tokens += [_NUMBER, _RULES, r"[^\s\w]"]
     comment = ""
     if line:
         boundary = r"(?:(?<=\s)|^)" if bounded and line == "#" else ""

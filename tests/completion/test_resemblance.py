@@ -38,7 +38,7 @@ from lsp_server.types import (
 )
 from tests.completion.engines import Engine
 from tests.completion.shelves import GPL, MIT, Shelf
-from tests.references.made import BODY, HEADER, OTHER, build
+from tests.references.published import BODY, HEADER, OTHER, build
 
 URI = "file:///w/a.py"
 

@@ -1,75 +1,64 @@
-"""Small indexes for tests, built as large ones are, and code that stands in them."""
+"""Code that nobody has written, and indexes of it."""
 
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
-from fimbul_models.corpus.records import LicenceClass, Record
+import msgspec
+
+from fimbul_models.corpus.records import LicenceClass, Record, Role
 from fimbul_models.references.drafting import draft_index
 from lsp_server.references.tokens import Lexer
 
-HEADER = "def merge_intervals(intervals, gap=0):\n"
-"""Above `BODY` in the indexed file."""
-
-BODY = """\
-    if gap < 0:
-        raise ValueError("a gap is never negative: %r" % gap)
-    ordered = sorted(intervals, key=lambda pair: (pair[0], -pair[1]))
-    merged = []
-    for begin, end in ordered:
-        if merged and begin - gap <= merged[-1][1]:
-            previous = merged.pop()
-            merged.append((previous[0], max(previous[1], end)))
-        elif end >= begin:
-            merged.append((begin, end))
-        else:
-            logger.warning("dropped %s..%s since it is empty", begin, end)
-    lengths = [stop - start for start, stop in merged]
-    return merged, sum(lengths), max(lengths, default=0)
-"""
-"""More than 130 tokens that nobody else has written."""
-
-OTHER = """\
-    total = Decimal("0")
-    for position, entry in enumerate(ledger.entries, start=1):
-        if entry.currency != ledger.currency:
-            rate = rates.lookup(entry.currency, ledger.currency, on=entry.booked)
-            amount = (entry.amount * rate).quantize(CENT, rounding=ROUND_HALF_EVEN)
-        else:
-            amount = entry.amount
-        total += amount if entry.side == "credit" else -amount
-        if total < ledger.floor and not entry.is_forced:
-            raise Overdrawn(position, entry.reference, total, ledger.floor)
-    journal.write("%s closed at %s" % (ledger.name, total))
-    return total, position, journal.digest()
-"""
-"""As many of another kind."""
+_NAMES = [
+    f"{verb}_{noun}"
+    for verb in ("read", "find", "keep", "drop", "sort", "join", "send", "mark", "open", "make")
+    for noun in ("row", "page", "user", "node", "path", "word", "item", "line", "part", "tree")
+]
 
 
-def record(project: str, text: str, licence: str, licence_class: str, path: str) -> Record:
-    return Record(
-        source="made",
+def made_python(seed: int, functions: int = 12) -> str:
+    """Return a module with comments, strings and numbers; two seeds share no run."""
+    draw = random.Random(seed)
+    lines = [f"# Module {seed}", f"import mod_{seed}", ""]
+    for number in range(functions):
+        names = draw.sample(_NAMES, 6)
+        lines += [
+            f"def {names[0]}_{seed}({names[1]}, {names[2]}={draw.randrange(1000)}):",
+            f"    # {draw.choice(_NAMES)} comes first",
+            f"    for {names[3]} in {names[1]}.{draw.choice(_NAMES)}({draw.randrange(99)}):",
+            f"        if {names[3]} {draw.choice(['<', '>', '==', '!='])} {names[2]}:",
+            f'            yield "{draw.choice(_NAMES)} {seed}", {names[4]}[{names[3]}]',
+            "",
+            f"        {names[5]} = {draw.choice(_NAMES)}({names[3]}, {names[2]} * {number})",
+            f"    return {names[5]} + {draw.choice(_NAMES)}_{draw.randrange(99)}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def record(path: str, text: str, project: str = "folder:theirs", **more: str) -> Record:
+    """Return a file of a project under the MIT licence."""
+    made = Record(
+        source="test",
         repository=project,
-        revision="1.0",
         path=path,
         text=text,
-        digest="0" * 64,
+        digest="",
         language="python",
-        licence=licence,
-        licence_class=LicenceClass(licence_class),
+        licence="MIT",
+        licence_class=LicenceClass.PERMISSIVE,
     )
+    return msgspec.convert(msgspec.to_builtins(made) | more, Record)
 
 
-def build(
-    folder: Path,
-    name: str = "public",
-    *,
-    project: str = "wheel:intervals",
-    licence: str = "MIT",
-    licence_class: str = "permissive",
-    text: str = HEADER + BODY,
-) -> Path:
-    """Build the index `name` of one file in `folder`; return its file."""
-    folder.mkdir(parents=True, exist_ok=True)
+def legal(path: str, text: str, project: str = "folder:theirs") -> Record:
+    """Return a file that tells about licences."""
+    return msgspec.structs.replace(record(path, text, project), role=Role.LEGAL)
+
+
+def write_index(folder: Path, name: str, records: Sequence[Record]) -> Path:
+    """Write an index of one project; return its path."""
     path = folder / f"{name}.fimref"
-    made = record(project, text, licence, licence_class, "intervals/core.py")
-    assert draft_index(path, name, [made], Lexer()) == 1
+    draft_index(path, name, records, Lexer())
     return path

@@ -14,7 +14,7 @@ from lsp_server.cli.erase import KINDS, look
 from lsp_server.cli.main import main
 from lsp_server.config.paths import Paths
 from lsp_server.references.log import Gone, ReferenceLog
-from tests.references.made import BODY, HEADER, OTHER, build
+from tests.references.published import BODY, HEADER, OTHER, build
 from tests.references.test_log import entry
 
 Output = pytest.CaptureFixture[str]

@@ -11,7 +11,7 @@ from lsprotocol import types as lsp
 
 from lsp_server.config.paths import Paths
 from lsp_server.references.log import Logged, read_log
-from tests.references.made import BODY, HEADER, OTHER, build
+from tests.references.published import BODY, HEADER, OTHER, build
 from tests.server.editor import Editor, editor, plain, write_script
 from tests.server.test_feedback import execute
 
