@@ -24,6 +24,7 @@ COMMANDS = {
     "fimbul.toggleWorkspace": "Switch Suggestions On or Off in This Folder",
     "fimbul.snooze": "Snooze",
     "fimbul.explainLast": "Explain the Last Requests",
+    "fimbul.showReferences": "Show Published Code That Suggestions Resemble",
     "fimbul.stats": "Show Statistics",
     "fimbul.chooseModel": "Choose a Model",
     "fimbul.setup": "Set Up the Engine and the Model",

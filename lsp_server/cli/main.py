@@ -17,6 +17,7 @@ COMMANDS = (
     "explain",
     "models",
     "stats",
+    "references",
     "erase",
     "doctor",
 )

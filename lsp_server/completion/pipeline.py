@@ -21,6 +21,7 @@ from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.confidence import Judge
 from lsp_server.completion.effort import Efforts
 from lsp_server.completion.fates import Fates
+from lsp_server.completion.later import Later
 from lsp_server.completion.lookahead import LookAhead
 from lsp_server.completion.outcomes import (
     inserted,
@@ -29,6 +30,7 @@ from lsp_server.completion.outcomes import (
     with_selection,
 )
 from lsp_server.completion.permission import check_place
+from lsp_server.completion.resemblance import Resemblance
 from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.surfaces import is_limited
@@ -71,6 +73,7 @@ class Pipeline:
         *,
         looks_ahead: bool = False,
         longer: Callable[[CompletionRequest, Completion | None], None] = lambda *_: None,
+        resemblance: Resemblance | None = None,
     ) -> None:
         """Serve nothing yet.
 
@@ -80,7 +83,9 @@ class Pipeline:
         """
         self._engine = engine
         self._looks_ahead = looks_ahead
-        self._longer = longer
+        self.resemblance = resemblance or Resemblance()
+        """Compares what is shown with published code."""
+        self._longer = Later(self.resemblance, longer, self._blocked)
         self._current = current = Current(settings)
         self._rhythm = Rhythm()
         self._contexts = contexts or Workspace()
@@ -93,7 +98,7 @@ class Pipeline:
             Checks(ours.trees),
             self.secrecy,
             looks_ahead=looks_ahead,
-            longer=longer,
+            longer=self._longer,
         )
         self._ahead = LookAhead(
             self, engine, self._contexts, current, self._answering, self.secrecy, used=looks_ahead
@@ -215,6 +220,7 @@ class Pipeline:
         for computation in self._computing.values():
             computation.end()
         await self._ahead.close()
+        await self._longer.close()
         await self.fates.close()
 
     async def complete(self, request: CompletionRequest, within: float | None = None) -> Outcome:
@@ -226,6 +232,7 @@ class Pipeline:
         """
         started, request = time.perf_counter(), self.secrecy.request(request)
         outcome = self._answering.gated(request, await self._run(request))
+        outcome = await self.resemblance.judged(request, outcome)
         total = _milliseconds(started)
         if within is not None and total > within and isinstance(outcome, Completion):
             outcome = Rejection(RejectionReason.LATE, timings=outcome.timings, used=outcome.used)
@@ -494,6 +501,10 @@ class Pipeline:
             self.suggestions.keep(uri, place, new, whole, depends=depends, state=state)
             self._longer(shown, whole)
             self._ahead.prepare(shown, whole)
+
+    def _blocked(self, request: CompletionRequest, rejection: Rejection) -> None:
+        """Note that more of what was shown in part may not be shown."""
+        self.fates.note(request.document.uri, rejection, request, self.model, after_part=True)
 
     def is_computing(self) -> bool:
         """Whether a suggestion is on its way."""

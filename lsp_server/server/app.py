@@ -40,6 +40,7 @@ from lsp_server.server.model_watch import EVERY as MODEL_EVERY
 from lsp_server.server.model_watch import ModelWatch
 from lsp_server.server.privacy import Privacy
 from lsp_server.server.protocol import FimbulProtocol
+from lsp_server.server.references import References
 from lsp_server.server.uris import to_fs_path
 from lsp_server.types import (
     Completion,
@@ -132,8 +133,19 @@ class FimbulServer(LanguageServer):
         self.files.trees.reached.listen = lambda message: self.tell(
             lsp.MessageType.Warning, message
         )
+        self.references = References(
+            paths,
+            self.files.secrecy.document,
+            lambda message: self.tell(lsp.MessageType.Warning, message),
+            lambda: self.report_status(*self._status),
+        )
         self.pipeline = Pipeline(
-            self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
+            self.engine,
+            self.settings,
+            self.files,
+            looks_ahead=True,
+            longer=self._on_longer,
+            resemblance=self.references.resemblance,
         )
         self.pipeline.model_is_coming = True
         self.privacy = Privacy(guard, self.tell, lambda: self.report_status(*self._status))
@@ -145,6 +157,7 @@ class FimbulServer(LanguageServer):
         self.feedback = Feedback(
             paths.feedback_file, lambda message: self.tell(lsp.MessageType.Warning, message)
         )
+        self.feedback.took_text = self.references.acceptances.accepted
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
         self.on_initialize: Callable[[int | None], object] = lambda _process_id: None
@@ -190,7 +203,9 @@ class FimbulServer(LanguageServer):
         self.pipeline.settings = settings
         self._log_file.configure(settings.log)
         self.pipeline.fates.keep_in(self._fate_log if settings.log.requests else None)
-        self._background(self.feedback.take_settings(settings.feedback))
+        follow = settings.references.enable
+        self._background(self.feedback.take_settings(settings.feedback, follow=follow))
+        self._background(self.references.take_settings(settings, self._folders()))
         self.watch_folders()
         changed = (before.engine, before.policy) != (settings.engine, settings.policy)
         if changed or self._loading is None:
@@ -213,12 +228,17 @@ class FimbulServer(LanguageServer):
         """Look from time to time at how much may be done ahead, and at a model that is missing."""
         self._background(self._watch_effort())
         self._background(self._watch_model())
+        self._background(self.references.watch())
 
     def watch_folders(self) -> None:
         """Keep an index of each workspace folder, or of none where that is switched off."""
-        folders = [to_fs_path(uri) for uri in self.workspace.folders]
-        wanted = [folder for folder in folders if folder and self.settings.context.index]
+        wanted = self._folders() if self.settings.context.index else []
         self._background(self.indexes.watch(wanted, self.settings))
+
+    def _folders(self) -> list[str]:
+        """Return the workspace folders that are on a disk."""
+        folders = [to_fs_path(uri) for uri in self.workspace.folders]
+        return [folder for folder in folders if folder]
 
     async def watch_files(self) -> None:
         """Ask the editor to tell of files that other programs change, if it can."""
@@ -405,6 +425,7 @@ class FimbulServer(LanguageServer):
                 "engine": self.engine_status(),
                 "privacy": self.privacy.as_json(),
                 "index": self.indexes.status(),
+                "references": self.references.as_json(),
                 "effort": self._effort.value,
                 "effortMessage": self._effort.explanation,
                 "last": self._last_reason.as_json(),
@@ -529,10 +550,13 @@ class FimbulServer(LanguageServer):
     def item_from(self, document: Document, completion: Completion) -> lsp.InlineCompletionItem:
         """Return a suggestion as the editor expects it: always with a range and a command."""
         self._next_item += 1
+        argument = self.references.argument(self._next_item, completion)
         return lsp.InlineCompletionItem(
             insert_text=completion.text,
             range=self.documents.range_of(document, completion.start, completion.end),
-            command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
+            command=lsp.Command(
+                argument.get("references", "Accepted"), ACCEPTED, arguments=[argument]
+            ),
         )
 
     def answered(self, request: CompletionRequest, *outcomes: Outcome) -> None:
@@ -567,6 +591,7 @@ class FimbulServer(LanguageServer):
         self.supersede(uri)
         self._cursors.pop(uri, None)
         self.feedback.closed(uri)
+        self.references.acceptances.closed(uri)
         self.files.closed(uri)
         self.pipeline.closed(uri)
 
@@ -593,6 +618,7 @@ class FimbulServer(LanguageServer):
         """Write what is left and let go of the engine."""
         # First of all, since whoever ends the process may not wait for the rest.
         await self.feedback.close()
+        await self.references.close()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)

@@ -33,6 +33,8 @@ def filled(paths: Paths) -> Paths:
     for file in (
         paths.state / "requests" / "1.jsonl",
         paths.state / "logs" / "server.log",
+        paths.reference_log,
+        paths.reference_indexes / "public.fimref",
         paths.cache / "index" / "a.sqlite",
         paths.cache / "wheels" / "a.whl",
         paths.cache / "workspaces" / "p" / "a.py",

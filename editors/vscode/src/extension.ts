@@ -8,6 +8,7 @@ import * as vscode from 'vscode';
 import { modelChoices } from './models';
 import { Pages, showPage } from './pages';
 import { run } from './process';
+import { referencesPage, type References } from './references';
 import { Server } from './server';
 import { fetchModel, installServer, locate, offerInstallation, setUp } from './setup';
 import { statusItem, type Outcome, type ServerStatus } from './status';
@@ -56,6 +57,7 @@ class Fimbul implements vscode.Disposable {
       'fimbul.snooze': () => this.switches.snooze(),
       'fimbul.why': () => this.why(),
       'fimbul.explainLast': () => this.explain(),
+      'fimbul.showReferences': () => this.showReferences(),
       'fimbul.stats': () => this.stats(),
       'fimbul.chooseModel': () => this.chooseModel(),
       'fimbul.restart': () => this.restart(),
@@ -167,6 +169,7 @@ class Fimbul implements vscode.Disposable {
       ['fimbul.toggleWorkspace', '$(folder) … in this folder'],
       ['fimbul.snooze', '$(bell-slash) Snooze'],
       ['fimbul.explainLast', '$(list-unordered) What became of the last requests'],
+      ['fimbul.showReferences', '$(law) Published code that suggestions resemble'],
       ['fimbul.stats', '$(graph) Statistics'],
       ['fimbul.chooseModel', '$(package) Choose a model'],
       ['fimbul.setup', '$(desktop-download) Set up the engine and the model'],
@@ -210,6 +213,15 @@ class Fimbul implements vscode.Disposable {
       arguments: [{ count: LATEST, message: false }],
     });
     await this.pages.show('Last requests', told?.text ?? 'fimbul does not run.');
+  }
+
+  /** Show what the last suggestion resembles, and what was accepted though it does. */
+  private async showReferences(): Promise<void> {
+    const uri = vscode.window.activeTextEditor?.document.uri.toString();
+    const ask = async (about: { uri?: string }) => this.server?.request<References>('fimbul/references', about);
+    const here = uri ? await ask({ uri }) : undefined;
+    const last = uri ? await this.server?.request<Outcome | null>('fimbul/lastOutcome', { uri }) : undefined;
+    await this.pages.show('References', referencesPage(last?.references, here, await ask({})));
   }
 
   private async stats(): Promise<void> {

@@ -1,5 +1,7 @@
 // What the status item says. Knows nothing about VS Code, so that it can be tested without it.
 
+import type { Reference } from './references';
+
 /** What the server says of itself (`fimbul/status`). */
 export interface ServerStatus {
   state: string;
@@ -8,6 +10,7 @@ export interface ServerStatus {
   engine?: { runs?: string; server?: string };
   effort?: string;
   effortMessage?: string;
+  references?: { indexes?: string[]; problems?: string[] };
 }
 
 /** What the last request led to (`fimbul/lastOutcome`). */
@@ -16,6 +19,9 @@ export interface Outcome {
   explanation?: string;
   detail?: string;
   timings?: { total?: number };
+  /** What the suggestion resembles, in a few words; empty if that is nothing. */
+  note?: string;
+  references?: Reference[];
 }
 
 /** What the extension itself knows. */
@@ -63,6 +69,11 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   if (status.effort && status.effort !== 'full' && status.effortMessage) {
     lines.push(status.effortMessage);
   }
+  const compared = status.references?.indexes ?? [];
+  if (compared.length > 0) {
+    lines.push(`Compared with published code: ${compared.join(', ')}.`);
+  }
+  lines.push(...(status.references?.problems ?? []));
   if (outcome && !PASSING.has(outcome.reason ?? '')) {
     const took = outcome.timings?.total;
     const latency = took === undefined ? '' : ` (${Math.round(took)} ms)`;
@@ -71,6 +82,11 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
         ? `Nothing shown${latency}: ${outcome.explanation ?? outcome.reason}`
         : `Last suggestion${latency}.`,
     );
+    if (outcome.reason && outcome.detail && outcome.reason === 'resembles-code') {
+      lines.push(outcome.detail);
+    } else if (outcome.note) {
+      lines.push(`It resembles ${outcome.note}`);
+    }
   }
   if (own.off) {
     lines.push(own.off);
@@ -79,8 +95,9 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   }
   const isOff = own.off !== '' || own.snoozed > 0;
   const text = isOff && status.state === 'ready' ? STATES['stopped'] : STATES[status.state];
+  const isNoted = !isOff && status.state === 'ready' && outcome?.note;
   return {
-    text: text ?? `$(question) fimbul`,
+    text: isNoted ? `$(law) ${outcome.note}` : (text ?? `$(question) fimbul`),
     tooltip: lines.join('\n\n'),
     spoken: lines.join(' ').replaceAll('**', ''),
     warns: ['failed', 'no-model', 'no-server'].includes(status.state),

@@ -63,6 +63,42 @@ local function stats()
   end
 end
 
+-- Lines about published code: what the suggestion on the screen resembles, then what was accepted.
+function M.references(shown, listed)
+  local lines = {}
+  local function add(title, answer)
+    if answer and answer.text ~= '' then
+      table.insert(lines, title)
+      vim.list_extend(lines, vim.split(answer.text, '\n'))
+    end
+  end
+  add('The suggestion resembles:', shown)
+  add('Accepted, and alike:', listed)
+  return #lines > 0 and lines or { 'Nothing here is known to resemble published code.' }
+end
+
+local function references(arguments)
+  local client = client_or_say()
+  if not client then
+    return
+  end
+  local about = arguments.args == 'all' and vim.empty_dict() or { uri = vim.uri_from_bufnr(0) }
+  local command = require('fimbul')._command()
+  local id = command and ((command.arguments or {})[1] or {}).id
+  local function list(shown)
+    server.request(client, 'fimbul/references', about, function(problem, listed)
+      show(problem and { problem.message } or M.references(shown, listed))
+    end)
+  end
+  if not id then
+    list(nil)
+    return
+  end
+  server.request(client, 'fimbul/references', { id = id }, function(problem, shown)
+    list(not problem and shown or nil)
+  end)
+end
+
 local function toggle(arguments)
   local scope = arguments.args == '' and 'global' or arguments.args
   local is_on = require('fimbul').toggle(scope)
@@ -114,6 +150,13 @@ function M.make()
       return vim.tbl_filter(function(scope)
         return vim.startswith(scope, begin)
       end, SCOPES)
+    end,
+  })
+  command('FimbulReferences', references, {
+    desc = 'Which published code this resembles; all: in all files',
+    nargs = '?',
+    complete = function()
+      return { 'all' }
     end,
   })
   command('FimbulSnooze', snooze, { desc = 'No suggestions for some minutes', nargs = '?' })
