@@ -16,6 +16,7 @@
         ├── EngineCrashed      its process died
         ├── EngineBusy         it is loading
         ├── EngineRefused      it answered with an error of its own
+        │   └── AdapterUnfit   it cannot put an adapter over its model
         └── EngineUnreachable  a server did not answer, or not as it should
 
 The message of each is written for the person in front of the editor: what happened, to which
@@ -86,6 +87,10 @@ class EngineBusy(EngineError):
 
 class EngineRefused(EngineError):
     """The engine answered with an error of its own."""
+
+
+class AdapterUnfit(EngineRefused):
+    """The engine cannot put an adapter over the model that it has loaded."""
 
 
 class EngineUnreachable(EngineError):

@@ -33,6 +33,7 @@ HOMES = {
     "llama_cpp": (
         "lsp_server/inference/llama.py",
         "lsp_server/inference/kvcache.py",
+        "lsp_server/inference/loras.py",
         "lsp_server/inference/vocabulary.py",
         "lsp_server/inference/quantize.py",
         "models/fimbul_models/evaluation/baseline.py",

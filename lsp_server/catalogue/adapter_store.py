@@ -287,7 +287,8 @@ class AdapterStore:
 
         Raises `AdapterError`.
         """
-        uses = self.uses()
+        if not (uses := self.uses()):
+            return None
         places = [str(one) for one in (folder.resolve(), *folder.resolve().parents)]
         near = [use for use in uses if use.folder in places]
         if near:

@@ -14,6 +14,7 @@ from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.spare import SpareWorker
+from lsp_server.server import adapting
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.digests import DIGEST, digest_of
@@ -56,6 +57,7 @@ def create_server(
     server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
     server.command(ACCEPTED)(_accepted)
     server.command(EXPLAIN)(_explain)
+    server.command(adapting.CHOOSE_ADAPTER)(adapting.command)
     return server
 
 
@@ -271,6 +273,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "secrets": server.tally().replaced,
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
+        **server.adapter_status(),
         "privacy": server.privacy.as_json(),
     }
 
