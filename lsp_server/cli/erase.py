@@ -70,6 +70,17 @@ KINDS = (
         "models, to be fetched again before there are suggestions",
         lambda paths: (paths.models, *_with_lock(paths.registry_file)),
     ),
+    Kind(
+        "adapters",
+        "adapters of your code, and where they are used",
+        lambda paths: (paths.adapters,),
+    ),
+    Kind(
+        "key",
+        "the private key with which you sign adapters",
+        lambda paths: (paths.signing_key,),
+        only_if_named=True,
+    ),
     Kind("settings", "your own settings", lambda paths: (paths.user_file,), only_if_named=True),
     Kind(
         "extension",

@@ -114,6 +114,17 @@ def check_fit(
         )
 
 
+def why_not(
+    stored: StoredAdapter, folder: Path, model: ModelFile | None, settings: Settings
+) -> str:
+    """Return why an adapter may not be used in `folder`; empty if it may."""
+    try:
+        check_fit(stored, folder, model, settings)
+    except AdapterError as error:
+        return str(error)
+    return ""
+
+
 def _called(model: ModelFile | None) -> str:
     return "none" if model is None else f"{model.name} ({model.digest[:12]})"
 
@@ -169,7 +180,7 @@ class Adapters:
                 self._told.add(choice.why)
                 self._tell(choice.why)
         before, self._choices = self._choices, MappingProxyType(choices)
-        return dict(before) != choices
+        return bool(dict(before) != choices)
 
     def of(self, document: Document) -> Adapter | None:
         """Return what is put over the model for a document."""

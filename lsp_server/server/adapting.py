@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
-from lsp_server.catalogue.adapter_store import AdapterStore, StoredAdapter
-from lsp_server.completion.adapting import EVERY, Adapters, check_fit
+from lsp_server.catalogue.adapter_store import AdapterStore
+from lsp_server.completion.adapting import EVERY, Adapters, check_fit, why_not
 from lsp_server.config.options import Settings
 from lsp_server.errors import AdapterError
 from lsp_server.inference.engine import ModelFile
@@ -127,17 +127,7 @@ def choices(
             "name": one.manifest.title,
             "created": one.manifest.created,
             "used": one.manifest.sha256 == digest,
-            "message": _why_not(one, folder, model, settings),
+            "message": why_not(one, folder, model, settings),
         }
         for one in store.all()
     ]
-
-
-def _why_not(
-    stored: StoredAdapter, folder: Path, model: ModelFile | None, settings: Settings
-) -> str:
-    try:
-        check_fit(stored, folder, model, settings)
-    except AdapterError as error:
-        return str(error)
-    return ""
