@@ -26,6 +26,7 @@ COMMANDS = {
     "fimbul.explainLast": "Explain the Last Requests",
     "fimbul.stats": "Show Statistics",
     "fimbul.chooseModel": "Choose a Model",
+    "fimbul.chooseAdapter": "Choose an Adapter",
     "fimbul.setup": "Set Up the Engine and the Model",
     "fimbul.restart": "Restart the Server",
     "fimbul.showLog": "Show the Log",

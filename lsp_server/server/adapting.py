@@ -5,7 +5,7 @@ another adapter changes it without loading its model anew, so nothing is restart
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +62,8 @@ def status(adapters: Adapters, unfit: set[str], *, is_remote: bool) -> dict[str,
     return {"adapter": ", ".join(names), "adapters": rows}
 
 
-async def command(server: "FimbulServer", *arguments: Any) -> dict[str, Any] | None:
-    """Do what the argument asks for, and return what can be chosen.
+async def run(server: "FimbulServer", arguments: Sequence[Any]) -> dict[str, Any] | None:
+    """Do what the argument of the command asks for, and return what can be chosen.
 
     It is an object with ``uri``, of a document or folder (else the first workspace folder holds),
     ``action`` (``list``, ``use``, ``off`` or ``rollback``) and, to use one, ``id``, its digest.

@@ -57,7 +57,7 @@ def create_server(
     server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
     server.command(ACCEPTED)(_accepted)
     server.command(EXPLAIN)(_explain)
-    server.command(adapting.CHOOSE_ADAPTER)(adapting.command)
+    server.command(adapting.CHOOSE_ADAPTER)(_adapters)
     return server
 
 
@@ -195,6 +195,10 @@ def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
     if message:
         server.tell(lsp.MessageType.Info, message)
     return answer
+
+
+async def _adapters(server: FimbulServer, *arguments: Any) -> dict[str, Any] | None:
+    return await adapting.run(server, arguments)
 
 
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:

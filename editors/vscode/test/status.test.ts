@@ -22,6 +22,11 @@ test('a silence comes with its sentence, but not one that only makes way for the
   assert.doesNotMatch(passing.tooltip, /newer/);
 });
 
+test('the adapter over the model is named', () => {
+  assert.match(statusItem({ ...READY, adapter: 'mine@2' }, undefined, ON).tooltip, /Adapter: mine@2\./);
+  assert.doesNotMatch(statusItem({ ...READY, adapter: '' }, undefined, ON).tooltip, /Adapter/);
+});
+
 test('what does not work is a warning', () => {
   for (const state of ['failed', 'no-model', 'no-server']) {
     assert.equal(statusItem({ state, message: 'Why.' }, undefined, ON).warns, true);
