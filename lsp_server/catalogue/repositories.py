@@ -65,7 +65,7 @@ def belongs(folder: Path, repository: Repository) -> bool:
             return any(_digest_of(one) in repository.ids for one in (folder, *folder.parents))
         stores = list(_object_stores(root_of(folder)))
         return all(any(_holds(store, one) for store in stores) for one in repository.ids)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return False
 
 

@@ -69,6 +69,10 @@ def choose(
         store.check(stored)
     except AdapterError as error:
         return Choice(AdapterState.REFUSED, NO_ADAPTER, str(error))
+    except (OSError, RuntimeError) as error:
+        # A folder that is gone, or links that go round.
+        why = f"Which adapter holds in {folder} cannot be told: {error}."
+        return Choice(AdapterState.REFUSED, NO_ADAPTER, why)
     manifest = stored.manifest
     adapter = Adapter(str(stored.path), manifest.percent / 100, manifest.title)
     return Choice(AdapterState.IN_USE, adapter)

@@ -196,7 +196,7 @@ def test_one_goes_back_to_what_was_used_before(store: AdapterStore, tmp_path: Pa
     assert use is not None
     assert use.digest is None
     with pytest.raises(AdapterError, match="nothing to go back"):
-        store.rollback(tmp_path)
+        store.rollback(tmp_path / "elsewhere" / "..")
 
 
 def test_off_is_undone_by_rolling_back_or_using(store: AdapterStore, tmp_path: Path) -> None:
@@ -209,6 +209,17 @@ def test_off_is_undone_by_rolling_back_or_using(store: AdapterStore, tmp_path: P
     rolled = store.rollback(tmp_path)
     assert rolled is not None
     assert rolled.manifest == manifest
+
+
+def test_what_a_process_that_was_killed_has_begun_is_cleared(
+    store: AdapterStore, paths: Paths, tmp_path: Path
+) -> None:
+    begun = paths.adapters / f".{'a' * 64}.1"
+    begun.mkdir(parents=True)
+    (begun / "adapter.gguf").write_text("half")
+    manifest = registered(store, tmp_path, OF)
+    assert [one.manifest for one in store.all()] == [manifest]
+    assert not begun.exists()
 
 
 def test_what_is_removed_is_used_nowhere(store: AdapterStore, tmp_path: Path) -> None:
