@@ -5,8 +5,9 @@ is zero), so that all answers are the same and only the time differs. Registers 
 does and chooses them as a server does. Then one worker, which has loaded the model once, is asked
 for the same prompts under each of them and under none, in turn. Says how long a change takes, the
 first time (the file is read) and later, without the prompt that has to be evaluated anew; how long
-a token of a prompt and a token of an answer take as a share of what they take without; and that
-the answers are the same. Prints a table and, last, one line of JSON.
+a token of a prompt and a token of an answer take, in time and in processor time (which other work
+on the machine changes less), as a share of what they take without; and that the answers are the
+same. Prints a table and, last, one line of JSON.
 
     python -m benchmarks.adapters [--ranks 4 8 16] [--lines N] [--seconds S] [--threads N]
 """
@@ -19,14 +20,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gguf
 import msgspec
 import numpy as np
+import psutil
 
 from benchmarks.drafts import places
 from lsp_server.catalogue.adapter_store import AdapterStore
@@ -48,7 +50,7 @@ ALL = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_d
 FEW = ("attn_q", "attn_v")
 """Those of them that one changes where each token has to be cheap."""
 
-STOP = StopRules(24, 24)
+STOP = StopRules(20, 20)
 NONE = "none"
 
 
@@ -66,7 +68,7 @@ def write_adapter(path: Path, model: Path, rank: int, matrices: Sequence[str] = 
     writer.add_float32("adapter.lora.alpha", 2.0 * rank)
     chance = np.random.default_rng(0)
     for tensor in container.tensors:
-        if tensor.name.split(".")[-2] not in matrices:
+        if tensor.name.split(".")[-2] not in matrices or len(tensor.shape) != 2:
             continue
         width, height = tensor.shape
         first = chance.normal(0, 0.02, (rank, width)).astype(np.float16)
@@ -101,28 +103,67 @@ def registered(paths: Paths, model: ModelFile, rank: int, matrices: Sequence[str
     return choice.adapter
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One prompt, evaluated anew and answered in one way."""
+
+    answer: Generation
+    swap: float
+    """Milliseconds that the change of the adapter took."""
+    prefill: float
+    """Milliseconds for each token of the prompt, the change left out."""
+    decode: float
+    """Milliseconds for each token of the answer."""
+    prefill_work: float
+    """Processor time for each token of the prompt, in milliseconds, all threads together."""
+    decode_work: float
+    """The same for each token of the answer; unlike time it means something on a busy machine."""
+
+
+Samples = Sequence[Mapping[str, Sample]]
+
+
 async def measure(
     worker: WorkerClient, adapters: dict[str, Adapter], prompts: Sequence[Prompt], seconds: float
-) -> list[dict[str, tuple[Generation, float]]]:
-    """Ask for each prompt in each way, in another order each time.
-
-    Returns the answers, each with the milliseconds that the change before it took.
-    """
-    chance, found = random.Random(0), []  # noqa: S311  # Nobody has to be unable to guess it.
+) -> list[dict[str, Sample]]:
+    """Ask for each prompt in each way, in another order each time."""
+    chance = random.Random(0)  # noqa: S311  # Nobody has to be unable to guess it.
+    found: list[dict[str, Sample]] = []
     until = time.monotonic() + seconds
     for prompt in prompts:
         if time.monotonic() > until:
             break
-        ways, sample = list(adapters), {}
+        ways = list(adapters)
         chance.shuffle(ways)
-        for way in ways:
-            before = await worker.counters()
-            asked = replace(prompt, adapter=adapters[way])
-            made = await worker.complete(asked, STOP, line_has_text=True)
-            after = await worker.counters()
-            sample[way] = made, after.swap_ms - before.swap_ms
-        found.append(sample)
+        found.append(
+            {way: await sample(worker, replace(prompt, adapter=adapters[way])) for way in ways}
+        )
     return found
+
+
+async def sample(worker: WorkerClient, prompt: Prompt) -> Sample:
+    """Evaluate a prompt, then answer it."""
+    counters, work = await worker.counters(), work_of(worker)
+    made = await worker.prefill(prompt)
+    swap = (await worker.counters()).swap_ms - counters.swap_ms
+    between = work_of(worker)
+    answer = await worker.complete(prompt, STOP, line_has_text=True)
+    after = work_of(worker)
+    fresh, tokens = made.prompt_tokens - made.reused_tokens, max(1, len(answer.logprobs))
+    return Sample(
+        answer,
+        swap,
+        (made.timings.prefill - swap) / fresh,
+        answer.timings.decode / tokens,
+        (between - work) / fresh,
+        (after - between) / tokens,
+    )
+
+
+def work_of(worker: WorkerClient) -> float:
+    """Return the processor time of a worker so far, in milliseconds."""
+    times = psutil.Process(worker.pid).cpu_times()
+    return 1000.0 * float(times.user + times.system)
 
 
 async def run(ranks: Sequence[int], lines: int, seconds: float, threads: int) -> dict[str, Any]:
@@ -140,7 +181,7 @@ async def run(ranks: Sequence[int], lines: int, seconds: float, threads: int) ->
     return {
         "threads": threads,
         "prompts": len(samples),
-        "prompt_tokens": statistics.median(one[NONE][0].prompt_tokens for one in samples),
+        "prompt_tokens": statistics.median(one[NONE].answer.prompt_tokens for one in samples),
         NONE: plain(samples),
         **{way: summary(samples, way, sizes[way]) for way in adapters if way != NONE},
     }
@@ -151,7 +192,7 @@ async def ask_all(
     settings: Settings,
     adapters: dict[str, Adapter],
     limits: tuple[int, float, int],
-) -> list[dict[str, tuple[Generation, float]]]:
+) -> list[dict[str, Sample]]:
     """Load the model once and ask for all prompts. Nothing is guessed ahead or gone back to."""
     lines, seconds, threads = limits
     options = msgspec.structs.replace(
@@ -172,44 +213,32 @@ async def ask_all(
         await worker.close()
 
 
-def prefill(made: Generation, swap: float) -> float:
-    """Return milliseconds for each token of a prompt, without the change of the adapter."""
-    return (made.timings.prefill - swap) / max(1, made.prompt_tokens - made.reused_tokens)
-
-
-def decode(made: Generation) -> float:
-    """Return milliseconds for each token of an answer."""
-    return made.timings.decode / max(1, len(made.logprobs))
-
-
-def plain(samples: Sequence[dict[str, tuple[Generation, float]]]) -> dict[str, float]:
+def plain(samples: Samples) -> dict[str, float]:
     """Return what the model takes without an adapter, in milliseconds."""
     later = [one[NONE] for one in samples[1:]]
+    names = ("prefill", "decode", "prefill_work", "decode_work")
     return {
-        "prefill_ms": round(statistics.median(prefill(*one) for one in later), 2),
-        "decode_ms": round(statistics.median(decode(one[0]) for one in later), 2),
+        f"{name}_ms": round(statistics.median(getattr(one, name) for one in later), 2)
+        for name in names
     }
 
 
-def summary(
-    samples: Sequence[dict[str, tuple[Generation, float]]], way: str, size: int
-) -> dict[str, Any]:
+def summary(samples: Samples, way: str, size: int) -> dict[str, Any]:
     """Return what an adapter takes, as shares of what there is without in the same moment."""
     later = [(one[NONE], one[way]) for one in samples[1:]]
-    decodes = [decode(two[0]) / decode(one[0]) for one, two in later]
-    prefills = [prefill(*two) / prefill(*one) for one, two in later]
-    swaps = [two[1] for _, two in later]
-    low, high = interval(decodes)
-    return {
+    swaps = [two.swap for _, two in later]
+    result: dict[str, Any] = {
         "megabytes": round(size / 1e6, 1),
-        "first_swap_ms": round(samples[0][way][1], 1),
+        "first_swap_ms": round(samples[0][way].swap, 1),
         "swap_ms": round(statistics.median(swaps), 2),
         "slowest_swap_ms": round(max(swaps), 2),
-        "decode_share": round(statistics.median(decodes), 3),
-        "decode_share_95": [round(low, 3), round(high, 3)],
-        "prefill_share": round(statistics.median(prefills), 3),
-        "different": sum(one[0].text != two[0].text for one, two in later),
+        "different": sum(one.answer.text != two.answer.text for one, two in later),
     }
+    for name in ("decode", "decode_work", "prefill", "prefill_work"):
+        shares = [getattr(two, name) / getattr(one, name) for one, two in later]
+        result[f"{name}_share"] = round(statistics.median(shares), 3)
+        result[f"{name}_share_95"] = [round(end, 3) for end in interval(shares)]
+    return result
 
 
 def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float]:
