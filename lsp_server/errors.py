@@ -8,6 +8,7 @@
     │   ├── ModelDamaged       the bytes are not the ones the catalogue names
     │   ├── ModelUntrusted     put there by hand, and nobody has vouched for it
     │   └── ModelUnusable      not a model that can be served (not a GGUF, no tokens, …)
+    ├── AdapterError           an adapter that is not what it should be, or does not fit
     ├── PullError              a model could not be fetched
     ├── SetupError             the engine could not be built or checked
     ├── FeedbackError          what was remembered of suggestions cannot be read or written
@@ -16,6 +17,7 @@
         ├── EngineCrashed      its process died
         ├── EngineBusy         it is loading
         ├── EngineRefused      it answered with an error of its own
+        │   └── AdapterUnfit   it cannot put an adapter over its model
         └── EngineUnreachable  a server did not answer, or not as it should
 
 The message of each is written for the person in front of the editor: what happened, to which
@@ -56,6 +58,10 @@ class ModelUnusable(ModelError):
     """The file is not a model that can be served."""
 
 
+class AdapterError(FimbulError):
+    """An adapter is not what it should be, or does not fit the model or the repository."""
+
+
 class PullError(FimbulError):
     """A model could not be fetched."""
 
@@ -86,6 +92,10 @@ class EngineBusy(EngineError):
 
 class EngineRefused(EngineError):
     """The engine answered with an error of its own."""
+
+
+class AdapterUnfit(EngineRefused):
+    """The engine cannot put an adapter over the model that it has loaded."""
 
 
 class EngineUnreachable(EngineError):

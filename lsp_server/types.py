@@ -283,6 +283,25 @@ class Prompt:
     """Tokens still to be evaluated above which the answer comes from the smaller prompt; 0 means
     that it never does."""
 
+    adapter: "Adapter | None" = None
+    """What is put over the model for it; None is what the model was loaded with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter, as far as an engine needs to know it."""
+
+    path: str
+    """Its GGUF file; empty means that none is put over the model."""
+    scale: float = 1.0
+    """What its change is multiplied by; 1 is as it was trained."""
+    title: str = ""
+    """What people call it."""
+
+
+NO_ADAPTER = Adapter("")
+"""The model as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class BodyStop:

@@ -27,6 +27,7 @@ COMMANDS = {
     "fimbul.showReferences": "Show Published Code That Suggestions Resemble",
     "fimbul.stats": "Show Statistics",
     "fimbul.chooseModel": "Choose a Model",
+    "fimbul.chooseAdapter": "Choose an Adapter",
     "fimbul.setup": "Set Up the Engine and the Model",
     "fimbul.restart": "Restart the Server",
     "fimbul.showLog": "Show the Log",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
-from lsp_server.cli import engine_build, last, privacy
+from lsp_server.cli import adapters, engine_build, last, privacy
 from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
@@ -73,6 +73,7 @@ def examine(paths: Paths) -> Iterable[Finding]:
         yield from asyncio.run(_selftest(paths, settings, model))
     yield from (Finding(*row) for row in privacy.findings(settings))
     yield asyncio.run(_server(settings))
+    yield Finding("Adapters", *adapters.state_here(paths, settings))
     yield Finding("Limits", limits(settings))
     yield from _references(paths, settings)
     yield from _records(paths, settings)
@@ -216,6 +217,7 @@ def _places(paths: Paths) -> Iterable[Finding]:
         ("Policy", paths.policy_file),
         ("Models", paths.models),
         ("Model registry", paths.registry_file),
+        ("Adapters", paths.adapters),
         ("Feedback", paths.feedback_file),
         ("Reference indexes", paths.reference_indexes),
         ("Self-tests", paths.selftest_file),

@@ -80,6 +80,17 @@ KINDS = (
         "indexes of published code, to be added again before suggestions are compared with it",
         lambda paths: (paths.reference_indexes,),
     ),
+    Kind(
+        "adapters",
+        "adapters of your code, and where they are used",
+        lambda paths: (paths.adapters,),
+    ),
+    Kind(
+        "key",
+        "the private key with which you sign adapters",
+        lambda paths: (paths.signing_key,),
+        only_if_named=True,
+    ),
     Kind("settings", "your own settings", lambda paths: (paths.user_file,), only_if_named=True),
     Kind(
         "extension",

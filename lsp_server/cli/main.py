@@ -16,6 +16,7 @@ COMMANDS = (
     "complete",
     "explain",
     "models",
+    "adapters",
     "stats",
     "references",
     "erase",

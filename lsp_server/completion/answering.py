@@ -28,6 +28,7 @@ from lsp_server.inference.engine import Engine
 from lsp_server.prompt.build import build_prompt as lay_out
 from lsp_server.prompt.formats import FimFormat
 from lsp_server.types import (
+    Adapter,
     Completion,
     CompletionRequest,
     ContextUse,
@@ -66,6 +67,16 @@ class Current:
     settings: Settings
     model: ServedModel | None = None
     """The model that answers; None while there is none."""
+    adapter: Callable[[Document], Adapter | None] = lambda _document: None
+    """Returns what is put over the model for a document; None is what it was loaded with."""
+
+    def depends(self, model: ServedModel, document: Document) -> object:
+        """Return what has to be the same for a suggestion to be given again."""
+        return model.name, self.settings, self.adapter(document)
+
+    def adapted(self, prompt: Prompt, document: Document) -> Prompt:
+        """Return a prompt for a document with the adapter under which it is to be answered."""
+        return replace(prompt, adapter=self.adapter(document))
 
 
 def build_prompt(
@@ -214,7 +225,7 @@ class Answering:
             place = CachePlace.of(asked.document, asked.position)
             made = await _until(
                 lambda on_text: self._engine.complete(
-                    prompt,
+                    self._current.adapted(prompt, asked.document),
                     rules,
                     # The rest of a header's line is no line of its body.
                     line_has_text=body is None and bool(typed.strip()),

@@ -43,6 +43,7 @@ from lsp_server.postprocess.filters import KEPT_FILTERS, postprocess
 from lsp_server.prompt.build import is_healed
 from lsp_server.trigger import is_inside_word
 from lsp_server.types import (
+    Adapter,
     Completion,
     CompletionRequest,
     Document,
@@ -152,10 +153,19 @@ class Pipeline:
     def efforts(self, efforts: Efforts) -> None:
         self._ahead.efforts = efforts
 
+    def adapt(self, adapter: Callable[[Document], Adapter | None]) -> None:
+        """Answer for each document under the adapter that `adapter` returns, from now on."""
+        self._current.adapter = adapter
+        self._forget()
+
     def serve(self, model: ServedModel | None) -> None:
         """Answer with `model` from now on."""
         self._current.model = model
         self.counter.forget()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was computed, and end what is being computed: it would be another now."""
         self.suggestions.clear()
         self._ahead.clear()
         for computation in self._computing.values():
@@ -282,7 +292,7 @@ class Pipeline:
         assert self.model is not None  # noqa: S101  # `availability` has seen to it.
         asked = self.secrecy.request(with_selection(request))
         place = CachePlace.of(asked.document, asked.position)
-        depends = (self.model.name, self.settings)
+        depends = self._current.depends(self.model, request.document)
         done = self.suggestions.finished(request.document.uri, place, depends=depends)
         if done is not None and said_all(request, done):
             return Rejection(RejectionReason.EMPTY)

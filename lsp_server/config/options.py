@@ -430,6 +430,12 @@ class EngineOptions:
         minimum=0,
         maximum=1000,
     )
+    adapter_keys: tuple[str, ...] = _option(
+        (),
+        "Public keys of those whose signed adapters may be added, as `fimbul adapters export`"
+        " prints them.",
+        tighten=Tighten.MACHINE,
+    )
     ahead: Ahead = _option(
         Ahead.AUTO,
         "Use pauses to evaluate what comes next: the place of the cursor, the line below. auto"

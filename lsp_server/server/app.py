@@ -14,6 +14,7 @@ from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
+from lsp_server.completion.adapting import Adapters
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
 from lsp_server.completion.fates import Tally
@@ -30,6 +31,7 @@ from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine, M
 from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.patience import Patience, begin
+from lsp_server.server import adapting
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, OpenDocument, locate
 from lsp_server.server.explaining import LastReason
@@ -148,6 +150,10 @@ class FimbulServer(LanguageServer):
             resemblance=self.references.resemblance,
         )
         self.pipeline.model_is_coming = True
+        self.adapters = Adapters(
+            paths, lambda message: self.tell_once(lsp.MessageType.Warning, message)
+        )
+        """Which adapter holds in which folder."""
         self.privacy = Privacy(guard, self.tell, lambda: self.report_status(*self._status))
         self._fate_log = FateLog(paths.requests, version)
         self._log_file = LogFile(paths.logs)
@@ -172,6 +178,11 @@ class FimbulServer(LanguageServer):
     def paths(self) -> Paths:
         """Where files of the server and of its user are."""
         return self._paths
+
+    @property
+    def model_file(self) -> ModelFile | None:
+        """The file of the model that was chosen; None while there is none on this machine."""
+        return None if self._chosen is None else self._chosen.local
 
     @property
     def initial_options(self) -> Mapping[str, Any]:
@@ -229,6 +240,7 @@ class FimbulServer(LanguageServer):
         self._background(self._watch_effort())
         self._background(self._watch_model())
         self._background(self.references.watch())
+        self._background(adapting.watch(self))
 
     def watch_folders(self) -> None:
         """Keep an index of each workspace folder, or of none where that is switched off."""
@@ -321,6 +333,7 @@ class FimbulServer(LanguageServer):
             self.report_status("no-model", str(error))
             return
         self._chosen = chosen
+        await adapting.refresh_in_time(self)
         try:
             await self.engine.open(chosen.local, options, chosen.server)
         except FimbulError:
@@ -413,6 +426,10 @@ class FimbulServer(LanguageServer):
             self._complaints.add(message)
             self.tell(kind, message)
 
+    def report_status_again(self) -> None:
+        """Send the editor the same state with what else has changed."""
+        self.report_status(*self._status)
+
     def report_status(self, state: str, message: str = "") -> None:
         """Send the editor the state it may show."""
         self._status = (state, message)
@@ -423,6 +440,7 @@ class FimbulServer(LanguageServer):
                 "message": message,
                 "model": self._model_name,
                 "engine": self.engine_status(),
+                **self.adapter_status(),
                 "privacy": self.privacy.as_json(),
                 "index": self.indexes.status(),
                 "references": self.references.as_json(),
@@ -446,6 +464,11 @@ class FimbulServer(LanguageServer):
         """Return what is counted of this session besides its requests."""
         reached = self.files.trees.reached
         return Tally(dict(self.files.secrecy.replaced), reached.as_json())
+
+    def adapter_status(self) -> dict[str, Any]:
+        """Say which adapters are over the model."""
+        unfit = self.engine.local.unfit
+        return adapting.status(self.adapters, unfit, is_remote=self.engine.remote is not None)
 
     def engine_status(self) -> dict[str, str]:
         """Say where the model runs: on this machine, on a server, or here for want of that."""

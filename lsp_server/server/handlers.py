@@ -15,6 +15,7 @@ from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.references.telling import as_json, short
+from lsp_server.server import adapting
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.digests import DIGEST, digest_of
@@ -59,6 +60,7 @@ def create_server(
     server.command(ACCEPTED)(_accepted)
     server.command(EXPLAIN)(_explain)
     server.command(COMMAND)(_references)
+    server.command(adapting.CHOOSE_ADAPTER)(_adapters)
     return server
 
 
@@ -206,6 +208,10 @@ def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
     return answer
 
 
+async def _adapters(server: FimbulServer, *arguments: Any) -> dict[str, Any] | None:
+    return await adapting.run(server, arguments)
+
+
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
     values = plain(params)
     uri = values.get("uri") if isinstance(values, Mapping) else None
@@ -294,6 +300,7 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "secrets": server.tally().replaced,
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
+        **server.adapter_status(),
         "privacy": server.privacy.as_json(),
     }
 

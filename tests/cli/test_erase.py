@@ -42,6 +42,8 @@ def filled(paths: Paths) -> Paths:
         paths.engine / "build" / "a.whl",
         paths.models / "tiny" / "tiny.gguf",
         paths.registry_file,
+        paths.adapters / "uses.json",
+        paths.signing_key,
         paths.user_file,
     ):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -74,4 +74,11 @@ same(commands.references({ text = 'a' }, { text = 'b\nc' }), {
   'c',
 }, 'references')
 
+local mine = { id = 'a', name = 'mine@2', created = '2026-11-28T01:02:03Z', used = true, message = '' }
+local theirs = { id = 'b', name = 'other@1', created = mine.created, used = false, message = 'It is for other.' }
+local choices = commands.adapters({ adapters = { mine, theirs } })
+same(choices[1].text, '* mine@2 (2026-11-28)', 'adapter')
+same({ choices[1].action, choices[2].action, choices[3].action, #choices }, { 'use', 'rollback', 'off', 3 }, 'adapters')
+same({ commands.adapters({ adapters = { theirs } }) }, { {}, 'It is for other.' }, 'no adapter')
+
 io.stdout:write('all held\n')

@@ -5,6 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 
+import { adapterChoices, whyNone, type Adapters } from './adapters';
 import { modelChoices } from './models';
 import { Pages, showPage } from './pages';
 import { run } from './process';
@@ -60,6 +61,7 @@ class Fimbul implements vscode.Disposable {
       'fimbul.showReferences': () => this.showReferences(),
       'fimbul.stats': () => this.stats(),
       'fimbul.chooseModel': () => this.chooseModel(),
+      'fimbul.chooseAdapter': () => this.chooseAdapter(),
       'fimbul.restart': () => this.restart(),
       'fimbul.setup': () => this.setup(),
       'fimbul.showLog': () => this.output.show(),
@@ -172,6 +174,7 @@ class Fimbul implements vscode.Disposable {
       ['fimbul.showReferences', '$(law) Published code that suggestions resemble'],
       ['fimbul.stats', '$(graph) Statistics'],
       ['fimbul.chooseModel', '$(package) Choose a model'],
+      ['fimbul.chooseAdapter', '$(layers) Choose an adapter'],
       ['fimbul.setup', '$(desktop-download) Set up the engine and the model'],
       ['fimbul.restart', '$(refresh) Restart the server'],
       ['fimbul.showLog', '$(output) Log'],
@@ -251,6 +254,29 @@ class Fimbul implements vscode.Disposable {
     await this.restart();
   }
 
+  /** Put an adapter over the model in the folder of the current file, or none; the server keeps it. */
+  private async chooseAdapter(): Promise<void> {
+    const uri = vscode.window.activeTextEditor?.document.uri.toString();
+    const ask = (more: object): Promise<Adapters | null | undefined> =>
+      this.server?.request<Adapters | null>('workspace/executeCommand', {
+        command: 'fimbul.adapters',
+        arguments: [{ ...(uri && isInFolder(uri) ? { uri } : {}), ...more }],
+      }) ?? Promise.resolve(undefined);
+    const found = await ask({ action: 'list' });
+    if (!found) {
+      return;
+    }
+    const choices = adapterChoices(found);
+    if (choices.length === 0) {
+      void vscode.window.showInformationMessage(`fimbul: ${whyNone(found)}`);
+      return;
+    }
+    const chosen = await vscode.window.showQuickPick(choices, { placeHolder: `Adapter in ${found.folder}` });
+    if (chosen) {
+      await ask({ action: chosen.action, id: chosen.id });
+    }
+  }
+
   /** Offer to fetch the model, once in a window. */
   private async offerModel(message: string): Promise<void> {
     if (this.hasOffered) {
@@ -285,6 +311,11 @@ class Fimbul implements vscode.Disposable {
       return false;
     }
   }
+}
+
+/** Whether a document lies in a folder of this window. */
+function isInFolder(uri: string): boolean {
+  return vscode.workspace.getWorkspaceFolder(vscode.Uri.parse(uri)) !== undefined;
 }
 
 /** Return the keys of the server's options among the settings that the extension contributes. */

@@ -8,6 +8,8 @@ export interface ServerStatus {
   message?: string;
   model?: string;
   engine?: { runs?: string; server?: string };
+  /** Adapters that are over the model; empty if there is none. */
+  adapter?: string;
   effort?: string;
   effortMessage?: string;
   references?: { indexes?: string[]; problems?: string[] };
@@ -59,6 +61,9 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   const lines = [`**fimbul** ${status.state}${status.model ? `: ${status.model}` : ''}`];
   if (status.message) {
     lines.push(status.message);
+  }
+  if (status.adapter) {
+    lines.push(`Adapter: ${status.adapter}.`);
   }
   const runs = status.engine?.runs;
   if (runs === 'remote') {

@@ -41,6 +41,11 @@ test('which indexes are compared with is said, and what is wrong with others', (
   assert.match(shown.tooltip, /x is damaged\./);
 });
 
+test('the adapter over the model is named', () => {
+  assert.match(statusItem({ ...READY, adapter: 'mine@2' }, undefined, ON).tooltip, /Adapter: mine@2\./);
+  assert.doesNotMatch(statusItem({ ...READY, adapter: '' }, undefined, ON).tooltip, /Adapter/);
+});
+
 test('what does not work is a warning', () => {
   for (const state of ['failed', 'no-model', 'no-server']) {
     assert.equal(statusItem({ state, message: 'Why.' }, undefined, ON).warns, true);

@@ -121,8 +121,10 @@ local function status()
   local said = vim.g.fimbul_status or {}
   local last = said.last or {}
   local lines = { text == '' and 'No server looks after this buffer.' or text }
-  if (said.model or '') ~= '' then
-    table.insert(lines, 'Model: ' .. said.model)
+  for _, one in ipairs({ { 'Model', said.model or '' }, { 'Adapter', said.adapter or '' } }) do
+    if one[2] ~= '' then
+      table.insert(lines, one[1] .. ': ' .. one[2])
+    end
   end
   for _, more in ipairs({ said.message or '', said.effortMessage or '' }) do
     if more ~= '' then
@@ -135,6 +137,56 @@ local function status()
   show(lines)
 end
 
+local ACTIONS = { rollback = 'the one before', off = 'none' }
+
+-- What can be chosen, and why nothing can.
+function M.adapters(answer)
+  local choices, is_used, why = {}, false, 'there are no adapters yet; `fimbul-models train` makes one'
+  for _, one in ipairs(answer.adapters) do
+    if one.message == '' then
+      is_used = is_used or one.used
+      local text = ('%s%s (%s)'):format(one.used and '* ' or '', one.name, one.created:sub(1, 10))
+      table.insert(choices, { text = text, action = 'use', id = one.id })
+    else
+      why = one.message
+    end
+  end
+  for _, action in ipairs(is_used and { 'rollback', 'off' } or {}) do
+    table.insert(choices, { text = ACTIONS[action], action = action, id = '' })
+  end
+  return choices, why
+end
+
+-- Puts an adapter over the model in the folder of the buffer, or none; the server keeps it.
+local function adapter()
+  local client = client_or_say()
+  if not client then
+    return
+  end
+  local function ask(more, handler)
+    local asked = vim.tbl_extend('error', { uri = vim.uri_from_bufnr(0) }, more)
+    server.execute(client, { command = 'fimbul.adapters', arguments = { asked } }, handler)
+  end
+  ask({ action = 'list' }, function(_, answer)
+    if type(answer) ~= 'table' then
+      return
+    end
+    local choices, why = M.adapters(answer)
+    if #choices == 0 then
+      vim.notify('fimbul: ' .. why)
+      return
+    end
+    local function text_of(choice)
+      return choice.text
+    end
+    vim.ui.select(choices, { prompt = 'Adapter in ' .. answer.folder, format_item = text_of }, function(choice)
+      if choice then
+        ask({ action = choice.action, id = choice.id })
+      end
+    end)
+  end)
+end
+
 local SCOPES = { 'global', 'buffer', 'filetype' }
 
 -- Makes the commands.
@@ -143,6 +195,7 @@ function M.make()
   command('FimbulExplain', explain, { desc = 'Say why fimbul suggests nothing' })
   command('FimbulStats', stats, { desc = 'What fimbul showed and did not show in this session' })
   command('FimbulStatus', status, { desc = 'How fimbul is' })
+  command('FimbulAdapter', adapter, { desc = 'Choose an adapter for the folder of the buffer' })
   command('FimbulToggle', toggle, {
     desc = 'Turn suggestions on or off: everywhere, buffer, filetype',
     nargs = '?',
