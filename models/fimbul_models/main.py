@@ -48,6 +48,7 @@ from fimbul_models.evaluation.workspaces import (
     workspaces_in,
 )
 from fimbul_models.labels_command import add_label
+from fimbul_models.training_command import add_train
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     add_choose(
         commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
     )
+    add_train(commands.add_parser("train", help="teach a model your code, or to fill in"))
     return parser
 
 
