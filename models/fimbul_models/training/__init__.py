@@ -1,1 +1,1 @@
-"""Teaches models to fill in the middle, adapts them to private code, and writes what they learnt."""
+"""Teaches models to fill in the middle, adapts them to private code, writes what they learnt."""

@@ -151,7 +151,7 @@ def corpus_of(recipe: CorpusRecipe, folder: Path, work: Path, tell: Tell) -> Pat
     units = planner.list_all(recipe.sources)
     output = work / f"corpus-{digest_values(recipe)[:12]}"
     processes = os.cpu_count() or 1
-    engine = Serial() if processes == 1 or len(units) < 2 else Processes(processes)  # noqa: PLR2004
+    engine = Serial() if processes == 1 or len(units) < 2 else Processes(processes)
     order = Order(
         recipe=recipe,
         folder=folder,

@@ -110,8 +110,8 @@ def _size(tensor: Stored) -> int:
 def _bytes_of(tensor: Stored, weight: Array, shape: Shape, like: Path) -> bytes:
     if weight.shape != tuple(reversed(tensor.shape)):
         raise RecipeError(
-            f"{tensor.name} has the shape {weight.shape}, in {like} {tuple(reversed(tensor.shape))};"
-            " it is no file of the same model."
+            f"{tensor.name} has the shape {weight.shape}, in {like}"
+            f" {tuple(reversed(tensor.shape))}; it is no file of the same model."
         )
     rows = turned(weight.astype(np.float32), shape.heads_of(tensor.name))
     if tensor.type == TYPES["f32"]:

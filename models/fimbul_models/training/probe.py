@@ -1,4 +1,4 @@
-"""Asks llama.cpp, in a process of its own, what a model answers. Needs the engine, not the extra."""
+"""Asks llama.cpp, in a process of its own, what a model answers. Needs the engine only."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ class EngineProbe:
 
     def __enter__(self) -> "EngineProbe":
         """Start the process and load the model."""
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # Closed with the process.
+        self._errors = tempfile.TemporaryFile()  # Closed with the process.
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,

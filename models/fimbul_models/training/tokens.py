@@ -1,4 +1,4 @@
-"""Texts as tokens of one model: by llama.cpp where the base is a GGUF, else by its tokenizer's file.
+"""Texts as tokens of a model: by llama.cpp where the base is a GGUF, else by its tokenizer.
 
 What serves splits texts, too, so training sees the very tokens that a prompt will have.
 """
