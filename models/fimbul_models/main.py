@@ -48,7 +48,7 @@ from fimbul_models.evaluation.workspaces import (
     workspaces_in,
 )
 from fimbul_models.labels_command import add_label
-from fimbul_models.training_command import add_train
+from fimbul_models.training_command import add_prove, add_train
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
     )
     add_train(commands.add_parser("train", help="teach a model your code, or to fill in"))
+    add_prove(
+        commands.add_parser("prove", help="show whether a model without it learnt to fill in")
+    )
     return parser
 
 

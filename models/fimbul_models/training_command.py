@@ -42,6 +42,34 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_command=_train)
 
 
+def add_prove(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the arguments of the command."""
+    parser.add_argument("--recipe", type=Path, required=True, metavar="FILE", help="TOML")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="model, answers and outcome"
+    )
+    parser.add_argument("--work", type=Path, metavar="DIR", help="as for train (OUTPUT/work)")
+    parser.add_argument(
+        "--items", type=int, default=300, metavar="N", help="lines that judge (%(default)s)"
+    )
+    parser.add_argument(
+        "--plain", type=int, default=40, metavar="N", help="texts that judge (%(default)s)"
+    )
+    parser.set_defaults(run_command=_prove)
+
+
+def _prove(options: argparse.Namespace) -> int:
+    require()
+    from fimbul_models.training.proving import Asked, prove
+    from fimbul_models.training.running import Call
+
+    call = Call(options.recipe, options.output, options.work or options.output / "work")
+    figures = prove(call, Asked(items=options.items, plain=options.plain), _tell)
+    print((options.output / "proof.md").read_text(encoding="utf-8"))
+    print(msgspec.json.encode(figures).decode())
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
     require()
     from fimbul_models.training.running import Call, as_lines, train
