@@ -60,7 +60,8 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
 
 def _prove(options: argparse.Namespace) -> int:
     require()
-    from fimbul_models.training.proving import Asked, prove
+    from fimbul_models.training.proof import Asked
+    from fimbul_models.training.proving import prove
     from fimbul_models.training.running import Call
 
     call = Call(options.recipe, options.output, options.work or options.output / "work")

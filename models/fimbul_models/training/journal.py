@@ -15,7 +15,7 @@ from fimbul_models.evaluation.plots import curves
 LOG = "log.jsonl"
 PAGE = "training.html"
 
-_PLOTS = (
+_PLOTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Loss", "nats a token", ("loss", "validation loss")),
     ("Middles", "nats a token", ("middle", "validation middle")),
     ("Tokens that end a middle", "nats", ("end", "validation end")),

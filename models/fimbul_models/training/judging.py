@@ -4,10 +4,11 @@ Answers are kept as they come, so a call that was killed goes on. Whether their 
 is for the caller to say: those of private code are not. Needs the engine, not the extra.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -94,8 +95,7 @@ def judge(
     kept = {one.key: one for one in read_kept(file, Judged)}
     left = [one for one in examples if key_of(one) not in kept]
     if left:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with EngineProbe(arm.subject) as probe, file.open("ab") as answers:
+        with EngineProbe(arm.subject) as probe, _going_on(file) as answers:
             for number, example in enumerate(left, start=1):
                 judged = _asked(probe, arm, example, keep_texts=keep_texts)
                 answers.write(msgspec.json.encode(judged) + b"\n")
@@ -123,8 +123,7 @@ def plain_losses(arm: Arm, examples: Sequence[Example], file: Path, tell: Tell) 
     kept = {one.key: one for one in read_kept(file, Lost)}
     left = [one for one in examples if key_of(one) not in kept]
     if left:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with EngineProbe(arm.subject, logits=True) as probe, file.open("ab") as losses:
+        with EngineProbe(arm.subject, logits=True) as probe, _going_on(file) as losses:
             for example in left:
                 found = probe.losses(_plain_tokens(example, arm))
                 lost = Lost(key=key_of(example), loss=sum(found) / len(found))
@@ -152,6 +151,17 @@ def read_kept(file: Path, type_: type[_Row]) -> list[_Row]:
         except msgspec.DecodeError:
             continue
     return found
+
+
+def _going_on(file: Path) -> BinaryIO:
+    """Open `file` to add lines; one that was cut off by a kill stays a line of its own."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stream = file.open("a+b")
+    if stream.tell():
+        stream.seek(-1, os.SEEK_END)
+        if stream.read(1) != b"\n":
+            stream.write(b"\n")
+    return stream
 
 
 def exactness(judged: Mapping[str, Judged]) -> dict[str, float]:

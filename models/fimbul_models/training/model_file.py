@@ -104,7 +104,7 @@ def _typed(tensor: Stored, kind: str) -> Stored:
 def _size(tensor: Stored) -> int:
     """Return the bytes of a stored tensor."""
     block, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(tensor.type)]
-    return int(np.prod(tensor.shape)) // block * size
+    return int(int(np.prod(tensor.shape)) // block * size)
 
 
 def _bytes_of(tensor: Stored, weight: Array, shape: Shape, like: Path) -> bytes:

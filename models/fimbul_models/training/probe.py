@@ -51,7 +51,11 @@ class EngineProbe:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        self._line()
+        try:
+            self._line()
+        except EvaluationError:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -61,6 +65,9 @@ class EngineProbe:
         trace: TracebackType | None,
     ) -> None:
         """End the process."""
+        self._close()
+
+    def _close(self) -> None:
         self._process.kill()
         self._process.communicate()
         self._errors.close()

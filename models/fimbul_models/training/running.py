@@ -14,11 +14,12 @@ import msgspec
 
 from fimbul_models.errors import RecipeError
 from fimbul_models.training.adapter_file import About
-from fimbul_models.training.base import Found, add_lora, find_base, load_model
+from fimbul_models.training.base import add_lora, load_model
 from fimbul_models.training.data import Sides, files_in, shards_of, sides_of
 from fimbul_models.training.encoding import Encoder, Splitter
 from fimbul_models.training.exporting import Agreement, compare, export_adapter, export_model
 from fimbul_models.training.journal import Journal
+from fimbul_models.training.locating import Found, find_base
 from fimbul_models.training.loop import Outcome, Training, Where
 from fimbul_models.training.model_file import TYPES
 from fimbul_models.training.probe import Subject
