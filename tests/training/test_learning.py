@@ -191,7 +191,7 @@ def test_training_ends_early_and_keeps_what_was_best(tmp_path: Path) -> None:
     recipe = toy(tmp_path, schedule="warm_up = 0.0")
     recipe.write_text(
         recipe.read_text()
-        .replace("rate = 1e-2", "rate = 30.0")
+        .replace("rate = 1e-2", "rate = 5.0")
         .replace("patience = 0", "patience = 2")
         .replace("evaluate = 4", "evaluate = 1")
     )
@@ -201,6 +201,13 @@ def test_training_ends_early_and_keeps_what_was_best(tmp_path: Path) -> None:
     assert summary["steps"] == summary["best step"] + 2
     looks = {row["step"]: row["validation loss"] for row in Journal(output).rows()}
     assert summary["validation loss"] == min(looks.values()) == looks[summary["best step"]]
+
+
+def test_weights_that_go_astray_are_said(tmp_path: Path) -> None:
+    recipe = toy(tmp_path, schedule="warm_up = 0.0")
+    recipe.write_text(recipe.read_text().replace("rate = 1e-2", "rate = 1e30"))
+    with pytest.raises(RecipeError, match="Lower `rate`"):
+        train(call_of(recipe, tmp_path / "out"), quiet)
 
 
 def test_base_weights_stay_and_few_learn(tmp_path: Path) -> None:

@@ -46,7 +46,18 @@ def load_model(found: Found, method: Method, precision: Precision) -> Any:
             f"{found.path} is of the kind {model.config.model_type}; what is learnt can be written"
             f" for {' and '.join(ARCHITECTURES)} only."
         )
-    return model.to(keep)
+    cast(model, keep)
+    return model
+
+
+def cast(model: Any, dtype: Any) -> None:
+    """Keep the weights of `model` in another precision, but for those of an adapter.
+
+    What is no weight, such as the angles of positions, stays as exact as it is.
+    """
+    for name, weight in model.named_parameters():
+        if not _is_lora(name):
+            weight.data = weight.data.to(dtype)
 
 
 def add_lora(model: Any, lora: Lora, seed: int) -> None:

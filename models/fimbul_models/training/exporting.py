@@ -14,7 +14,7 @@ import torch
 
 from fimbul_models.errors import RecipeError
 from fimbul_models.training.adapter_file import About, Array, Shape, write_adapter
-from fimbul_models.training.base import weights_of
+from fimbul_models.training.base import cast, weights_of
 from fimbul_models.training.model_file import stored_names, write_model
 from fimbul_models.training.probe import EngineProbe, Subject
 
@@ -94,23 +94,16 @@ def _added(model: Any, name: str) -> Any:
 
 def torch_logits(model: Any, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
     """Return the logits of `model` behind every token, computed in 32 bits."""
-    kept = model.training, next(model.parameters()).dtype
-    model.eval().float()
+    embeddings = model.get_input_embeddings().weight
+    was_training, dtype = model.training, embeddings.dtype
+    model.eval()
+    cast(model, torch.float32)
     with torch.no_grad():
-        device = model.get_input_embeddings().weight.device
-        found = model(input_ids=torch.tensor([list(tokens)], device=device)).logits[0]
-    logits: npt.NDArray[np.float32] = found.float().cpu().numpy()
-    was_training, dtype = kept
-    if dtype is not torch.float32:
-        _back_to(model, dtype)
+        found = model(input_ids=torch.tensor([list(tokens)], device=embeddings.device)).logits[0]
+    logits: npt.NDArray[np.float32] = found.cpu().numpy()
+    cast(model, dtype)
     model.train(was_training)
     return logits
-
-
-def _back_to(model: Any, dtype: Any) -> None:
-    for name, weight in model.named_parameters():
-        if ".lora_" not in name:
-            weight.data = weight.data.to(dtype)
 
 
 def compare(model: Any, subject: Subject, tokens: Sequence[int]) -> Agreement:

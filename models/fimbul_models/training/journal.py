@@ -88,7 +88,10 @@ def _told(value: Any) -> str:
 
 
 def _plot(title: str, unit: str, names: Iterable[str], rows: Sequence[Row]) -> str:
-    series = {name: [(row["step"], row[name]) for row in rows if name in row] for name in names}
+    series = {
+        name: [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+        for name in names
+    }
     drawn = {name: points for name, points in series.items() if points}
     most = max((y for points in drawn.values() for _, y in points), default=0.0)
     if not drawn or most <= 0:

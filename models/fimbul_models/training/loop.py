@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from fimbul_models.errors import RecipeError
 from fimbul_models.training.base import learning, put_weights, weights_of
 from fimbul_models.training.checkpoints import Checkpoints, State
 from fimbul_models.training.data import Sides
@@ -102,7 +103,7 @@ class Training:
         """Train until all steps are done, or the validation side gets no better.
 
         The model has the best weights then. Raises RecipeError if the checkpoints are of another
-        training.
+        training, or the weights go astray.
         """
         state = self._begin()
         private = self._private()
@@ -122,6 +123,11 @@ class Training:
                 sums, norm, tokens = self._step(sequences)
             else:
                 sums, norm, tokens = self._private_step(private, state.step)
+            if not math.isfinite(norm):
+                raise RecipeError(
+                    f"The gradient of step {state.step + 1} is no number: training has gone astray."
+                    " Lower `rate` in the recipe's table `schedule`, and give another --output."
+                )
             state.step += 1
             state.tokens += tokens
             self._after(state, sums, norm, tokens, began)

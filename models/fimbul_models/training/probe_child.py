@@ -57,6 +57,9 @@ class Probe:
             n_threads=options.threads or default_threads(),
             n_threads_batch=options.threads or default_threads(),
             logits_all=options.all,
+            # What is compared or measured is not rounded to what saves memory.
+            type_k=llama_cpp.GGML_TYPE_F32 if options.all else None,
+            type_v=llama_cpp.GGML_TYPE_F32 if options.all else None,
             lora_path=str(options.adapter) if options.adapter else None,
             lora_scale=options.scale,
             verbose=False,
