@@ -62,7 +62,7 @@ def sides_of(recipe: TrainRecipe, folder: Path, encoder: Encoder) -> Sides:
         )
     return Sides(
         train=encoded,
-        validation=list(_encoded(validation, encoder)),
+        validation=_limited(_encoded(validation, encoder), recipe.data.judging_tokens, recipe.seed),
         too_long=encoder.too_long,
         tokens=sum(map(len, encoded)),
     )

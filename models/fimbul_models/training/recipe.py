@@ -66,12 +66,14 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Share of the files that judge instead of training, where the corpus has no such side."""
     tokens: int = 0
     """Most tokens of a pass; 0 takes all. What is taken is drawn by the seed."""
+    judging_tokens: int = 20_000
+    """Most tokens that one look at the validation side takes; 0 takes all."""
 
     def __post_init__(self) -> None:
         """Refuse none or several, and shares that leave nothing."""
         if sum(map(bool, (self.shards, self.corpus, self.folder))) != 1:
             raise ValueError("the data are one of `shards`, `corpus` and `folder`")
-        if not 0.0 <= self.validation < 1.0 or self.tokens < 0:
+        if not 0.0 <= self.validation < 1.0 or min(self.tokens, self.judging_tokens) < 0:
             raise ValueError("validation has to lie between 0 and 1, tokens to be 0 or more")
 
 
