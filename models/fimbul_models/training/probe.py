@@ -81,6 +81,10 @@ class EngineProbe:
         """
         return self._ask(Question(tokens=list(tokens), most=most, ends=list(ends), wanted=wanted))
 
+    def go_on(self, tokens: Sequence[int], most: int) -> str:
+        """Return what is likeliest behind `tokens`, line after line; as `complete` raises."""
+        return self._ask(Question(tokens=list(tokens), most=most, line=False)).text
+
     def losses(self, tokens: Sequence[int]) -> list[float]:
         """Return the loss of every token but the first, in nats; as `complete` raises."""
         return self._ask(Question(tokens=list(tokens))).losses
