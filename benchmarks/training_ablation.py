@@ -2,12 +2,12 @@
 
     python -m benchmarks.training_ablation --output DIR [--only VARIANT…] [--items N]
 
-The same small model learns from as many tokens of the same packages, handled in different ways (raw;
-cleaned, but with all copies; cleaned). Other packages judge: exact rests of lines, the loss of text
-from left to right. How much each gives back word for word is asked at the beginnings of files that it
-learnt from: the share of answers with 40 lexemes in a row that stand in what it was given. Every
-stage goes on where it was killed. Ends with one line of JSON. Needs the extra ``training``. Expect,
-on two cores, half an hour to an hour for each variant.
+The same small model learns from as many tokens of the same packages, handled in different ways
+(raw; cleaned, but with all copies; cleaned). Other packages judge: exact rests of lines, loss of
+text from left to right. How much each gives back word for word is asked at the beginnings of files
+that it learnt from: the share of answers with 40 lexemes in a row that stand in what it was given.
+Every stage goes on where it was killed. Ends with one line of JSON. Needs the extra ``training``.
+Expect, on two cores, half an hour to an hour for each variant.
 """
 
 import argparse

@@ -54,8 +54,8 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     fork_files: int = 5
     """Files that a fork has at least."""
     keep: bool = False
-    """Leave all copies where they are, to see what they cost. They count as alike all the same where
-    sides are drawn."""
+    """Leave all copies where they are, to see what they cost. They count as alike all the same
+    where sides are drawn."""
 
     def __post_init__(self) -> None:
         """Refuse what no run could work by."""

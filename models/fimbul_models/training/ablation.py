@@ -1,7 +1,7 @@
-"""What decisions about data do to a model: the same training on the same tokens, the data handled
-in different ways, and all judged by the same examples of other repositories.
+"""What decisions about data do to a model, one way to handle them against another.
 
-Needs the extra ``corpus``, no torch.
+The training is the same, so is the number of tokens; examples of other repositories judge. Needs
+the extra ``corpus``, no torch.
 """
 
 import re
