@@ -49,6 +49,7 @@ from fimbul_models.evaluation.workspaces import (
 )
 from fimbul_models.labels_command import add_label
 from fimbul_models.references_command import add_references
+from fimbul_models.training_command import add_prove, add_train
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
 from lsp_server.config.paths import Paths
@@ -102,6 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
     add_choose(
         commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
+    )
+    add_train(commands.add_parser("train", help="teach a model your code, or to fill in"))
+    add_prove(
+        commands.add_parser("prove", help="show whether a model without it learnt to fill in")
     )
     return parser
 
