@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.keys import request_of
 from benchmarks.sessions import Session
-from benchmarks.traces import Block
+from fimbul_models.evaluation.traces import Block
 from benchmarks.typed import answer_of, item_of, packages, places
 from lsp_server.types import (
     Completion,

@@ -1,4 +1,4 @@
-"""Type real code again as an editor would see it: what the benchmarks of typing replay.
+"""Type real code again as an editor would see it: what benchmarks replay, evaluations ask about.
 
 A block of a file is taken out and typed in again key by key into an editor that indents, closes
 brackets and quotes, and lets closers be typed over; with slips and corrections, pastes that are
