@@ -8,6 +8,7 @@
     │   ├── ModelDamaged       the bytes are not the ones the catalogue names
     │   ├── ModelUntrusted     put there by hand, and nobody has vouched for it
     │   └── ModelUnusable      not a model that can be served (not a GGUF, no tokens, …)
+    ├── AdapterError           an adapter that is not what it should be, or does not fit
     ├── PullError              a model could not be fetched
     ├── SetupError             the engine could not be built or checked
     ├── FeedbackError          what was remembered of suggestions cannot be read or written
@@ -53,6 +54,10 @@ class ModelUntrusted(ModelError):
 
 class ModelUnusable(ModelError):
     """The file is not a model that can be served."""
+
+
+class AdapterError(FimbulError):
+    """An adapter is not what it should be, or does not fit the model or the repository."""
 
 
 class PullError(FimbulError):

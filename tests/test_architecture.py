@@ -39,6 +39,7 @@ HOMES = {
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),
     "httpx2": ("lsp_server/inference/connection.py",),
+    "cryptography": ("lsp_server/catalogue/signing.py", "lsp_server/cli/adapters.py"),
     "tree_sitter": ("lsp_server/syntax/",),
     "sqlite3": ("lsp_server/feedback/", "lsp_server/context/index/"),
     "torch": ("models/fimbul_models/training/",),

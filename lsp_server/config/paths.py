@@ -55,6 +55,16 @@ class Paths:
         return self.data / "models.toml"
 
     @property
+    def adapters(self) -> Path:
+        """Folder of adapters, one folder each, and which is used where; for its owner only."""
+        return self.data / "adapters"
+
+    @property
+    def signing_key(self) -> Path:
+        """The private key with which adapters are signed that leave this machine."""
+        return self.config / "adapter-key.pem"
+
+    @property
     def selftest_file(self) -> Path:
         """Outcomes of self-tests, by machine, build and model."""
         return self.state / "selftest.json"
