@@ -76,7 +76,11 @@ def test_what_is_trained_on_holds_nothing_of_the_items(repository: Path, tmp_pat
     held = read_repository(repository, RULES)
     count = write_training(held, tmp_path / "training")
     written = [path for path in (tmp_path / "training").rglob("*") if path.is_file()]
-    assert len(written) == count == 12 - len(held.files & {f"pack/module_{number}.py" for number in range(12)})
+    assert (
+        len(written)
+        == count
+        == 12 - len(held.files & {f"pack/module_{number}.py" for number in range(12)})
+    )
     assert not any("later" in path.read_text() for path in written)
     assert not {path.relative_to(tmp_path / "training").as_posix() for path in written} & held.files
     with pytest.raises(RecipeError, match="is not empty"):

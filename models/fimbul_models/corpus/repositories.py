@@ -80,12 +80,12 @@ def commit_of(folder: Path, revision: str) -> str:
     return found
 
 
-def commit_before(folder: Path, date: str) -> str:
-    """Return the newest commit below HEAD that is not younger than `date`, as git reads dates.
+def commit_before(folder: Path, head: str, date: str) -> str:
+    """Return the newest commit that led to `head` and is not younger than `date`.
 
-    Raises SourceError if there is none.
+    Dates are written as git reads them. Raises SourceError if there is none.
     """
-    arguments = ["rev-list", "-1", f"--before={date}", "HEAD"]
+    arguments = ["rev-list", "-1", f"--before={date}", head]
     found = _run(folder, arguments).decode("ascii", "replace").strip()
     if not found:
         raise SourceError(f"{folder} has no commit before {date}.")

@@ -108,14 +108,14 @@ class Held:
         return LATER if all(line in added for line in lines) else ""
 
 
-def read_repository(path: Path, rules: RepositoryRules) -> Held:
-    """Read what is committed in the git repository at `path`.
+def read_repository(path: Path, rules: RepositoryRules, revision: str = "HEAD") -> Held:
+    """Read what is committed in the git repository at `path`, up to `revision`.
 
     Raises SourceError if there is none, or too little is committed to hold something out.
     """
     folder = git_folder(path.expanduser().resolve())
-    head = commit_of(folder, "HEAD")
-    since = _since(folder, path, rules.since)
+    head = commit_of(folder, revision)
+    since = _since(folder, path, head, rules.since)
     name = path.expanduser().resolve().name
     project = _project(folder, head, name)
     before = _project(folder, since, name)
@@ -129,10 +129,10 @@ def read_repository(path: Path, rules: RepositoryRules) -> Held:
     return Held(head, since, project, Project(name, kept), added, held)
 
 
-def _since(folder: Path, path: Path, wanted: str) -> str:
+def _since(folder: Path, path: Path, head: str, wanted: str) -> str:
     if not wanted:
-        commits = history(folder, "HEAD")
-        if len(commits) < 2:  # noqa: PLR2004
+        commits = history(folder, head)
+        if len(commits) < 2:
             raise SourceError(
                 f"{path} has one commit only, so nothing in it is later; name a repository with a"
                 " history."
@@ -141,7 +141,7 @@ def _since(folder: Path, path: Path, wanted: str) -> str:
     try:
         return commit_of(folder, wanted)
     except SourceError:
-        return commit_before(folder, wanted)
+        return commit_before(folder, head, wanted)
 
 
 def _is_drawn(path: str, rules: RepositoryRules) -> bool:

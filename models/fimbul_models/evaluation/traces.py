@@ -307,7 +307,7 @@ def _ends_alone(target: str, at: int) -> bool:
 
 def _enter(editor: _Editor, target: str, at: int) -> tuple[int, list[Step]]:
     blank = re.match(r"\n[ \t]*", target[at:])
-    assert blank is not None
+    assert blank is not None  # noqa: S101  # Whoever calls stands at a line break.
     length = blank.end()
     closing = re.match(r"\n[ \t]*([)\]}])", editor.right)
     if closing and target[at + length : at + length + 1] == closing[1]:
