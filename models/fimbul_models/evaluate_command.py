@@ -8,13 +8,14 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 from tqdm import tqdm
 
 from fimbul_models.corpus.pinning import repin
+from fimbul_models.corpus.projects import Project
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation import ablation, calibrating, coverage, filtering, report, tables
 from fimbul_models.evaluation.caching import caching_worker_command
@@ -31,6 +32,12 @@ from fimbul_models.evaluation.items import (
 )
 from fimbul_models.evaluation.making import counts_of, make_items, read_recipe
 from fimbul_models.evaluation.reaching import Asking, Typing
+from fimbul_models.evaluation.repository import (
+    Held,
+    RepositoryRules,
+    cut_items,
+    read_repository,
+)
 from fimbul_models.evaluation.runs import (
     Run,
     baseline_of,
@@ -42,8 +49,10 @@ from fimbul_models.evaluation.runs import (
 from fimbul_models.evaluation.workspaces import (
     Workspaces,
     projects_of,
+    together,
     workspaces_from,
     workspaces_in,
+    workspaces_of,
 )
 from lsp_server.catalogue.files import sha256_of
 from lsp_server.config.options import DEFAULT_MODEL
@@ -82,9 +91,15 @@ def add_items(parser: argparse.ArgumentParser) -> None:
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the arguments of the command."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
-    source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
+    parser.add_argument(
+        "--items",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="as `items` writes them; several are judged together",
+    )
+    parser.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
+    _add_repository(parser)
     _add_choice(parser)
     parser.add_argument(
         "--baseline",
@@ -134,6 +149,22 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_places(parser)
     _add_reach(parser)
     parser.set_defaults(run_command=_evaluate)
+
+
+def _add_repository(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--repository",
+        type=Path,
+        metavar="DIR",
+        help="also cut items from a git repository of your own: from its later commits, and from"
+        " files that are held out",
+    )
+    parser.add_argument(
+        "--since",
+        default="",
+        metavar="COMMIT",
+        help="commit or date; what came after it is later (the last tenth of the commits)",
+    )
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -257,13 +288,25 @@ def _items(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    items = _chosen(options)
+    own = _own(options)
+    items = [*_read_chosen(options), *(own.items if own else ())]
+    if not items:
+        raise RecipeError(
+            "There are no items to complete: give --items, --humaneval, --repository."
+        )
+    if len({item.task_id for item in items}) != len(items):
+        raise RecipeError("Two files of --items hold the same task_id; each item needs its own.")
+    others = [item for item in items if own is None or item.project != own.project.name]
+    workspaces = _workspaces(options, others)
+    if own is not None:
+        folder = Paths.of_user().cache / "workspaces" / own.held.head[:12]
+        workspaces = together(workspaces, workspaces_of(own.project, folder))
     evaluation = Evaluation(
         items=items,
         runs=_runs(options),
         command=tuple(shlex.split(options.server)),
         folder=options.output,
-        workspaces=_workspaces(options, items),
+        workspaces=workspaces,
         typing=_typing(options),
         prompts=_prompts(options),
         earlier=_earlier(options),
@@ -274,6 +317,34 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         _report_ablation(evaluation, options)
     return 0
+
+
+@dataclass(frozen=True)
+class _Own:
+    """A repository of the user's, and the items that were cut from it."""
+
+    held: Held
+    items: list[Item]
+
+    @property
+    def project(self) -> Project:
+        return self.held.project
+
+
+def _own(options: argparse.Namespace) -> _Own | None:
+    if options.repository is None:
+        if options.since:
+            raise RecipeError("--since says from where on a --repository is held out; name one.")
+        return None
+    rules = RepositoryRules(since=options.since, seed=options.seed)
+    held = read_repository(options.repository, rules)
+    items = cut_items(held, rules)
+    print(
+        f"{len(items)} items of {held.project.name}: what came after {held.since[:12]}, and"
+        f" {len(held.files)} files that are held out",
+        file=sys.stderr,
+    )
+    return _Own(held, _limited(items, options))
 
 
 def _coverage(options: argparse.Namespace) -> int:
@@ -398,14 +469,25 @@ def _workspaces(options: argparse.Namespace, items: Sequence[Item]) -> Workspace
 
 
 def _chosen(options: argparse.Namespace) -> list[Item]:
-    if options.humaneval is not None:
-        items = read_humaneval(options.humaneval, options.limit, options.seed)
-    else:
-        items = read_items(options.items)
-        if options.per_kind is not None:
-            items = sample_kinds(items, options.per_kind, options.seed)
-        if options.limit is not None:
-            items = shuffled(items, options.seed)[: options.limit]
+    items = _read_chosen(options)
     if not items:
         raise RecipeError("There are no items to complete.")
+    return items
+
+
+def _read_chosen(options: argparse.Namespace) -> list[Item]:
+    items: list[Item] = []
+    if options.humaneval is not None:
+        items += read_humaneval(options.humaneval, options.limit, options.seed)
+    files = options.items or ()
+    for file in [files] if isinstance(files, Path) else files:
+        items += _limited(read_items(file), options)
+    return items
+
+
+def _limited(items: list[Item], options: argparse.Namespace) -> list[Item]:
+    if options.per_kind is not None:
+        items = sample_kinds(items, options.per_kind, options.seed)
+    if options.limit is not None:
+        items = shuffled(items, options.seed)[: options.limit]
     return items

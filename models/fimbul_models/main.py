@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from fimbul_models.adoption_command import add_gate, add_hold_out
 from fimbul_models.choose_command import add_choose
 from fimbul_models.corpus_command import add_corpus
 from fimbul_models.evaluate_command import (
@@ -59,4 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     add_choose(
         commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
     )
+    add_hold_out(
+        commands.add_parser(
+            "hold-out", help="copy a repository to train on, and hold some of it out"
+        )
+    )
+    add_gate(commands.add_parser("gate", help="judge an adapter, and adopt it if it passes"))
     return parser

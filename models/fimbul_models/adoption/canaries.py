@@ -117,8 +117,8 @@ def refuse_repository(folder: Path) -> None:
     whole = folder.resolve()
     if inside := next((one for one in (whole, *whole.parents) if (one / ".git").exists()), None):
         raise RecipeError(
-            f"{folder} lies in the repository {inside}; what is trained on is a copy elsewhere, in"
-            " which canaries are planted. Name another folder."
+            f"{folder} lies in the repository {inside}; copies of code and canaries are never"
+            " written into one. Name a folder elsewhere."
         )
 
 

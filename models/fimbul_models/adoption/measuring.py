@@ -54,6 +54,18 @@ class Sizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     timed_rounds: int = 5
 
 
+QUICK = Sizes(
+    likely_items=15,
+    member_files=20,
+    member_lines=2,
+    alternatives=31,
+    samples=20,
+    timed_tokens=24,
+    timed_rounds=3,
+)
+"""As little as can be judged: 31 alternatives tell 5 bits, and more only by estimate."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One adapter, and what it is judged by."""

@@ -58,7 +58,7 @@ def places(files: Sequence[ProjectFile], number: int, per_file: int, seed: int) 
     """Return some lines of `number` files as places, file by file, always the same by `seed`."""
     order = random.Random(f"{seed}:members")  # noqa: S311  # Repeatable, not secret.
     own = [file for file in files if file.is_own]
-    found = []
+    found: list[list[Item]] = []
     for file in order.sample(own, len(own)):
         lines = list(_lines(file))
         if len(lines) >= per_file and len(found) < number:

@@ -1,0 +1,168 @@
+"""The commands that hold out, judge and adapt.
+
+Turns arguments into calls and outcomes into text; knows nothing about how either works. What they
+need of the extra ``corpus`` is imported only when they run.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fimbul_models.errors import RecipeError
+from fimbul_models.evaluation.repository import RepositoryRules
+from lsp_server.config.options import DEFAULT_MODEL
+from lsp_server.config.paths import Paths
+
+REFUSED = 3
+"""Exit status of a call that has found an adapter wanting."""
+
+
+def add_hold_out(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the arguments of the command."""
+    parser.add_argument("--repository", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--since",
+        default="",
+        metavar="COMMIT",
+        help="commit or date up to which is trained (all but the last tenth of the commits)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument(
+        "--items",
+        type=int,
+        default=60,
+        metavar="N",
+        help="lines to judge by, of later commits and of held-out files each (%(default)s)",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="new folder outside of it"
+    )
+    parser.set_defaults(run_command=_hold_out)
+
+
+def add_gate(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the arguments of the command."""
+    parser.add_argument("--adapter", type=Path, required=True, metavar="FILE", help="GGUF")
+    parser.add_argument(
+        "--held", type=Path, required=True, metavar="DIR", help="as `hold-out` has made it"
+    )
+    _add_judging(parser)
+    parser.add_argument(
+        "--former", type=Path, metavar="FILE", help="adapter in use until now (the one chosen)"
+    )
+    parser.add_argument("--name", default="", help="of the adapter (that of the repository)")
+    parser.add_argument(
+        "--percent", type=int, default=100, help="weight of the adapter (%(default)s)"
+    )
+    parser.add_argument(
+        "--adopt", action="store_true", help="use it in the repository if it passes"
+    )
+    parser.set_defaults(run_command=_gate)
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help="(%(default)s)")
+    parser.add_argument(
+        "--humaneval", type=Path, metavar="FILE", help="public infilling data, needed to pass"
+    )
+    parser.add_argument("--public", type=int, default=60, metavar="N", help="of it (%(default)s)")
+    parser.add_argument(
+        "--limits", type=Path, metavar="FILE", help="TOML that makes limits stricter"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="measure as little as can be judged: minutes instead of half an hour",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="card, answers")
+
+
+@contextmanager
+def _with_extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise RecipeError(
+            f"{error.name} is missing: pip install 'fimbul-models[corpus]'."
+        ) from error
+
+
+def rules_of(since: str, seed: int, items: int) -> RepositoryRules:
+    """Return what is held out where `items` lines of each kind are wanted.
+
+    Raises RecipeError if that makes no sense.
+    """
+    if items < 1:
+        raise RecipeError("--items has to be 1 or more.")
+    others = -(-items // 3)
+    return RepositoryRules(
+        since=since,
+        seed=seed,
+        later_items=items,
+        file_items=items,
+        body_items=others,
+        typing_items=others,
+    )
+
+
+def _hold_out(options: argparse.Namespace) -> int:
+    from fimbul_models.adoption.holding import hold_out
+
+    rules = rules_of(options.since, options.seed, options.items)
+    prepared = hold_out(options.repository, rules, options.output)
+    held = prepared.held
+    print(
+        f"{len(held.training.files)} files up to {held.since[:12]} are in {prepared.training}, with"
+        f" {len(prepared.planted.canaries)} canaries; {len(held.files)} files and what came later"
+        f" are held out ({len(prepared.items)} items). Train on that folder, then run"
+        f" `fimbul-models gate --held {options.output}`."
+    )
+    return 0
+
+
+def _gate(options: argparse.Namespace) -> int:
+    with _with_extra():
+        from fimbul_models.adoption.holding import read_prepared
+        from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of
+        from fimbul_models.adoption.limits import read_limits
+        from fimbul_models.adoption.measuring import QUICK, Sizes
+        from fimbul_models.evaluation.items import read_humaneval
+    limits = read_limits(options.limits)
+    prepared = read_prepared(options.held)
+    paths = Paths.of_user()
+    public = (
+        read_humaneval(options.humaneval, options.public, prepared.rules.seed)
+        if options.humaneval
+        else []
+    )
+    order = Order(
+        adapter=options.adapter,
+        model=options.model,
+        prepared=prepared,
+        limits=limits,
+        output=options.output,
+        name=options.name or prepared.held.project.name,
+        public=public,
+        former=options.former or former_of(prepared.repository, paths),
+        percent=options.percent,
+        sizes=QUICK if options.quick else Sizes(),
+        tell=_tell,
+    )
+    verdict = carry_out(order)
+    if verdict.reasons:
+        print(f"Not adopted; {len(verdict.reasons)} gates were not passed:")
+        for reason in verdict.reasons:
+            print(f"- {reason}")
+        print(f"The card is {options.output / 'card.md'}.")
+        return REFUSED
+    print(f"All {len(verdict.gates)} gates were passed; the card is {options.output / 'card.md'}.")
+    if options.adopt:
+        title = adopt(verdict, options.adapter, prepared.repository, paths)
+        print(f"{title} is used in {prepared.repository} from now on.")
+    return 0
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
