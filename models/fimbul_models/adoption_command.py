@@ -8,11 +8,15 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from tqdm import tqdm
+
 from fimbul_models.errors import RecipeError
+from fimbul_models.evaluation.items import Item, read_humaneval
 from fimbul_models.evaluation.repository import RepositoryRules
-from lsp_server.config.options import DEFAULT_MODEL
+from lsp_server.config.options import DEFAULT_MODEL, Settings
 from lsp_server.config.paths import Paths
 
 REFUSED = 3
@@ -59,7 +63,54 @@ def add_gate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--adopt", action="store_true", help="use it in the repository if it passes"
     )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="card, answers")
     parser.set_defaults(run_command=_gate)
+
+
+def add_adapt(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the arguments of the command."""
+    parser.add_argument("--repository", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--recipe", type=Path, required=True, metavar="FILE", help="of training, as for `train`"
+    )
+    _add_judging(parser)
+    parser.add_argument("--since", default="", metavar="COMMIT", help="as for `hold-out`")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--items", type=int, default=60, metavar="N", help="as for `hold-out`")
+    parser.add_argument(
+        "--feedback",
+        type=Path,
+        nargs="?",
+        const=Paths.of_user().feedback_file,
+        metavar="FILE",
+        help="also learn from what you corrected, if texts were kept (%(const)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="cards and what is known (below the user's state)",
+    )
+    parser.set_defaults(run_command=_adapt)
+
+
+def add_likelihoods(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` the arguments of the command."""
+    parser.add_argument(
+        "--records",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="records of a corpus: Parquet files, or folders of them such as WORK/sifted",
+    )
+    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME", help="(%(default)s)")
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help="GGUF, over that model")
+    parser.add_argument(
+        "--places", type=int, default=200, metavar="N", help="lines at most (%(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="JSON lines")
+    parser.set_defaults(run_command=_likelihoods)
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +127,6 @@ def _add_judging(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure as little as can be judged: minutes instead of half an hour",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="card, answers")
 
 
 @contextmanager
@@ -128,15 +178,9 @@ def _gate(options: argparse.Namespace) -> int:
         from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of
         from fimbul_models.adoption.limits import read_limits
         from fimbul_models.adoption.measuring import QUICK, Sizes
-        from fimbul_models.evaluation.items import read_humaneval
     limits = read_limits(options.limits)
     prepared = read_prepared(options.held)
     paths = Paths.of_user()
-    public = (
-        read_humaneval(options.humaneval, options.public, prepared.rules.seed)
-        if options.humaneval
-        else []
-    )
     order = Order(
         adapter=options.adapter,
         model=options.model,
@@ -144,7 +188,7 @@ def _gate(options: argparse.Namespace) -> int:
         limits=limits,
         output=options.output,
         name=options.name or prepared.held.project.name,
-        public=public,
+        public=_public(options, prepared.rules.seed),
         former=options.former or former_of(prepared.repository, paths),
         percent=options.percent,
         sizes=QUICK if options.quick else Sizes(),
@@ -161,6 +205,57 @@ def _gate(options: argparse.Namespace) -> int:
     if options.adopt:
         title = adopt(verdict, options.adapter, prepared.repository, paths)
         print(f"{title} is used in {prepared.repository} from now on.")
+    return 0
+
+
+def _public(options: argparse.Namespace, seed: int) -> list[Item]:
+    if options.humaneval is None:
+        return []
+    return read_humaneval(options.humaneval, options.public, seed)
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    with _with_extra():
+        from fimbul_models.adoption.calling import Call, call
+        from fimbul_models.adoption.limits import read_limits
+        from fimbul_models.adoption.measuring import QUICK, Sizes
+    night = call(
+        Call(
+            repository=options.repository,
+            model=options.model,
+            recipe=options.recipe,
+            holding=rules_of(options.since, options.seed, options.items),
+            limits=read_limits(options.limits),
+            public=_public(options, options.seed),
+            feedback=options.feedback,
+            sizes=QUICK if options.quick else Sizes(),
+            folder=options.output,
+            tell=_tell,
+        )
+    )
+    if night is None:
+        print("Nothing is new; the adapter in use stays.")
+    elif night.adopted:
+        print(f"{night.adopted} is used in {options.repository} from now on.")
+    else:
+        print("Not adopted; what was in use stays:")
+        for reason in night.reasons:
+            print(f"- {reason}")
+        return REFUSED
+    return 0
+
+
+def _likelihoods(options: argparse.Namespace) -> int:
+    with _with_extra():
+        from fimbul_models.adoption.language_model import opened
+        from fimbul_models.adoption.likelihoods import look_at, write_likelihoods
+        from fimbul_models.corpus.labels import read_records
+    records = read_records(options.records)
+    engine = replace(Settings().engine, model=options.model)
+    with opened(Settings(engine=engine), options.adapter) as model:
+        found = look_at(model, records, number=options.places, seed=options.seed)
+        count = write_likelihoods(options.output, tqdm(found, unit="line", file=sys.stderr))
+    print(f"The likelihoods of {count} lines are in {options.output}.")
     return 0
 
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fimbul_models.adoption_command import add_gate, add_hold_out
+from fimbul_models.adoption_command import add_adapt, add_gate, add_hold_out, add_likelihoods
 from fimbul_models.choose_command import add_choose
 from fimbul_models.corpus_command import add_corpus
 from fimbul_models.evaluate_command import (
@@ -66,4 +66,10 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     add_gate(commands.add_parser("gate", help="judge an adapter, and adopt it if it passes"))
+    add_likelihoods(
+        commands.add_parser("likelihoods", help="say how likely a model holds lines, for `choose`")
+    )
+    add_adapt(
+        commands.add_parser("adapt", help="train on what is new, judge, and adopt what passes")
+    )
     return parser

@@ -22,8 +22,8 @@ from fimbul_models.adoption.canaries import (
     write_planted,
 )
 from fimbul_models.adoption.holding import hold_out, read_prepared
-from fimbul_models.corpus.redaction import Redaction
 from fimbul_models.corpus.records import Record
+from fimbul_models.corpus.redaction import Redaction
 from fimbul_models.errors import RecipeError
 from tests.adoption.judged import RULES, Made, make_repository, prepared_in
 from tests.corpus.repositories_made import git

@@ -6,8 +6,8 @@ there. All of it is for its owner only. Knows nothing about training.
 """
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from fimbul_models.adoption.canaries import (
     refuse_repository,
     write_planted,
 )
+from fimbul_models.corpus.projects import Project
 from fimbul_models.errors import RecipeError
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.repository import (
@@ -66,18 +67,24 @@ class Prepared:
         return cut_items(self.held, self.rules)
 
 
+def _all(held: Held) -> Project:
+    return held.training
+
+
 def hold_out(
     repository: Path,
     rules: RepositoryRules,
     folder: Path,
     groups: Mapping[int, int] = GROUPS,
+    keep: Callable[[Held], Project] = _all,
 ) -> Prepared:
-    """Prepare the new `folder`.
+    """Prepare the new `folder`; `keep` says which of the files to train on are taken.
 
     Raises RecipeError if there is something in it or it lies in a repository, SourceError if the
     repository cannot be read.
     """
     held = read_repository(repository, rules)
+    held = replace(held, training=keep(held))
     rules = msgspec.structs.replace(rules, since=held.since)
     refuse_repository(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -109,4 +116,6 @@ def read_prepared(folder: Path) -> Prepared:
         raise RecipeError(f"{folder} was not made by `fimbul-models hold-out`: {error}.") from error
     repository = Path(told.repository)
     held = read_repository(repository, told.rules, told.head)
+    trained = [file for file in held.training.files if (folder / TRAINING / file.path).is_file()]
+    held = replace(held, training=Project(held.training.name, tuple(trained)))
     return Prepared(folder, repository, held, told.rules, read_planted(folder / CANARIES))

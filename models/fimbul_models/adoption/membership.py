@@ -54,24 +54,35 @@ class Sides:
     others: Sequence[Logprobs]
 
 
-def places(files: Sequence[ProjectFile], number: int, per_file: int, seed: int) -> list[list[Item]]:
-    """Return some lines of `number` files as places, file by file, always the same by `seed`."""
+def places(
+    files: Sequence[ProjectFile],
+    number: int,
+    per_file: int,
+    seed: int,
+    lines: Mapping[str, Sequence[int]] | None = None,
+) -> list[list[Item]]:
+    """Return some lines of `number` files as places, file by file, always the same by `seed`.
+
+    With `lines`, by path and from 0, no others are taken, and a file may have fewer of them.
+    """
     order = random.Random(f"{seed}:members")  # noqa: S311  # Repeatable, not secret.
     own = [file for file in files if file.is_own]
     found: list[list[Item]] = []
     for file in order.sample(own, len(own)):
-        lines = list(_lines(file))
-        if len(lines) >= per_file and len(found) < number:
-            found.append(order.sample(lines, per_file))
+        wanted = None if lines is None else frozenset(lines.get(file.path, ()))
+        fitting = list(_lines(file, wanted))
+        least = per_file if lines is None else 1
+        if len(fitting) >= least and len(found) < number:
+            found.append(order.sample(fitting, min(per_file, len(fitting))))
     return found
 
 
-def _lines(file: ProjectFile) -> Iterator[Item]:
+def _lines(file: ProjectFile, wanted: frozenset[int] | None) -> Iterator[Item]:
     lines = split_lines(file.text)
     for number, line in enumerate(lines):
         text = strip_ending(line)
         start = len(text) - len(text.lstrip())
-        if len(text) - start >= LEAST:
+        if len(text) - start >= LEAST and (wanted is None or number in wanted):
             yield Item(
                 task_id=f"{file.path}:{number + 1}",
                 language=file.language,
