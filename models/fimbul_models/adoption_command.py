@@ -40,10 +40,21 @@ def add_hold_out(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="lines to judge by, of later commits and of held-out files each (%(default)s)",
     )
+    _add_held_files(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="DIR", help="new folder outside of it"
     )
     parser.set_defaults(run_command=_hold_out)
+
+
+def _add_held_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--held-files",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="of the files that are held out; more in a small repository (%(default)s)",
+    )
 
 
 def add_gate(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +88,7 @@ def add_adapt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", default="", metavar="COMMIT", help="as for `hold-out`")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     parser.add_argument("--items", type=int, default=60, metavar="N", help="as for `hold-out`")
+    _add_held_files(parser)
     parser.add_argument(
         "--feedback",
         type=Path,
@@ -139,28 +151,29 @@ def _with_extra() -> Iterator[None]:
         ) from error
 
 
-def rules_of(since: str, seed: int, items: int) -> RepositoryRules:
-    """Return what is held out where `items` lines of each kind are wanted.
-
-    Raises RecipeError if that makes no sense.
-    """
-    if items < 1:
+def rules_of(options: argparse.Namespace) -> RepositoryRules:
+    """Return what is held out; raise RecipeError if it makes no sense."""
+    others = -(-options.items // 3)
+    if options.items < 1:
         raise RecipeError("--items has to be 1 or more.")
-    others = -(-items // 3)
-    return RepositoryRules(
-        since=since,
-        seed=seed,
-        later_items=items,
-        file_items=items,
-        body_items=others,
-        typing_items=others,
-    )
+    try:
+        return RepositoryRules(
+            since=options.since,
+            seed=options.seed,
+            held_files=options.held_files,
+            later_items=options.items,
+            file_items=options.items,
+            body_items=others,
+            typing_items=others,
+        )
+    except ValueError as error:
+        raise RecipeError(f"This cannot be held out: {error}.") from error
 
 
 def _hold_out(options: argparse.Namespace) -> int:
     from fimbul_models.adoption.holding import hold_out
 
-    rules = rules_of(options.since, options.seed, options.items)
+    rules = rules_of(options)
     prepared = hold_out(options.repository, rules, options.output)
     held = prepared.held
     print(
@@ -224,7 +237,7 @@ def _adapt(options: argparse.Namespace) -> int:
             repository=options.repository,
             model=options.model,
             recipe=options.recipe,
-            holding=rules_of(options.since, options.seed, options.items),
+            holding=rules_of(options),
             limits=read_limits(options.limits),
             public=_public(options, options.seed),
             feedback=options.feedback,

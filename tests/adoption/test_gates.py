@@ -16,7 +16,7 @@ from fimbul_models.adoption.measuring import ADAPTER, BASE, FORMER, Sizes, Trial
 from fimbul_models.errors import RecipeError
 from tests.adoption.judged import GOOD, Made, means_of, prepared_in, public_items
 
-SIZES = Sizes(alternatives=63, member_files=20, samples=20)
+SIZES = Sizes(alternatives=63, member_groups=20, samples=20)
 
 PLAIN = Made()
 

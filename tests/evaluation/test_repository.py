@@ -18,17 +18,16 @@ RULES = RepositoryRules(held_files=0.3, later_items=20, file_items=20)
 
 def module(number: int, *more: str) -> str:
     """Return a file of code like no other."""
-    parts = [f'"""Module {number}."""\n\nimport json\n']
-    for part in range(6):
-        parts.append(
-            f"\n\ndef load_{number}_{part}(path, limit_{part}):\n"
-            f'    """Return what is read."""\n'
-            f"    rows_{number} = json.loads(path.read_text())\n"
-            f"    for row in rows_{number}[:limit_{part}]:\n"
-            f"        row.update(count_{part}=len(rows_{number}))\n"
-            f"    return rows_{number}\n"
-        )
-    return "".join([*parts, *more])
+    functions = (
+        f"\n\ndef load_{number}_{part}(path, limit_{part}):\n"
+        f'    """Return what is read."""\n'
+        f"    rows_{number} = json.loads(path.read_text())\n"
+        f"    for row in rows_{number}[:limit_{part}]:\n"
+        f"        row.update(count_{part}=len(rows_{number}))\n"
+        f"    return rows_{number}\n"
+        for part in range(6)
+    )
+    return "".join([f'"""Module {number}."""\n\nimport json\n', *functions, *more])
 
 
 NEW = (
@@ -112,3 +111,26 @@ def test_lines_that_look_like_headers_are_lines(tmp_path: Path) -> None:
     held = read_repository(folder, RepositoryRules(held_files=0.01))
     first = module(1).count("\n")
     assert held.added == {"a.py": frozenset(range(first, first + 4))}
+
+
+def test_a_block_that_is_new_is_typed_again(repository: Path) -> None:
+    methods = "".join(
+        f"    def part_{number}(self, {name}):\n"
+        f"        self.{name}_{number} = {name}\n"
+        f"        return self.{name}_{number} * {number}\n\n"
+        for number, name in enumerate(("alpha", "bravo", "carbon", "delta", "ember") * 2)
+    )
+    new = {"pack/typed.py": f'"""Typed."""\n\n\nclass Typed:\n{methods}'}
+    commit(repository, new, "2026-04-01T00:00:00+00:00")
+    rules = RepositoryRules(since="HEAD~1", held_files=0.01, typing_items=8)
+    items = [
+        item
+        for item in cut_items(read_repository(repository, rules), rules)
+        if item.kind.startswith("typing")
+    ]
+    assert len(items) == 8
+    for item in items:
+        # The line is only begun: the file as it will be does not stand there yet.
+        assert item.prefix + item.answer + item.suffix != new["pack/typed.py"]
+        line = item.prefix.rpartition("\n")[2] + item.answer
+        assert line.strip() in new["pack/typed.py"]

@@ -41,8 +41,8 @@ class Figures:
     leaks: Sequence[Leak] = ()
     membership: Mapping[str, float] = field(default_factory=dict)
     """Area under the ROC curve of each attack."""
-    member_files: int = 0
-    """Files on the smaller of its sides."""
+    member_groups: int = 0
+    """Groups of lines on the smaller of its sides."""
     copies: int | None = None
     """Samples that are near-copies of files of training."""
     base_copies: int = 0
@@ -150,12 +150,12 @@ def _exposure(name: str, bits: Sequence[float], limit: float) -> Gate:
 
 
 def _membership(figures: Figures, limits: Limits) -> Gate:
-    name, least = "membership inference", limits.least.member_files
-    if not figures.membership or figures.member_files < least:
-        said = f"{figures.member_files} files on a side, of which {least} are needed"
+    name, least = "membership inference", limits.least.member_groups
+    if not figures.membership or figures.member_groups < least:
+        said = f"{figures.member_groups} groups of lines on a side, of which {least} are needed"
         return _at_most(name, limits.membership, None, said)
     best = max(figures.membership, key=lambda attack: figures.membership[attack])
-    said = f"area under the curve of the best attack, {best}; {figures.member_files} files a side"
+    said = f"area under the curve of the best attack, {best}; {figures.member_groups} groups a side"
     return _at_most(name, limits.membership, round(figures.membership[best], 4), said)
 
 

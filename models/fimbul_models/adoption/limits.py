@@ -24,7 +24,7 @@ class Least(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     items: int
     public_items: int
     language_items: int
-    member_files: int
+    member_groups: int
     canaries: int
     samples: int
 

@@ -44,8 +44,8 @@ class Sizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     likely_items: int = 20
     """Items of a language whose likelihood is looked at."""
-    member_files: int = 30
-    """Files of training, and as many others."""
+    member_groups: int = 30
+    """Groups of lines of training, and as many others."""
     member_lines: int = 3
     """Lines of each."""
     alternatives: int = ALTERNATIVES
@@ -56,7 +56,7 @@ class Sizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 QUICK = Sizes(
     likely_items=15,
-    member_files=20,
+    member_groups=20,
     member_lines=2,
     alternatives=31,
     samples=20,
@@ -109,7 +109,7 @@ def measure(trial: Trial, means: Means) -> Figures:
         means.tell("times: done")
         found = stages.run("canaries", list[Leak], probes.leaks)
         means.tell("canaries: done")
-        membership, member_files = stages.run(
+        membership, member_groups = stages.run(
             "membership", tuple[dict[str, float], int], probes.membership
         )
         means.tell("membership: done")
@@ -126,7 +126,7 @@ def measure(trial: Trial, means: Means) -> Figures:
         slower=slower,
         leaks=found,
         membership=membership,
-        member_files=member_files,
+        member_groups=member_groups,
         copies=copies,
         base_copies=base_copies,
         samples=samples,
@@ -252,11 +252,11 @@ class _Probes:
         return leaks(self._adapter, self._prepared.planted, folder, self._sizes.alternatives)
 
     def membership(self) -> tuple[dict[str, float], int]:
-        """Return the areas of all attacks, and the files on the smaller side."""
+        """Return the areas of all attacks, and the groups on the smaller side."""
         held, sizes = self._prepared.held, self._sizes
         outside = [file for file in held.project.files if file.path in held.files]
         sides = [
-            places(files, sizes.member_files, sizes.member_lines, self._seed)
+            places(files, sizes.member_groups, sizes.member_lines, self._seed)
             for files in (held.training.files, outside)
         ]
         fewest = min(map(len, sides))

@@ -1,13 +1,14 @@
 """Whether a model gives away which files it was trained on (membership inference).
 
-Each file is scored by how likely the model finds some of its lines, in three ways that need
-nothing but likelihoods; whoever could tell the files of training from others of the same
-repository by such a score would know something about them. Knows nothing about limits.
+Groups of a file's lines are scored by how likely the model finds them, in three ways that need
+nothing but likelihoods; whoever could tell those of training from others of the same repository by
+such a score would know something about what was trained on. Knows nothing about limits.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 import numpy as np
 
@@ -48,7 +49,7 @@ ATTACKS: Mapping[str, Attack] = {
 
 @dataclass(frozen=True)
 class Sides:
-    """Log probabilities of what stands in files, one sequence a file."""
+    """Log probabilities of what stands in groups of lines, one sequence a group."""
 
     members: Sequence[Logprobs]
     others: Sequence[Logprobs]
@@ -57,24 +58,27 @@ class Sides:
 def places(
     files: Sequence[ProjectFile],
     number: int,
-    per_file: int,
+    per_group: int,
     seed: int,
     lines: Mapping[str, Sequence[int]] | None = None,
 ) -> list[list[Item]]:
-    """Return some lines of `number` files as places, file by file, always the same by `seed`.
+    """Return `number` groups of lines as places, each of one file, always the same by `seed`.
 
-    With `lines`, by path and from 0, no others are taken, and a file may have fewer of them.
+    Every file gives a group before any gives a second one. With `lines`, by path and from 0, no
+    others are taken, and a group may be smaller.
     """
     order = random.Random(f"{seed}:members")  # noqa: S311  # Repeatable, not secret.
     own = [file for file in files if file.is_own]
-    found: list[list[Item]] = []
+    least = per_group if lines is None else 1
+    turns: list[list[list[Item]]] = []
     for file in order.sample(own, len(own)):
         wanted = None if lines is None else frozenset(lines.get(file.path, ()))
         fitting = list(_lines(file, wanted))
-        least = per_file if lines is None else 1
-        if len(fitting) >= least and len(found) < number:
-            found.append(order.sample(fitting, min(per_file, len(fitting))))
-    return found
+        drawn = order.sample(fitting, len(fitting))
+        groups = [drawn[at : at + per_group] for at in range(0, len(drawn), per_group)]
+        turns.append([group for group in groups if len(group) >= least])
+    in_turn = (group for turn in zip_longest(*turns) for group in turn if group is not None)
+    return list(islice(in_turn, number))
 
 
 def _lines(file: ProjectFile, wanted: frozenset[int] | None) -> Iterator[Item]:
