@@ -36,7 +36,7 @@ HOMES = {
         "lsp_server/inference/vocabulary.py",
         "lsp_server/inference/quantize.py",
         "models/fimbul_models/evaluation/baseline.py",
-        "models/fimbul_models/adoption/language_model.py",
+        "models/fimbul_models/adoption/llama.py",
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),
     "httpx2": ("lsp_server/inference/connection.py",),
