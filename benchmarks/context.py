@@ -2,7 +2,7 @@
 
 Makes a workspace of real Python sources (see `benchmarks.index`) and of made TypeScript and C
 projects, has it indexed as the server does, and types a block of files of 100 to 3,000 lines in
-each language again (see `benchmarks.traces`), every event a request to the workspace. Says how
+each language again (see `fimbul_models.evaluation.traces`), every event a request to the workspace. Says how
 long each took, with and without waiting for the engine's process to count tokens, and what it
 cost in processor time, which other programs change less; and of the event loop by how much it
 came late while typing and while idle, and how long its thread worked between two ticks. Counts as
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from benchmarks.index import copy_workspace, sources
 from benchmarks.projects import LENGTHS, MADE, STORES, make_projects, make_stores
-from benchmarks.traces import Block, Step, blocks, typed
+from fimbul_models.evaluation.traces import Block, Step, blocks, typed
 from lsp_server.cli.engines import add_engine_options, engine_of
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.serving import load_options

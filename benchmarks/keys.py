@@ -1,6 +1,6 @@
 """What a typist gets to see: real code typed again in real time, every key a request.
 
-The keys of 20 sessions (`benchmarks.sessions`, `benchmarks.traces`) come at the speed of a typist:
+The keys of 20 sessions (`benchmarks.sessions`, `fimbul_models.evaluation.traces`) come at the speed of a typist:
 150 ms apart at the median, a fifth less than 100 ms, in bursts, with pauses. Three ways take turns
 at every session, each with a fresh engine and the same model file: ours, as the server drives it;
 llama-server driven by the rules of llama.vim (`benchmarks.peer`); and the same with windows as
@@ -35,7 +35,7 @@ from benchmarks.peer_build import ensure_peer
 from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
 from benchmarks.sessions import Session, sessions
 from benchmarks.showing import Place, gating, of_places, showing
-from benchmarks.traces import Step, blocks, gaps
+from fimbul_models.evaluation.traces import Step, blocks, gaps
 from benchmarks.typing import read_vocabulary
 from benchmarks.ways import (
     Ours,

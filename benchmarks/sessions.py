@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.traces import BRISK, Block, Step, blocks, typed
+from fimbul_models.evaluation.traces import BRISK, Block, Step, blocks, typed
 from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import Project, lay_out, read_project
 from fimbul_models.corpus.sources import fetch

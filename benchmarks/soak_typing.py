@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.editor import Editor
 from benchmarks.fuzz_oracle import Held, Oracle, width
-from benchmarks.traces import BRISK, Block, Step, blocks, typed
+from fimbul_models.evaluation.traces import BRISK, Block, Step, blocks, typed
 from lsp_server.inference.backend import common_length
 
 ENCODING = "utf-16"

@@ -19,7 +19,7 @@ import msgspec
 from benchmarks.keys import request_of, rest_of
 from benchmarks.scores import KEYS
 from benchmarks.sessions import ROOT, Session, choose, read_packages
-from benchmarks.traces import CALM, Step, typed
+from fimbul_models.evaluation.traces import CALM, Step, typed
 from benchmarks.ways import Ours, unlimited
 from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import lay_out, read_project

@@ -1,6 +1,6 @@
 """How many tokens a key costs because of the prompt's text.
 
-Replays typing (`benchmarks.traces`) through window, skeleton, hints and prompt, and counts for
+Replays typing (`fimbul_models.evaluation.traces`) through window, skeleton, hints and prompt, and counts for
 every event the tokens of the prompt behind the first one that differs from the prompt before it:
 what an engine that holds the last prompt has to evaluate before it can answer. No model is
 evaluated; only the vocabulary of the default model is read. With --compare, says the same for
@@ -22,7 +22,7 @@ from typing import Any
 
 import llama_cpp
 
-from benchmarks.traces import Block, Step, blocks, trace
+from fimbul_models.evaluation.traces import Block, Step, blocks, trace
 from lsp_server.completion.serving import chooser
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths

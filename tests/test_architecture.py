@@ -39,6 +39,7 @@ HOMES = {
         "models/fimbul_models/evaluation/baseline.py",
         "models/fimbul_models/training/tokens.py",
         "models/fimbul_models/training/probe_child.py",
+        "models/fimbul_models/adoption/llama.py",
     ),
     "huggingface_hub": ("lsp_server/cli/pull.py",),
     "httpx2": ("lsp_server/inference/connection.py",),

@@ -1,69 +1,28 @@
-"""The command `fimbul-models`: make items, evaluate, look at what is shown.
+"""The command `fimbul-models`: make and judge models.
 
-Turns arguments into calls and outcomes into text; knows nothing about how either works.
+Knows which commands there are, and nothing about how any works.
 """
 
 import argparse
-import asyncio
-import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
-import msgspec
-from tqdm import tqdm
-
+from fimbul_models.adoption_command import add_adapt, add_gate, add_hold_out, add_likelihoods
 from fimbul_models.choose_command import add_choose
-from fimbul_models.corpus.pinning import repin
 from fimbul_models.corpus_command import add_corpus
-from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import ablation, calibrating, coverage, filtering, report, tables
-from fimbul_models.evaluation.caching import caching_worker_command
-from fimbul_models.evaluation.calibration import observe, read_places
-from fimbul_models.evaluation.driver import SERVER_COMMAND
-from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
-from fimbul_models.evaluation.items import (
-    Item,
-    read_humaneval,
-    read_items,
-    sample_kinds,
-    shuffled,
-    write_items,
-)
-from fimbul_models.evaluation.making import counts_of, make_items, read_recipe
-from fimbul_models.evaluation.reaching import Asking, Typing
-from fimbul_models.evaluation.runs import (
-    Run,
-    baseline_of,
-    model_digest,
-    oracle_comment_of,
-    oracle_of,
-    parse_run,
-)
-from fimbul_models.evaluation.workspaces import (
-    Workspaces,
-    projects_of,
-    workspaces_from,
-    workspaces_in,
+from fimbul_models.evaluate_command import (
+    add_calibrate,
+    add_coverage,
+    add_evaluate,
+    add_filters,
+    add_items,
 )
 from fimbul_models.labels_command import add_label
 from fimbul_models.references_command import add_references
 from fimbul_models.training_command import add_prove, add_train
-from lsp_server.catalogue.files import sha256_of
-from lsp_server.config.options import DEFAULT_MODEL
-from lsp_server.config.paths import Paths
 from lsp_server.errors import FimbulError
 
 _INTERRUPTED = 130
-
-_SERVER = shlex.join(SERVER_COMMAND)
-
-_SNIPPET = "snippet"
-_ORACLES = {_SNIPPET: oracle_of, "comment": oracle_comment_of}
-
-ABLATED_ITEMS = 60
-"""Items that sources are left out for; each source makes two more prompts of each of them."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,15 +44,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="fimbul-models", description="Make and judge models for fimbul.", allow_abbrev=False
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_items(commands.add_parser("items", help="cut items out of pinned packages"))
-    _add_evaluate(commands.add_parser("evaluate", help="complete items and judge the answers"))
-    _add_coverage(
+    add_items(commands.add_parser("items", help="cut items out of pinned packages"))
+    add_evaluate(commands.add_parser("evaluate", help="complete items and judge the answers"))
+    add_coverage(
         commands.add_parser("coverage", help="see whether what items need is shown; asks no model")
     )
-    _add_filters(
+    add_filters(
         commands.add_parser("filters", help="see what the filters make of the model's answers")
     )
-    _add_calibrate(
+    add_calibrate(
         commands.add_parser("calibrate", help="learn from kept answers which ones to show")
     )
     add_corpus(
@@ -108,352 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     add_prove(
         commands.add_parser("prove", help="show whether a model without it learnt to fill in")
     )
-    return parser
-
-
-def _add_items(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, required=True, metavar="FILE")
-    task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--output", type=Path, metavar="FILE", help="JSON lines; .gz compresses")
-    task.add_argument(
-        "--repin",
-        nargs="*",
-        metavar="NAME",
-        help="instead, write the newest versions of all packages, or these, into the recipe",
-    )
-    parser.add_argument(
-        "--packages",
-        "--wheels",
-        type=Path,
-        default=Paths.of_user().cache / "wheels",
-        metavar="DIR",
-        help="where fetched packages are kept (%(default)s)",
-    )
-    parser.set_defaults(run_command=_items)
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
-    source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
-    _add_choice(parser)
-    parser.add_argument(
-        "--baseline",
-        action="store_true",
-        help="also give the first run's prompts, unhealed, to the model alone",
-    )
-    parser.add_argument(
-        "--oracle",
-        action="append",
-        nargs="?",
-        const=_SNIPPET,
-        choices=list(_ORACLES),
-        help="also show the first run the definition sought: as the only piece of another file "
-        "(the default), or as a comment above the line; the first one given counts",
-    )
-    parser.add_argument(
-        "--ablate",
-        type=int,
-        nargs="?",
-        const=ABLATED_ITEMS,
-        metavar="N",
-        help="instead, leave out each source of the last run's context, over N cross-file items "
-        "(%(const)s)",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="keep answers and results; needed to resume"
-    )
-    parser.add_argument(
-        "--prompts",
-        type=Path,
-        metavar="FILE",
-        help="keep the engine's answers by prompt (with --output and our own server: in there)",
-    )
-    parser.add_argument(
-        "--answers",
-        action="append",
-        metavar="NAME=FILE",
-        help="also judge the answers that an earlier call kept in FILE, perhaps of another "
-        "version of the server; alone, nothing is asked",
-    )
-    parser.add_argument(
-        "--pass-rate",
-        action="store_true",
-        help="run the completed programs of --humaneval with their tests, in a sandbox",
-    )
-    parser.add_argument("--server", default=_SERVER, help="command that starts the server")
-    _add_places(parser)
-    _add_reach(parser)
-    parser.set_defaults(run_command=_evaluate)
-
-
-def _add_filters(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
-    source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
-    _add_choice(parser)
-    parser.add_argument(
-        "--prompts", type=Path, metavar="FILE", help="keep the engine's answers by prompt"
-    )
-    parser.set_defaults(run_command=_filters)
-
-
-def _add_coverage(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--items", type=Path, required=True, metavar="FILE", help="as `items` writes them"
-    )
-    _add_choice(parser)
-    parser.add_argument(
-        "--ablate",
-        action="store_true",
-        help="also leave out each source of the last run, and look with each alone",
-    )
-    _add_places(parser)
-    parser.set_defaults(run_command=_coverage, humaneval=None)
-
-
-def _add_calibrate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--items", type=Path, required=True, metavar="FILE", help="JSON lines")
-    parser.add_argument(
-        "--answers", type=Path, required=True, metavar="FILE", help="what was kept of a run"
-    )
-    parser.add_argument(
-        "--hold-out",
-        nargs="+",
-        required=True,
-        metavar="PROJECT",
-        help="projects to judge by, which nothing is fitted on",
-    )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME", help="whose answers (%(default)s)"
-    )
-    parser.add_argument(
-        "--family",
-        action="append",
-        metavar="PREFIX",
-        help="beginning of the names of models that it holds for (the model's own name)",
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the weights")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="precision over coverage, SVG")
-    parser.set_defaults(run_command=_calibrate)
-
-
-def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N after a shuffle")
-    parser.add_argument("--per-kind", type=int, metavar="N", help="at most N of each kind of place")
-    parser.add_argument("--seed", type=int, default=0, help="of the shuffle (%(default)s)")
-    parser.add_argument(
-        "--run",
-        action="append",
-        metavar="NAME:key=value,…",
-        help="a set of server options; may be given several times (default:, if missing)",
-    )
-
-
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--recipe", type=Path, metavar="FILE", help="recipe of the items, for their projects"
-    )
-    parser.add_argument(
-        "--packages",
-        type=Path,
-        default=Paths.of_user().cache / "wheels",
-        metavar="DIR",
-        help="where fetched packages are kept (%(default)s)",
-    )
-    parser.add_argument(
-        "--workspaces",
-        type=Path,
-        metavar="DIR",
-        help="where the projects' files are kept (in the user's cache), or, without a recipe, are",
-    )
-
-
-def _add_reach(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--reach",
-        choices=("open", "typing"),
-        default="open",
-        help="open documents at the place, or type up to it (%(default)s)",
-    )
-    parser.add_argument(
-        "--typed-lines",
-        type=int,
-        default=Typing().lines,
-        metavar="N",
-        help="lines above the cursor's that are typed, too (%(default)s)",
-    )
-    parser.add_argument(
-        "--typing-asks",
-        choices=[member.value for member in Asking],
-        default=Typing().asking.value,
-        help="when a suggestion is asked for on the way (%(default)s)",
-    )
-
-
-def _items(options: argparse.Namespace) -> int:
-    if options.repin is not None:
-        for line in repin(options.recipe, options.packages, options.repin):
-            print(line)
-        return 0
-    items = make_items(read_recipe(options.recipe), options.packages, print)
-    write_items(options.output, items)
-    for line in counts_of(items):
-        print(line)
-    print(f"{len(items)} items in {options.output}")
-    return 0
-
-
-def _evaluate(options: argparse.Namespace) -> int:
-    items = _chosen(options)
-    evaluation = Evaluation(
-        items=items,
-        runs=_runs(options),
-        command=tuple(shlex.split(options.server)),
-        folder=options.output,
-        workspaces=_workspaces(options, items),
-        typing=_typing(options),
-        prompts=_prompts(options),
-        earlier=_earlier(options),
-        tests_programs=options.pass_rate,
-    )
-    if options.ablate is None:
-        _report(evaluation)
-    else:
-        _report_ablation(evaluation, options)
-    return 0
-
-
-def _coverage(options: argparse.Namespace) -> int:
-    items = _chosen(options)
-    runs = _named_runs(options)
-    if options.ablate:
-        runs += ablation.ablation_runs(runs[-1])
-    workspaces = _workspaces(options, items)
-
-    async def look() -> list[coverage.Coverage]:
-        async with coverage.Looker(workspaces) as looker:
-            return coverage.sum_up(await coverage.cover(looker, runs, items))
-
-    rows = asyncio.run(look())
-    print(coverage.as_table(rows))
-    print(msgspec.json.encode(coverage.as_values(rows)).decode())
-    return 0
-
-
-def _filters(options: argparse.Namespace) -> int:
-    items = _chosen(options)
-    for run in _named_runs(options):
-        kept = options.prompts
-        command = caching_worker_command(kept) if kept is not None else None
-        filtered = filtering.Filtered(run.settings(), command=command)
-        found = asyncio.run(
-            filtering.filter_items(filtered, tqdm(items, desc=run.name, file=sys.stderr))
+    add_hold_out(
+        commands.add_parser(
+            "hold-out", help="copy a repository to train on, and hold some of it out"
         )
-        for line in filtering.as_lines(found):
-            print(line)
-        print(msgspec.json.encode({"run": run.name, **filtering.as_values(found)}).decode())
-    return 0
-
-
-def _calibrate(options: argparse.Namespace) -> int:
-    data = observe(read_places(options.items, options.answers))
-    model = calibrating.Model(
-        options.model,
-        model_digest(Paths.of_user(), options.model),
-        options.family or [options.model],
     )
-    answers = sha256_of(options.answers)
-    found = calibrating.calibrate(data, options.hold_out, model, f"sha256 {answers}")
-    calibrating.write(options.output, found.calibration)
-    if options.plot is not None:
-        calibrating.plot(found, options.plot)
-    print(calibrating.as_table(found))
-    print(msgspec.json.encode(calibrating.as_values(found)).decode())
-    return 0
-
-
-def _report(evaluation: Evaluation) -> None:
-    found = evaluate(evaluation).report
-    print(tables.as_table(found))
-    print(msgspec.json.encode(report.as_line(found)).decode())
-
-
-def _report_ablation(evaluation: Evaluation, options: argparse.Namespace) -> None:
-    items = ablation.cross_items(evaluation.items, options.ablate, options.seed)
-    found = ablate(replace(evaluation, items=items, runs=evaluation.runs[-1:]))
-    print(ablation.as_table(found))
-    print(msgspec.json.encode(ablation.as_line(found)).decode())
-
-
-def _named_runs(options: argparse.Namespace) -> list[Run]:
-    runs = [parse_run(text) for text in options.run or ["default:"]]
-    if len({run.name for run in runs}) != len(runs):
-        raise RecipeError("Two runs have the same name; each needs its own.")
-    return runs
-
-
-def _earlier(options: argparse.Namespace) -> dict[str, Path]:
-    """Return the files of answers by the names of their runs."""
-    found: dict[str, Path] = {}
-    for text in options.answers or ():
-        name, _, file = text.partition("=")
-        if not file or name in found:
-            raise RecipeError(f"--answers {text}: each needs a name of its own; write NAME=FILE.")
-        found[name] = Path(file)
-    if taken := found.keys() & {run.name for run in _runs(options)}:
-        raise RecipeError(f"A run and kept answers are both named {min(taken)}; rename one.")
-    return found
-
-
-def _runs(options: argparse.Namespace) -> list[Run]:
-    if options.answers and not options.run:
-        return []
-    runs = _named_runs(options)
-    if options.ablate is not None:
-        return runs
-    oracles = [_ORACLES[name](runs[0]) for name in dict.fromkeys(options.oracle or ())]
-    return [*runs, *oracles, *([baseline_of(runs[0])] if options.baseline else [])]
-
-
-def _typing(options: argparse.Namespace) -> Typing | None:
-    if options.reach == "open":
-        return None
-    return Typing(options.typed_lines, Asking(options.typing_asks))
-
-
-def _prompts(options: argparse.Namespace) -> Path | None:
-    """Return where answers are kept by prompt; a server of one's own may know no workers."""
-    prompts: Path | None = options.prompts
-    if prompts is None and options.output is not None and options.server == _SERVER:
-        return Path(options.output) / "prompts.jsonl"
-    return prompts
-
-
-def _workspaces(options: argparse.Namespace, items: Sequence[Item]) -> Workspaces:
-    projects = projects_of(items)
-    if not projects:
-        return Workspaces()
-    if options.recipe is not None:
-        folder = options.workspaces or Paths.of_user().cache / "workspaces"
-        return workspaces_from(options.recipe, projects, options.packages, folder)
-    if options.workspaces is not None:
-        return workspaces_in(options.workspaces, projects)
-    raise RecipeError(
-        "The items are from projects whose files the server needs; name the recipe that they "
-        "were cut by (--recipe FILE), or where the files are (--workspaces DIR)."
+    add_gate(commands.add_parser("gate", help="judge an adapter, and adopt it if it passes"))
+    add_likelihoods(
+        commands.add_parser("likelihoods", help="say how likely a model holds lines, for `choose`")
     )
-
-
-def _chosen(options: argparse.Namespace) -> list[Item]:
-    if options.humaneval is not None:
-        items = read_humaneval(options.humaneval, options.limit, options.seed)
-    else:
-        items = read_items(options.items)
-        if options.per_kind is not None:
-            items = sample_kinds(items, options.per_kind, options.seed)
-        if options.limit is not None:
-            items = shuffled(items, options.seed)[: options.limit]
-    if not items:
-        raise RecipeError("There are no items to complete.")
-    return items
+    add_adapt(
+        commands.add_parser("adapt", help="train on what is new, judge, and adopt what passes")
+    )
+    return parser

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.traces import Step, blocks, trace, typed
+from fimbul_models.evaluation.traces import Step, blocks, trace, typed
 from lsp_server.config.options import ContextOptions, PromptOptions
 from lsp_server.context.window import Window, context_of, place_window
 from lsp_server.prompt.build import build_prompt

@@ -21,16 +21,24 @@ def byte_characters() -> list[str]:
 
 
 def write_tiny_model(
-    path: Path, *, fim: bool = True, seed: int = 0, more: Sequence[str] = ()
+    path: Path,
+    *,
+    fim: bool = True,
+    seed: int = 0,
+    more: Sequence[str] = (),
+    control: Sequence[str] = (),
 ) -> Path:
-    """Write a model whose tokens are bytes, a few merges, `more` ones, and perhaps FIM tokens."""
+    """Write a model whose tokens are bytes, a few merges, `more` ones, and perhaps FIM tokens.
+
+    `control` are further special ones.
+    """
     characters = byte_characters()
     words = ["re", "ret", "retu", "self", ".g", ".ge", ".get", "(s", "(self", *more]
     merges = [f"{word[:-1]} {word[-1]}" for word in words if len(word) > 1]
-    control = ["<|endoftext|>", *(FIM if fim else ())]
-    tokens = [*characters, *words, *control]
+    special_ones = ["<|endoftext|>", *(FIM if fim else ()), *control]
+    tokens = [*characters, *words, *special_ones]
     normal, special = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
-    types = [normal] * (len(tokens) - len(control)) + [special] * len(control)
+    types = [normal] * (len(tokens) - len(special_ones)) + [special] * len(special_ones)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("Tiny")
     writer.add_context_length(CONTEXT)

@@ -5,7 +5,7 @@ the project. Knows nothing about fetching or about what the files are used for.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -76,8 +76,18 @@ def read_project(package: Package, archive: Path) -> Project:
     ]
     if package.origin is not Origin.WHEEL:
         members = list(_without_top(members))
-    files = [file for path, content in members if (file := _file(package, path, content))]
-    return Project(package.name, tuple(sorted(files, key=_path_of)))
+    return project_of(package.name, members, package.skip)
+
+
+def project_of(
+    name: str, members: Iterable[tuple[str, bytes]], skip: Sequence[str] = ()
+) -> Project:
+    """Return the project `name` of files given by path; those that match `skip` are not its own.
+
+    Files that are no text of a known language are left out.
+    """
+    files = [file for path, content in members if (file := _file(skip, path, content))]
+    return Project(name, tuple(sorted(files, key=_path_of)))
 
 
 def lay_out(project: Project, folder: Path) -> int:
@@ -117,7 +127,7 @@ def _without_top(members: list[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]
             yield rest, content
 
 
-def _file(package: Package, path: str, content: bytes) -> ProjectFile | None:
+def _file(skip: Sequence[str], path: str, content: bytes) -> ProjectFile | None:
     language = language_of_path(path)
     try:
         text = content.decode("utf-8")
@@ -125,12 +135,12 @@ def _file(package: Package, path: str, content: bytes) -> ProjectFile | None:
         return None
     if language is None or "\0" in text or len(path.encode()) > 240:
         return None
-    own = is_hand_written(path, text) and not _skipped(package, path)
+    own = is_hand_written(path, text) and not _skipped(skip, path)
     return ProjectFile(path, text, language.name, own)
 
 
-def _skipped(package: Package, path: str) -> bool:
-    return any(PurePosixPath(path).match(pattern) for pattern in package.skip)
+def _skipped(skip: Sequence[str], path: str) -> bool:
+    return any(PurePosixPath(path).match(pattern) for pattern in skip)
 
 
 def is_hand_written(path: str, text: str) -> bool:

@@ -45,6 +45,9 @@ _HEAD_WORDS = 3
 """Name, kind and size, above each content that git gives."""
 _BLOCK = 1 << 16
 
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+"""Above each stretch of a difference: lines taken away, the first one added, lines added."""
+
 _SUBMODULE = (Reason.VENDORED, "submodule")
 _LOST = (Reason.UNREADABLE, "git does not have its content")
 
@@ -75,6 +78,54 @@ def commit_of(folder: Path, revision: str) -> str:
     if not found:
         raise SourceError(f"{folder} has no commit {revision}.")
     return found
+
+
+def commit_before(folder: Path, head: str, date: str) -> str:
+    """Return the newest commit that led to `head` and is not younger than `date`.
+
+    Dates are written as git reads them. Raises SourceError if there is none.
+    """
+    arguments = ["rev-list", "-1", f"--before={date}", head]
+    found = _run(folder, arguments).decode("ascii", "replace").strip()
+    if not found:
+        raise SourceError(f"{folder} has no commit before {date}.")
+    return found
+
+
+def history(folder: Path, commit: str) -> list[str]:
+    """Return the commits that led to `commit`, it first; of merges the side that was merged into.
+
+    Raises SourceError if git cannot read the repository.
+    """
+    told = _run(folder, ["rev-list", "--first-parent", commit]).decode("ascii", "replace")
+    return told.split()
+
+
+def added_lines(folder: Path, before: str, after: str) -> dict[str, frozenset[int]]:
+    """Return, by path, the lines (from 0) of `after` that `before` does not have.
+
+    A file that was only renamed has added nothing. Names that git would have to quote are left
+    out. Raises SourceError if git cannot read the repository.
+    """
+    command = ["-c", "core.quotePath=false", "diff-tree", "-r", "-p", "--unified=0"]
+    command += ["--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"]
+    command += ["--src-prefix=a/", "--dst-prefix=b/", "--diff-filter=AMR", before, after]
+    found: dict[str, set[int]] = {}
+    path, left = "", 0
+    for line in _run(folder, command).split(b"\n"):
+        if left:
+            # What stands in the files may look like a header.
+            left -= not line.startswith(b"\\")
+        elif line.startswith(b"+++ b/"):
+            path = line[len(b"+++ b/") :].rstrip(b"\t").decode("utf-8", "surrogateescape")
+        elif line.startswith(b"+++ "):
+            path = ""
+        elif hunk := _HUNK.match(line):
+            removed, first, added = (int(number or b"1") for number in hunk.groups())
+            left = removed + added
+            if path and added:
+                found.setdefault(path, set()).update(range(first - 1, first - 1 + added))
+    return {name: frozenset(numbers) for name, numbers in found.items()}
 
 
 def clone(address: str, folder: Path, protocols: Sequence[str]) -> Path:

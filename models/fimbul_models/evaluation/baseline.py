@@ -1,7 +1,7 @@
 """The model alone: the server's prompts, unhealed, through the binding's own high-level class.
 
 It shares the prompt with the server and nothing else, neither engine nor filters, so that a
-fault in those shows as a difference. The one place in this package that imports llama_cpp.
+fault in those shows as a difference.
 """
 
 import time

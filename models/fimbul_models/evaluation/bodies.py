@@ -92,7 +92,7 @@ def cut_items(projects: Sequence[Project], recipe: BodyRecipe) -> list[Item]:
     functions = [place for place in places if place.body.kind is BodyKind.FUNCTION]
     chosen = _choose(blocks, recipe, recipe.block_items)
     chosen += _choose(functions, recipe, recipe.function_items)
-    return [_item(recipe, place) for place in chosen]
+    return [item_of(recipe.name, place) for place in chosen]
 
 
 def find_bodies(project: Project) -> Iterator[Candidate]:
@@ -173,14 +173,15 @@ def _place_of(place: Candidate) -> tuple[str, str, int]:
     return place.project, place.file.path, place.body.first_line
 
 
-def _item(recipe: BodyRecipe, place: Candidate) -> Item:
+def item_of(name: str, place: Candidate) -> Item:
+    """Return a body as an item of the set `name`."""
     lines = split_lines(place.file.text)
     prefix = "".join(lines[: place.body.first_line])
     first = lines[place.body.first_line]
     prefix += first[: len(first) - len(first.lstrip())]
     where = f"{place.file.path}:{place.body.first_line + 1}"
     return Item(
-        task_id=f"{recipe.name}/{place.kind}/{place.project}/{where}",
+        task_id=f"{name}/{place.kind}/{place.project}/{where}",
         language=_LSP_NAMES.get(place.file.language, place.file.language),
         path=place.file.path,
         prefix=prefix,

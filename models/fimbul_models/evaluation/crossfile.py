@@ -115,14 +115,14 @@ def cut_items(projects: Sequence[Project], recipe: CrossFileRecipe) -> list[Item
     """
     linked = [link(project, LANGUAGES) for project in projects]
     by_name = {links.project.name: links for links in linked}
-    leaks = {links.project.name: _Leaks(links.project) for links in linked}
+    leaks = {links.project.name: Leaks(links.project) for links in linked}
     cross = [place for links in linked for place in find_cross_places(links)]
     natural = [place for links in linked for place in find_natural_places(links)]
     chosen = _choose(cross, recipe, recipe.cross_items, recipe.kinds, leaks)
     control = _choose(natural, recipe, recipe.natural_items, {}, leaks)
     return [
-        *(_item(recipe, "cross", place, by_name[place.project]) for place in chosen),
-        *(_item(recipe, "natural", place, by_name[place.project]) for place in control),
+        *(item_of(recipe.name, "cross", place, by_name[place.project]) for place in chosen),
+        *(item_of(recipe.name, "natural", place, by_name[place.project]) for place in control),
     ]
 
 
@@ -269,29 +269,31 @@ class _KnownWords:
         return (self._family, token.text) in self._links.by_name
 
 
-class _Leaks:
+class Leaks:
     """Which lines of a project stand in two files, together with the lines above them."""
 
     def __init__(self, project: Project) -> None:
+        """Read the lines of `project`."""
         self._files: dict[str, set[str]] = {}
         for file in project.files:
             lines = [line.strip() for line in split_lines(file.text)]
             for pair in itertools.pairwise(line for line in lines if line):
                 self._files.setdefault("\n".join(pair), set()).add(file.path)
 
-    def holds(self, place: Candidate) -> bool:
-        """Say whether another file gives the answer away."""
+    def holds(self, place: Candidate, *, anywhere: bool = False) -> bool:
+        """Say whether another file gives the answer away; `anywhere`, whether any file does."""
         line = place.text.strip()
         above = [text.strip() for text in split_lines(place.file.text)[: place.line]]
         before = next((text for text in reversed(above) if text), "")
-        others = self._files.get(f"{before}\n{line}", set()) - {place.file.path}
+        own = set() if anywhere else {place.file.path}
+        others = self._files.get(f"{before}\n{line}", set()) - own
         return len(line) >= LEAK_CHARACTERS and bool(others)
 
 
 class _Chooser:
     """Takes places one by one as long as files, lines and leaks allow it."""
 
-    def __init__(self, per_file: int, leaks: Mapping[str, _Leaks]) -> None:
+    def __init__(self, per_file: int, leaks: Mapping[str, Leaks]) -> None:
         self._per_file = per_file
         self._leaks = leaks
         self._files: Counter[tuple[str, str]] = Counter()
@@ -323,7 +325,7 @@ def _choose(
     recipe: CrossFileRecipe,
     number: int,
     kinds: Mapping[str, float],
-    leaks: Mapping[str, _Leaks],
+    leaks: Mapping[str, Leaks],
 ) -> list[Candidate]:
     """Choose `number` places by the shares of languages and kinds, then whatever is left."""
     chooser = _Chooser(recipe.items_per_file, leaks)
@@ -349,13 +351,14 @@ def _names_in(answer: str) -> frozenset[str]:
     return frozenset(re.findall(r"[^\W\d]\w*", answer))
 
 
-def _item(recipe: CrossFileRecipe, group: str, place: Candidate, links: Links) -> Item:
+def item_of(name: str, group: str, place: Candidate, links: Links) -> Item:
+    """Return a place as an item of the set `name`, its kind in the family `group`."""
     lines = split_lines(place.file.text)
     line = lines[place.line]
     where = f"{place.file.path}:{place.line + 1}:{place.column + 1}"
     best = nearest(place.found, place.file.path) if place.found else None
     return Item(
-        task_id=f"{recipe.name}/{group}/{place.kind}/{place.project}/{where}",
+        task_id=f"{name}/{group}/{place.kind}/{place.project}/{where}",
         language=_LSP_NAMES.get(place.file.language, place.file.language),
         path=place.file.path,
         prefix="".join(lines[: place.line]) + line[: place.column],

@@ -24,6 +24,7 @@ from fimbul_models.evaluation.caching import caching_worker_command
 from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server, Surroundings
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.oracle import Oracle, with_definition
+from fimbul_models.evaluation.page import page
 from fimbul_models.evaluation.passing import Checker, passes
 from fimbul_models.evaluation.reaching import Typing, name_of
 from fimbul_models.evaluation.runs import ORACLES, Asked, Run, identify
@@ -72,7 +73,7 @@ class Outcome:
 
 
 def evaluate(evaluation: Evaluation) -> Outcome:
-    """Answer every item under every run, sum up, and write ``results.json`` into the folder.
+    """Answer every item under every run, sum up, and write results and a page into the folder.
 
     Answers that the folder holds from an earlier, perhaps killed, call are not asked for again
     if nothing that decides them has changed. Raises FimbulError if a server or a model fails.
@@ -81,6 +82,8 @@ def evaluate(evaluation: Evaluation) -> Outcome:
     oracles = [run.name for run in evaluation.runs if run.asked in ORACLES]
     outcome = Outcome(judged, report.make_report(judged, oracles[0] if oracles else ""))
     _write(evaluation.folder, "results.json", report.as_values(outcome.runs, outcome.report))
+    if evaluation.folder is not None:
+        (evaluation.folder / "page.html").write_text(page(judged, outcome.report), encoding="utf-8")
     return outcome
 
 

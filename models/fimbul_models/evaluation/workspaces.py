@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 
 from fimbul_models.corpus.packages import Package
-from fimbul_models.corpus.projects import lay_out, read_project
+from fimbul_models.corpus.projects import Project, lay_out, read_project
 from fimbul_models.corpus.sources import fetch
-from fimbul_models.errors import RecipeError
+from fimbul_models.errors import RecipeError, SourceError
 from fimbul_models.evaluation.items import Item
+from lsp_server.config.private import make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,29 @@ def workspaces_in(folder: Path, projects: Collection[str]) -> Workspaces:
         if not path.is_dir():
             raise RecipeError(f"{path} is missing; the items of {name} need its files there.")
     return _with_digest(folders)
+
+
+def workspaces_of(project: Project, folder: Path) -> Workspaces:
+    """Write the files of `project` into `folder`, for its owner only.
+
+    Raises SourceError if that cannot be.
+    """
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be made: {error.strerror}.") from error
+    place = (folder / project.name).resolve()
+    lay_out(project, place)
+    return _with_digest({project.name: place})
+
+
+def together(*some: Workspaces) -> Workspaces:
+    """Return all folders of several."""
+    folders = {name: path for one in some for name, path in one.folders.items()}
+    digests = [one.digest for one in some if one.digest]
+    if len(digests) < 2:
+        return Workspaces(folders, "".join(digests))
+    return Workspaces(folders, hashlib.sha256("\n".join(digests).encode()).hexdigest()[:16])
 
 
 def _read_packages(recipe: Path) -> tuple[Package, ...]:

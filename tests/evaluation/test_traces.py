@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.sessions import is_fitting
-from benchmarks.traces import BRISK, CALM, Block, Step, blocks, gaps, typed, unit_of
+from fimbul_models.evaluation.traces import BRISK, CALM, Block, Step, blocks, gaps, typed, unit_of
 from lsp_server.types import Position
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -1,4 +1,4 @@
-"""Type real code again as an editor would see it: what the benchmarks of typing replay.
+"""Type real code again as an editor would see it: what benchmarks replay, evaluations ask about.
 
 A block of a file is taken out and typed in again key by key into an editor that indents, closes
 brackets and quotes, and lets closers be typed over; with slips and corrections, pastes that are
@@ -307,7 +307,7 @@ def _ends_alone(target: str, at: int) -> bool:
 
 def _enter(editor: _Editor, target: str, at: int) -> tuple[int, list[Step]]:
     blank = re.match(r"\n[ \t]*", target[at:])
-    assert blank is not None
+    assert blank is not None  # noqa: S101  # Whoever calls stands at a line break.
     length = blank.end()
     closing = re.match(r"\n[ \t]*([)\]}])", editor.right)
     if closing and target[at + length : at + length + 1] == closing[1]:
