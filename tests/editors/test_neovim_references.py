@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from lsp_server.config.paths import Paths
+from lsp_server.references.log import read_log
 from tests.editors.neovim import Way, running
 from tests.references.published import BODY, HEADER, build
 from tests.server.editor import write_script
@@ -35,15 +36,13 @@ def test_it_is_shown_and_listed(way: Way, paths: Paths, tmp_path: Path) -> None:
         editor.until(lambda: NOTE in editor.lua(said), "says so when it is accepted")
         editor.types("<Esc>")
 
-        def window() -> str:
-            found: str = editor.lua(
-                "vim.cmd('FimbulReferences') vim.wait(200) local found = {} "
-                "for _, window in ipairs(vim.api.nvim_list_wins()) do "
-                "if vim.api.nvim_win_get_config(window).relative ~= '' then "
-                "local buffer = vim.api.nvim_win_get_buf(window) "
-                "vim.list_extend(found, vim.api.nvim_buf_get_lines(buffer, 0, -1, false)) end end "
-                "return table.concat(found, ' ')"
-            )
-            return found
-
-        editor.until(lambda: "a.py:1-15: 159 tokens" in window(), "lists it")
+        editor.until(lambda: bool(read_log(paths.reference_log)[0]), "is listed by the server")
+        editor.lua("vim.cmd('FimbulReferences')")
+        window = (
+            "local found = {} for _, window in ipairs(vim.api.nvim_list_wins()) do "
+            "if vim.api.nvim_win_get_config(window).relative ~= '' then "
+            "local buffer = vim.api.nvim_win_get_buf(window) "
+            "vim.list_extend(found, vim.api.nvim_buf_get_lines(buffer, 0, -1, false)) end end "
+            "return table.concat(found, ' ')"
+        )
+        editor.until(lambda: "a.py:1-15: 159 tokens" in editor.lua(window), "lists it")
