@@ -72,7 +72,8 @@ class References:
         self._log = ReferenceLog(paths.reference_log)
         self._patience = Patience(_PATIENCE)
         self._library: Library | None = None
-        self._used: tuple[object, ...] = ()
+        self._used: tuple[object, ...] | None = None
+        """What the library was opened of; None before anything was looked for."""
         self._turn = asyncio.Lock()
         self._items: OrderedDict[int, tuple[Reference, ...]] = OrderedDict()
         self._settings = Settings()
@@ -90,6 +91,8 @@ class References:
         self._settings, self._folders = settings, tuple(map(Path, folders))
         self.resemblance.options = settings.references
         self.acceptances.keep_in(self._log if settings.references.log else None)
+        if self._used is None:
+            self.resemblance.expect()
         await self.look_again()
 
     async def watch(self) -> None:
@@ -108,6 +111,9 @@ class References:
                 self._say("The disk of the reference indexes does not answer; suggestions go on.")
             except (FimbulError, OSError) as error:
                 self._say(f"The reference indexes cannot be used: {error}")
+            finally:
+                if self._library is None:
+                    self.resemblance.use(None)
 
     async def _open(self, settings: Settings, folders: tuple[Path, ...]) -> None:
         folder = self._paths.reference_indexes
