@@ -14,7 +14,7 @@ import msgspec
 
 from fimbul_models.errors import RecipeError
 from fimbul_models.training.adapter_file import About
-from fimbul_models.training.base import add_lora, load_model
+from fimbul_models.training.base import add_lora, load_model, one_first
 from fimbul_models.training.data import Sides, files_in, shards_of, sides_of
 from fimbul_models.training.encoding import Encoder, Splitter
 from fimbul_models.training.exporting import Agreement, compare, export_adapter, export_model
@@ -65,7 +65,9 @@ def train(call: Call, tell: Tell) -> dict[str, Any]:
             " GGUF of the same model with --like."
         )
     call.output.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shards = shards_of(recipe.data, call.recipe, call.work / "data", recipe.seed, tell)
+    with one_first():
+        # The others find what the first has made.
+        shards = shards_of(recipe.data, call.recipe, call.work / "data", recipe.seed, tell)
     with splitter_of(found.path) as splitter:
         encoder = Encoder(splitter, recipe.objective)
         sides = sides_of(recipe, shards, encoder)
