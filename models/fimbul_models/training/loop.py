@@ -24,6 +24,7 @@ from fimbul_models.training.base import learning, on_processor, put_weights, wei
 from fimbul_models.training.checkpoints import Checkpoints, State
 from fimbul_models.training.data import Sides
 from fimbul_models.training.journal import Journal
+from fimbul_models.training.needs import PRIVATE, require
 from fimbul_models.training.objective import InfillingLoss, Sums, sums_of, weighted
 from fimbul_models.training.packing import Packed, by_file, pack_all, sequences_from, shuffled_pass
 from fimbul_models.training.privacy import (
@@ -277,6 +278,7 @@ class Training:
         private = self._recipe.private
         if not private.epsilon:
             return None
+        require(*PRIVATE)
         return budget_for(private, len(self._files), self.steps)
 
     def _private(self) -> PrivateGradient | None:

@@ -21,7 +21,6 @@ from fimbul_models.training.exporting import Agreement, compare, export_adapter,
 from fimbul_models.training.journal import Journal
 from fimbul_models.training.locating import Found, find_base
 from fimbul_models.training.loop import Outcome, Training, Where
-from fimbul_models.training.model_file import TYPES
 from fimbul_models.training.probe import Subject
 from fimbul_models.training.recipe import Method, TrainRecipe, read_train_recipe
 from fimbul_models.training.tokens import splitter_of
@@ -132,6 +131,8 @@ def _summary(
         "tokens a second": state.tokens / state.seconds if state.seconds else 0.0,
         "memory MB": outcome.memory,
     }
+    if recipe.method is Method.LORA:
+        summary["rank"] = recipe.lora.rank
     if outcome.epsilon is not None:
         summary |= {
             "epsilon": outcome.epsilon,
@@ -214,7 +215,3 @@ def as_lines(summary: dict[str, Any]) -> list[str]:
         else:
             lines.append(f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}")
     return lines
-
-
-KINDS = tuple(TYPES)
-"""Types that a merged model can be written in."""
