@@ -132,20 +132,20 @@ def test_what_passes_is_used_and_what_was_used_before_is_kept(
     first = call(called(seed=1), good)
     assert first is not None
     assert (first.adopted, first.reasons) == ("own@1", ())
-    before = former_of(repository, paths)
+    before = former_of(repository, "tiny", paths)
     assert before is not None
     go_on(repository)
     second = call(called(seed=2), good)
     assert second is not None
     assert (second.adopted, second.reasons) == ("own@2", ())
     store = AdapterStore(paths)
-    assert former_of(repository, paths) != before
+    assert former_of(repository, "tiny", paths) != before
     manifest = store.find("own").manifest
     assert manifest.figures["steps"] == 12
     assert manifest.card.startswith("# own\n")
     assert manifest.gates[0].name == "fits the base"
     store.rollback(repository)
-    assert former_of(repository, paths) == before
+    assert former_of(repository, "tiny", paths) == before
 
 
 def test_one_for_another_base_is_refused_and_the_one_in_use_stays(
@@ -153,13 +153,13 @@ def test_one_for_another_base_is_refused_and_the_one_in_use_stays(
 ) -> None:
     paths = Paths.of_user()
     call(called(), good)
-    before = former_of(repository, paths)
+    before = former_of(repository, "tiny", paths)
     go_on(repository)
     night = call(called(width=64), good)
     assert night is not None
     assert night.adopted == ""
     assert "has another size in this model" in night.reasons[0]
-    assert former_of(repository, paths) == before
+    assert former_of(repository, "tiny", paths) == before
     assert len(AdapterStore(paths).all()) == 1
 
 
@@ -168,7 +168,7 @@ def test_training_that_fails_is_said_and_nothing_is_used(
 ) -> None:
     with pytest.raises(EvaluationError, match="ended with status 7 and without an adapter"):
         call(called(status=7), good)
-    assert former_of(repository, Paths.of_user()) is None
+    assert former_of(repository, "tiny", Paths.of_user()) is None
 
 
 def test_what_the_user_corrected_is_trained_on(

@@ -94,8 +94,11 @@ def call(what: Call, means_of: Callable[[Order], Means] | None = None) -> Night 
 
 @contextmanager
 def _opened(what: Call, paths: Paths) -> Iterator[LanguageModel]:
-    engine = replace(Settings().engine, model=what.model)
-    with opened(Settings(engine=engine), former_of(what.repository, paths)) as model:
+    former = former_of(what.repository, what.model, paths)
+    engine = replace(
+        Settings().engine, model=what.model, adapter_percent=former.percent if former else 100
+    )
+    with opened(Settings(engine=engine), former.path if former else None) as model:
         yield model
 
 
@@ -143,7 +146,7 @@ def _decide(
         output=night,
         name=prepared.held.project.name,
         public=what.public,
-        former=former_of(what.repository, paths),
+        former=former_of(what.repository, what.model, paths),
         sizes=what.sizes,
         training=_summary(adapter.parent / SUMMARY),
         tell=what.tell,
