@@ -12,10 +12,12 @@
     ├── PullError              a model could not be fetched
     ├── SetupError             the engine could not be built or checked
     ├── FeedbackError          what was remembered of suggestions cannot be read or written
+    ├── ReferencesError        an index of published code, or the list of what resembles it
     └── EngineError            the engine did not do what it was asked
         ├── EngineCrashed      its process died
         ├── EngineBusy         it is loading
         ├── EngineRefused      it answered with an error of its own
+        │   └── AdapterUnfit   it cannot put an adapter over its model
         └── EngineUnreachable  a server did not answer, or not as it should
 
 The message of each is written for the person in front of the editor: what happened, to which
@@ -72,6 +74,10 @@ class FeedbackError(FimbulError):
     """What was remembered of suggestions cannot be read or written."""
 
 
+class ReferencesError(FimbulError):
+    """An index of published code, or the list of what resembles it, cannot be used."""
+
+
 class EngineError(FimbulError):
     """The engine did not do what it was asked."""
 
@@ -86,6 +92,10 @@ class EngineBusy(EngineError):
 
 class EngineRefused(EngineError):
     """The engine answered with an error of its own."""
+
+
+class AdapterUnfit(EngineRefused):
+    """The engine cannot put an adapter over the model that it has loaded."""
 
 
 class EngineUnreachable(EngineError):

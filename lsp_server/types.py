@@ -133,6 +133,7 @@ class RejectionReason(enum.Enum):
     CONTROL_MARK = "control-mark"
     CREDENTIALS = "credentials"
     UNSURE = "unsure"
+    RESEMBLES_CODE = "resembles-code"
 
     @property
     def explanation(self) -> str:
@@ -211,6 +212,10 @@ _EXPLANATIONS = {
     RejectionReason.CONTROL_MARK: "The model wrote one of its own control tokens.",
     RejectionReason.CREDENTIALS: "The suggestion looked like a password or key.",
     RejectionReason.UNSURE: "The model was not sure enough (completion.show).",
+    RejectionReason.RESEMBLES_CODE: (
+        "The suggestion resembles published code whose licence your settings block"
+        " (references.policy)."
+    ),
 }
 
 
@@ -277,6 +282,25 @@ class Prompt:
     cold_tokens: int = 0
     """Tokens still to be evaluated above which the answer comes from the smaller prompt; 0 means
     that it never does."""
+
+    adapter: "Adapter | None" = None
+    """What is put over the model for it; None is what the model was loaded with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter, as far as an engine needs to know it."""
+
+    path: str
+    """Its GGUF file; empty means that none is put over the model."""
+    scale: float = 1.0
+    """What its change is multiplied by; 1 is as it was trained."""
+    title: str = ""
+    """What people call it."""
+
+
+NO_ADAPTER = Adapter("")
+"""The model as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +469,30 @@ class ContextUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A place in published code that a text resembles, for whoever may use the text."""
+
+    project: str
+    """Such as ``wheel:flask 3.0.3``."""
+    path: str
+    """Inside the project."""
+    line: int
+    """Where it begins there, counted from 1."""
+    licence: str
+    """SPDX expression; empty if none was found."""
+    licence_class: str
+    """See `lsp_server.references.matches.Source`."""
+    link: str
+    """Where a person can read it; empty if that is not known."""
+    index: str
+    """Name of the index that knows it."""
+    likeness: str
+    """``verbatim`` or ``renamed``, see `lsp_server.references.matches.Likeness`."""
+    tokens: int
+    """Length of the run that is alike."""
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A suggestion."""
 
@@ -475,6 +523,9 @@ class Completion:
     and says only that whoever types that word gets nothing better."""
     others: tuple["Completion", ...] = ()
     """Other suggestions for the same place, best first, where several were asked for."""
+    references: tuple[Reference, ...] = ()
+    """Published code that it resembles, with what stands there already, and of which the user is
+    told; the longest run first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,9 @@ class AdapterStore:
     ) -> None:
         target = self._folder / manifest.sha256
         partial = self._folder / f".{manifest.sha256}.{os.getpid()}"
+        # Nobody else writes now, so what is begun is left of somebody who was killed.
+        for left in self._folder.glob(".*/"):
+            shutil.rmtree(left, ignore_errors=True)
         try:
             make_folder(partial)
             adapters.copy_weights(source, manifest, partial / _WEIGHTS)
@@ -273,7 +276,10 @@ class AdapterStore:
         """
         use = self.chosen(folder)
         if use is None or not use.chosen:
-            raise AdapterError(f"No adapter was chosen for {folder}; there is nothing to go back.")
+            raise AdapterError(
+                f"No adapter was chosen for {folder}, so there is nothing to go back to; "
+                "`fimbul adapters use` chooses one."
+            )
         chosen = use.chosen if use.is_off else use.chosen[:-1]
         self._change(
             Path(use.folder) if use.folder else None,
@@ -287,7 +293,8 @@ class AdapterStore:
 
         Raises `AdapterError`.
         """
-        uses = self.uses()
+        if not (uses := self.uses()):
+            return None
         places = [str(one) for one in (folder.resolve(), *folder.resolve().parents)]
         near = [use for use in uses if use.folder in places]
         if near:

@@ -24,6 +24,10 @@ _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT = 256 * 4
 _MOST_ROOTS = 64
 _MOST_ALTERNATES = 16
+_MOST_TEXT = 65536
+"""Characters that are read of a file that names other folders."""
+_MOST_NAMES = 4_000_000
+"""Objects of one first byte above which an index is taken for damage: 80 MB of names."""
 
 
 def root_of(folder: Path) -> Path:
@@ -61,7 +65,7 @@ def belongs(folder: Path, repository: Repository) -> bool:
             return any(_digest_of(one) in repository.ids for one in (folder, *folder.parents))
         stores = list(_object_stores(root_of(folder)))
         return all(any(_holds(store, one) for store in stores) for one in repository.ids)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return False
 
 
@@ -106,23 +110,30 @@ def _object_stores(root: Path) -> Iterator[Path]:
     git = root / ".git"
     if git.is_file():
         # A worktree or a submodule: "gitdir: PATH".
-        git = root / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+        git = root / _text(git).removeprefix("gitdir:").strip()
     common = git / "commondir"
     if common.is_file():
-        git = git / common.read_text(encoding="utf-8").strip()
+        git = git / _text(common).strip()
     objects = git / "objects"
     yield objects
     alternates = objects / "info" / "alternates"
     if alternates.is_file():
-        for line in alternates.read_text(encoding="utf-8").splitlines()[:_MOST_ALTERNATES]:
+        for line in _text(alternates).splitlines()[:_MOST_ALTERNATES]:
             yield objects / line
+
+
+def _text(file: Path) -> str:
+    with file.open(encoding="utf-8") as opened:
+        return opened.read(_MOST_TEXT)
 
 
 def _holds(objects: Path, name: str) -> bool:
     if (objects / name[:2] / name[2:]).is_file():
         return True
     wanted = bytes.fromhex(name)
-    return any(_is_in_pack(index, wanted) for index in objects.glob("pack/*.idx"))
+    # A pipe of that name would hold whoever opens it.
+    indexes = (index for index in objects.glob("pack/*.idx") if index.is_file())
+    return any(_is_in_pack(index, wanted) for index in indexes)
 
 
 def _is_in_pack(index: Path, wanted: bytes) -> bool:
@@ -134,8 +145,10 @@ def _is_in_pack(index: Path, wanted: bytes) -> bool:
         first = wanted[0]
         begin = int.from_bytes(fanout[4 * first - 4 : 4 * first], "big") if first else 0
         end = int.from_bytes(fanout[4 * first : 4 * first + 4], "big")
+        if not 0 <= end - begin <= _MOST_NAMES:
+            return False
         file.seek(len(_MAGIC) + _FANOUT + begin * len(wanted))
-        names = file.read(max(0, end - begin) * len(wanted))
+        names = file.read((end - begin) * len(wanted))
     return any(
         names[start : start + len(wanted)] == wanted for start in range(0, len(names), len(wanted))
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsp_server.catalogue.store import InstalledModel, ModelStore
-from lsp_server.cli import engine_build, last, privacy
+from lsp_server.cli import adapters, engine_build, last, privacy
 from lsp_server.cli.setup import describe, describe_result, reason_to_install
 from lsp_server.completion.serving import load_options
 from lsp_server.config.layers import POLICY_MAY, merge, read_file
@@ -73,7 +73,9 @@ def examine(paths: Paths) -> Iterable[Finding]:
         yield from asyncio.run(_selftest(paths, settings, model))
     yield from (Finding(*row) for row in privacy.findings(settings))
     yield asyncio.run(_server(settings))
+    yield Finding("Adapters", *adapters.state_here(paths, settings))
     yield Finding("Limits", limits(settings))
+    yield from _references(paths, settings)
     yield from _records(paths, settings)
     yield from _places(paths)
 
@@ -160,6 +162,28 @@ async def _server(settings: Settings) -> Finding:
     )
 
 
+def _references(paths: Paths, settings: Settings) -> Iterable[Finding]:
+    """Say with which indexes of published code suggestions are compared, and what is wrong."""
+    if not settings.references.enable:
+        yield Finding("References", "not compared (references.enable is off)")
+        return
+    # What reads indexes is loaded where there is one, and nowhere else.
+    from lsp_server.references.library import open_library
+
+    allowed = settings.policy.allowed_indexes
+    library = open_library(paths.reference_indexes, allowed, ())
+    found = [
+        f"{info.name}{f' {info.version}' if info.version else ''} ({info.projects:,} projects)"
+        for info in (library.indexes if library else ())
+    ]
+    problems = " ".join(library.problems) if library else ""
+    advice = f"{problems} Suggestions go on without." if problems else ""
+    none = "no index; suggestions are not compared with published code"
+    yield Finding("References", ", ".join(found) or none, advice)
+    where = paths.reference_log if settings.references.log else "not kept (references.log is off)"
+    yield Finding("Reference log", str(where))
+
+
 def limits(settings: Settings) -> str:
     """Return which limits on memory and time are others than by default."""
     found = [
@@ -193,7 +217,9 @@ def _places(paths: Paths) -> Iterable[Finding]:
         ("Policy", paths.policy_file),
         ("Models", paths.models),
         ("Model registry", paths.registry_file),
+        ("Adapters", paths.adapters),
         ("Feedback", paths.feedback_file),
+        ("Reference indexes", paths.reference_indexes),
         ("Self-tests", paths.selftest_file),
         ("Built engines", paths.engine),
     ):

@@ -4,6 +4,7 @@ The scripted engine needs no model, so it comes with one that is always there.
 """
 
 import argparse
+import hashlib
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,5 +59,7 @@ def _scripted_model(_settings: "Settings") -> "ChosenModel":
     from lsp_server.inference.engine import ModelFile
     from lsp_server.prompt.formats import FORMATS
 
-    file = ModelFile("scripted", Path("scripted"), "scripted")
+    # A digest like that of a file, so that adapters can be made for it.
+    digest = hashlib.sha256(b"scripted").hexdigest()
+    file = ModelFile("scripted", Path("scripted"), digest)
     return ChosenModel(file, lambda _description: FORMATS["qwen2.5-coder"])

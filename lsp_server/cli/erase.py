@@ -52,6 +52,11 @@ class Kind:
 KINDS = (
     Kind("feedback", "what became of suggestions", lambda paths: (paths.feedback_file.parent,)),
     Kind("requests", "what became of requests", lambda paths: (paths.requests,)),
+    Kind(
+        "references",
+        "the list of what was accepted though it resembles published code",
+        lambda paths: (paths.reference_log.parent,),
+    ),
     Kind("logs", "logs of the server", lambda paths: (paths.logs,)),
     Kind("index", "indexes of workspace folders", lambda paths: (paths.cache / "index",)),
     Kind(
@@ -69,6 +74,22 @@ KINDS = (
         "models",
         "models, to be fetched again before there are suggestions",
         lambda paths: (paths.models, *_with_lock(paths.registry_file)),
+    ),
+    Kind(
+        "reference-indexes",
+        "indexes of published code, to be added again before suggestions are compared with it",
+        lambda paths: (paths.reference_indexes,),
+    ),
+    Kind(
+        "adapters",
+        "adapters of your code, and where they are used",
+        lambda paths: (paths.adapters,),
+    ),
+    Kind(
+        "key",
+        "the private key with which you sign adapters",
+        lambda paths: (paths.signing_key,),
+        only_if_named=True,
     ),
     Kind("settings", "your own settings", lambda paths: (paths.user_file,), only_if_named=True),
     Kind(
@@ -183,7 +204,7 @@ def erase(
         console.warn(
             f"Servers that run now ({len(running)}) keep what they have open until they end, and go"
             " on to store; to stop that, close the editor or switch it off in your settings"
-            " (feedback.enable, log.requests, context.index)."
+            " (feedback.enable, log.requests, references.log, context.index)."
         )
     if dry_run:
         return 0

@@ -16,7 +16,9 @@ COMMANDS = (
     "complete",
     "explain",
     "models",
+    "adapters",
     "stats",
+    "references",
     "erase",
     "doctor",
 )

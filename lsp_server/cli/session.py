@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.cli.engines import add_engine_options, engine_of
+from lsp_server.completion.adapting import Adapters
 from lsp_server.completion.answering import ServedModel
 from lsp_server.completion.indexes import Indexes
 from lsp_server.completion.pipeline import Pipeline
@@ -95,6 +96,10 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
         workspace.opened(request.document)
         pipeline = Pipeline(engine, settings, workspace)
         pipeline.serve(model)
+        adapters = Adapters(paths, _complain)
+        folders = [request.document.folder] if request.document.folder else []
+        adapters.take(adapters.look(folders, chosen.local, settings))
+        pipeline.adapt(adapters.of)
         yield Session(request, pipeline, workspace, model, load_ms)
     finally:
         await indexes.close()

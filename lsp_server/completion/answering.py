@@ -28,6 +28,7 @@ from lsp_server.inference.engine import Engine
 from lsp_server.prompt.build import build_prompt as lay_out
 from lsp_server.prompt.formats import FimFormat
 from lsp_server.types import (
+    Adapter,
     Completion,
     CompletionRequest,
     ContextUse,
@@ -42,6 +43,9 @@ from lsp_server.types import (
     Timings,
     TriggerKind,
 )
+
+FRESH_SHARE = 0.5
+"""Part of `context.cold_tokens` that an engine begins with that was just started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,16 @@ class Current:
     settings: Settings
     model: ServedModel | None = None
     """The model that answers; None while there is none."""
+    adapter: Callable[[Document], Adapter | None] = lambda _document: None
+    """Returns what is put over the model for a document; None is what it was loaded with."""
+
+    def depends(self, model: ServedModel, document: Document) -> object:
+        """Return what has to be the same for a suggestion to be given again."""
+        return model.name, self.settings, self.adapter(document)
+
+    def adapted(self, prompt: Prompt, document: Document) -> Prompt:
+        """Return a prompt for a document with the adapter under which it is to be answered."""
+        return replace(prompt, adapter=self.adapter(document))
 
 
 def build_prompt(
@@ -118,6 +132,9 @@ class Answering:
         """Counts tokens as the model does."""
         self.cold: set[str] = set()
         """Documents that were answered from the smaller prompt last."""
+        self.is_fresh = True
+        """Whether the engine was just started: it has evaluated no whole prompt yet, and whoever
+        waits has waited for its start already."""
 
     def gated(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
         """Return `outcome`, or that the model is not sure enough of it."""
@@ -208,7 +225,7 @@ class Answering:
             place = CachePlace.of(asked.document, asked.position)
             made = await _until(
                 lambda on_text: self._engine.complete(
-                    prompt,
+                    self._current.adapted(prompt, asked.document),
                     rules,
                     # The rest of a header's line is no line of its body.
                     line_has_text=body is None and bool(typed.strip()),
@@ -226,6 +243,8 @@ class Answering:
         is_unknown = generation.stop is StopReason.UNSURE and bool(prompt.short)
         if generation.is_short or is_unknown:
             self.cold.add(asked.document.uri)
+        else:
+            self.is_fresh = False
         if (doubtful := self._doubtful(request, asked, surface, generation)) is not None:
             use = _use(assembled, is_short=False)
             return replace(doubtful, used=use, timings=Timings(context=context_ms))
@@ -308,6 +327,8 @@ class Answering:
         cold = self._current.settings.context.cold_tokens
         if not cold or not self._looks_ahead:
             return prompt
+        if self.is_fresh:
+            cold = int(cold * FRESH_SHARE) or 1
         counts = await self.counter.counts(lines_to_count(context))
         short = lay_out(shortened(context, cold, counts.__getitem__), model.fim, options)
         return replace(prompt, short=short.segments, cold_tokens=cold)

@@ -44,8 +44,15 @@ LONGEST_DETAIL = 300
 PASSED_OVER = frozenset({RejectionReason.SUPERSEDED.value, RejectionReason.CANCELLED.value})
 """Reasons that say only that somebody typed on; runs of them become one fate."""
 
-_WITH_DETAIL = frozenset({RejectionReason.ENGINE_FAILED, RejectionReason.LANGUAGE_DISABLED})
-"""Reasons whose detail is kept: what fimbul itself has written, an error's message or a language.
+_WITH_DETAIL = frozenset(
+    {
+        RejectionReason.ENGINE_FAILED,
+        RejectionReason.LANGUAGE_DISABLED,
+        RejectionReason.RESEMBLES_CODE,
+    }
+)
+"""Reasons whose detail is kept: what fimbul itself has written, an error's message, a language, or
+which published code it is.
 Any other detail is left out, so that no filter can put a piece of code there."""
 
 _STOPS = frozenset(reason.value for reason in StopReason)

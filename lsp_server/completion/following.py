@@ -72,6 +72,8 @@ class Following:
         """How the latest suggestions were received."""
         self._current: Followed | None = None
         self._ended: OrderedDict[int, Followed] = OrderedDict()
+        self.took_text: Callable[[Followed, str], None] = lambda *_: None
+        """Called with a suggestion and all of its text that was accepted so far."""
         self._retention = Retention(self._look_at, later, self._document)
         self._documents: OrderedDict[str, _Changes] = OrderedDict()
 
@@ -161,7 +163,7 @@ class Following:
         current = self._current
         if current is not None and number in current.items:
             current.take_all(number)
-            self._retention.watch(current, current.taken)
+            self._watch(current, current.taken)
             self._end(current, Fate.WHOLE)
         elif (ended := self._ended.get(number)) is not None and ended.kind_known is Known.INFERRED:
             self._correct(ended)
@@ -177,7 +179,7 @@ class Following:
         if current is None or number not in current.items:
             return
         if current.take(number, kind, length, start):
-            self._retention.watch(current, current.taken)
+            self._watch(current, current.taken)
 
     def text_of(self, number: int) -> str | None:
         """Return the text of an item on the screen, line endings made one character.
@@ -230,7 +232,7 @@ class Following:
                 self._end(current, current.ending_in(document))
             return
         if current.grow(standing):
-            self._retention.watch(current, current.taken)
+            self._watch(current, current.taken)
         if current.is_done:
             self._end(current, Fate.TYPED)
 
@@ -264,9 +266,13 @@ class Following:
         self._record(Correction(ended.id, Fate.WHOLE, ended.accepted))
         self.recent.note(ended.id, ended.completion.surface.value, ended.language, Fate.WHOLE)
         if ended.id not in self._retention:
-            self._retention.watch(ended, ended.text[len(ended.text) - ended.accepted :])
+            self._watch(ended, ended.text[len(ended.text) - ended.accepted :])
 
     # What is looked for again
+
+    def _watch(self, followed: Followed, text: str) -> None:
+        self._retention.watch(followed, text)
+        self.took_text(followed, text)
 
     def _document(self, uri: str) -> Document | None:
         changes = self._documents.get(uri)

@@ -158,9 +158,10 @@ class LookAhead:
         if self._current.model is not model:
             return
         prompt = lay_out(assembled.context, model.fim, self._current.settings.prompt)
-        made = await self._engine.prefill(prompt)
+        made = await self._engine.prefill(self._current.adapted(prompt, asked.document))
         if made.stop is not StopReason.CANCELLED:
             self._answering.cold.discard(asked.document.uri)
+            self._answering.is_fresh = False
 
     async def _foresee(self, request: CompletionRequest, target: CompletionRequest) -> None:
         """Begin to compute a suggestion for a place that the user is on the way to.
@@ -170,7 +171,7 @@ class LookAhead:
         model = self._current.model
         if self._host.availability() is not None or model is None:
             return
-        uri, depends = request.document.uri, (model.name, self._current.settings)
+        uri, depends = request.document.uri, self._current.depends(model, request.document)
         target = self._secrecy.request(target)
         there = CachePlace.of(target.document, target.position)
         indentation = target.document.line(target.position.line)[: target.position.column]

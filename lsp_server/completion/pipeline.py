@@ -21,6 +21,7 @@ from lsp_server.completion.computation import Computation, Outdated, Strayed
 from lsp_server.completion.confidence import Judge
 from lsp_server.completion.effort import Efforts
 from lsp_server.completion.fates import Fates
+from lsp_server.completion.later import Later
 from lsp_server.completion.lookahead import LookAhead
 from lsp_server.completion.outcomes import (
     inserted,
@@ -29,6 +30,7 @@ from lsp_server.completion.outcomes import (
     with_selection,
 )
 from lsp_server.completion.permission import check_place
+from lsp_server.completion.resemblance import Resemblance
 from lsp_server.completion.restraint import Restraint
 from lsp_server.completion.rhythm import Rhythm
 from lsp_server.completion.surfaces import is_limited
@@ -41,6 +43,7 @@ from lsp_server.postprocess.filters import KEPT_FILTERS, postprocess
 from lsp_server.prompt.build import is_healed
 from lsp_server.trigger import is_inside_word
 from lsp_server.types import (
+    Adapter,
     Completion,
     CompletionRequest,
     Document,
@@ -52,6 +55,9 @@ from lsp_server.types import (
     Timings,
     TriggerKind,
 )
+
+_NO_ENGINE = {RejectionReason.MODEL_LOADING, RejectionReason.ENGINE_FAILED}
+"""Reasons behind which an engine has nothing evaluated."""
 
 _OUTCOMES = 64
 """Documents whose last outcome is remembered."""
@@ -68,6 +74,7 @@ class Pipeline:
         *,
         looks_ahead: bool = False,
         longer: Callable[[CompletionRequest, Completion | None], None] = lambda *_: None,
+        resemblance: Resemblance | None = None,
     ) -> None:
         """Serve nothing yet.
 
@@ -77,7 +84,9 @@ class Pipeline:
         """
         self._engine = engine
         self._looks_ahead = looks_ahead
-        self._longer = longer
+        self.resemblance = resemblance or Resemblance()
+        """Compares what is shown with published code."""
+        self._longer = Later(self.resemblance, longer, self._blocked)
         self._current = current = Current(settings)
         self._rhythm = Rhythm()
         self._contexts = contexts or Workspace()
@@ -90,7 +99,7 @@ class Pipeline:
             Checks(ours.trees),
             self.secrecy,
             looks_ahead=looks_ahead,
-            longer=longer,
+            longer=self._longer,
         )
         self._ahead = LookAhead(
             self, engine, self._contexts, current, self._answering, self.secrecy, used=looks_ahead
@@ -144,10 +153,19 @@ class Pipeline:
     def efforts(self, efforts: Efforts) -> None:
         self._ahead.efforts = efforts
 
+    def adapt(self, adapter: Callable[[Document], Adapter | None]) -> None:
+        """Answer for each document under the adapter that `adapter` returns, from now on."""
+        self._current.adapter = adapter
+        self._forget()
+
     def serve(self, model: ServedModel | None) -> None:
         """Answer with `model` from now on."""
         self._current.model = model
         self.counter.forget()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was computed, and end what is being computed: it would be another now."""
         self.suggestions.clear()
         self._ahead.clear()
         for computation in self._computing.values():
@@ -212,6 +230,7 @@ class Pipeline:
         for computation in self._computing.values():
             computation.end()
         await self._ahead.close()
+        await self._longer.close()
         await self.fates.close()
 
     async def complete(self, request: CompletionRequest, within: float | None = None) -> Outcome:
@@ -223,6 +242,7 @@ class Pipeline:
         """
         started, request = time.perf_counter(), self.secrecy.request(request)
         outcome = self._answering.gated(request, await self._run(request))
+        outcome = await self.resemblance.judged(request, outcome)
         total = _milliseconds(started)
         if within is not None and total > within and isinstance(outcome, Completion):
             outcome = Rejection(RejectionReason.LATE, timings=outcome.timings, used=outcome.used)
@@ -246,15 +266,17 @@ class Pipeline:
             or self.availability()
             or self.restraint.check(request, time.monotonic())
         )
-        if rejection is not None:
-            return rejection
-        try:
-            outcome = await self._generate(request)
-            return self.restraint.judged(request, outcome, time.monotonic())
-        except EngineBusy:
-            return Rejection(RejectionReason.MODEL_LOADING)
-        except EngineError as error:
-            return Rejection(RejectionReason.ENGINE_FAILED, str(error))
+        if rejection is None:
+            try:
+                outcome = await self._generate(request)
+                return self.restraint.judged(request, outcome, time.monotonic())
+            except EngineBusy:
+                rejection = Rejection(RejectionReason.MODEL_LOADING)
+            except EngineError as error:
+                rejection = Rejection(RejectionReason.ENGINE_FAILED, str(error))
+        if rejection.reason in _NO_ENGINE:
+            self._answering.is_fresh = True
+        return rejection
 
     def availability(self) -> Rejection | None:
         """Return why the engine cannot be asked, or None if it can."""
@@ -270,7 +292,7 @@ class Pipeline:
         assert self.model is not None  # noqa: S101  # `availability` has seen to it.
         asked = self.secrecy.request(with_selection(request))
         place = CachePlace.of(asked.document, asked.position)
-        depends = (self.model.name, self.settings)
+        depends = self._current.depends(self.model, request.document)
         done = self.suggestions.finished(request.document.uri, place, depends=depends)
         if done is not None and said_all(request, done):
             return Rejection(RejectionReason.EMPTY)
@@ -489,6 +511,10 @@ class Pipeline:
             self.suggestions.keep(uri, place, new, whole, depends=depends, state=state)
             self._longer(shown, whole)
             self._ahead.prepare(shown, whole)
+
+    def _blocked(self, request: CompletionRequest, rejection: Rejection) -> None:
+        """Note that more of what was shown in part may not be shown."""
+        self.fates.note(request.document.uri, rejection, request, self.model, after_part=True)
 
     def is_computing(self) -> bool:
         """Whether a suggestion is on its way."""

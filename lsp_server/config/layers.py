@@ -40,15 +40,20 @@ WORKSPACE_MAY = frozenset(
     {
         Tighten.FALSE,
         Tighten.OPT_IN,
+        Tighten.TRUE,
         Tighten.LOWER,
         Tighten.UNION,
         Tighten.INTERSECTION,
+        Tighten.OWN_LIST,
         Tighten.LATER_CHOICE,
         Tighten.STRICTER,
     }
 )
-_NOT_WIDENED = (Tighten.OPT_IN, Tighten.STRICTER)
+_NOT_WIDENED = (Tighten.OPT_IN, Tighten.TRUE, Tighten.STRICTER, Tighten.OWN_LIST)
 """What an editor may restrict, and widen only as far as the user's own file does."""
+_SENT_AS_DEFAULT = (Tighten.STRICTER, Tighten.TRUE, Tighten.OWN_LIST)
+"""What of an editor counts only where it is not the default."""
+_SWITCHED = {Tighten.OPT_IN: "switched on", Tighten.TRUE: "switched off"}
 POLICY_MAY = WORKSPACE_MAY | {Tighten.POLICY, Tighten.MACHINE}
 
 
@@ -84,9 +89,18 @@ def _flatten(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for section, content in values.items():
         if isinstance(content, Mapping):
             for name, raw in content.items():
-                yield f"{section}.{name}", raw
+                yield from _spread(f"{section}.{name}", raw)
         else:
             yield section, content
+
+
+def _spread(key: str, raw: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an option, or each of several that are written as a table: ``references.policy``."""
+    if isinstance(raw, Mapping) and key not in _TABLE:
+        for name, inner in raw.items():
+            yield f"{key}_{str(name).replace('-', '_')}", inner
+    else:
+        yield key, raw
 
 
 def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
@@ -96,7 +110,7 @@ def _apply(layer: Layer, key: str, raw: Any, current: Any) -> Any:
     value = _parse(entry, raw, current)
     tighten = entry.option.tighten
     if layer.may is None:
-        if layer.from_editor and tighten is Tighten.STRICTER and value == entry.default:
+        if layer.from_editor and tighten in _SENT_AS_DEFAULT and value == entry.default:
             # Editors send the defaults of what nobody has set.
             return current
         _check_may_set(layer, entry, value, current)
@@ -120,7 +134,7 @@ def _check_may_set(layer: Layer, entry: Entry, value: Any, current: Any) -> None
             "it is ignored."
         )
     if tighten in _NOT_WIDENED and value != _restrict(entry, value, current):
-        how = "switched on" if tighten is Tighten.OPT_IN else f"set to {_shown(value)}"
+        how = _SWITCHED.get(tighten, f"set to {_shown(value)}")
         raise ValueError(
             f"is {how} only in your own config.toml (`fimbul doctor` says where), since "
             "an editor may take its settings out of a workspace; it is ignored."
@@ -169,6 +183,8 @@ def _restrict(entry: Entry, value: Any, current: Any) -> Any:
     match entry.option.tighten:
         case Tighten.FALSE | Tighten.OPT_IN:
             return current and value
+        case Tighten.TRUE:
+            return current or value
         case Tighten.LOWER:
             limits = [number for number in (current, value) if number != entry.option.automatic]
             return min(limits, default=current)
@@ -176,7 +192,7 @@ def _restrict(entry: Entry, value: Any, current: Any) -> Any:
             # A `!` brings back what its own layer took, and nothing of others.
             apart = (APART,) if any(item.startswith("!") for item in value) else ()
             return (*current, *apart, *(item for item in value if item not in current))
-        case Tighten.INTERSECTION:
+        case Tighten.INTERSECTION | Tighten.OWN_LIST:
             return tuple(item for item in current if item in value)
         case Tighten.LATER_CHOICE | Tighten.STRICTER:
             return max(current, value, key=list(entry.type).index)

@@ -66,5 +66,6 @@ def _strict(settings: Settings) -> Settings:
         completion=replace(settings.completion, symbols=Symbols.OFF),
         context=nothing,
         feedback=replace(settings.feedback, enable=False, keep_text=False),
+        references=replace(settings.references, log=False),
         log=replace(settings.log, requests=False, file=False),
     )

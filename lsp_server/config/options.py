@@ -43,9 +43,13 @@ class Tighten(enum.Enum):
     OPT_IN = "may only switch off, as an editor may"
     """Only the user's own file or `--set` switches it on, since an editor's settings may come out
     of a workspace."""
+    TRUE = "may only switch on, as an editor may"
+    """Only the user's own file or `--set` switches it off, for the same reason."""
     LOWER = "may only lower"
     UNION = "may only add"
     INTERSECTION = "may only remove"
+    OWN_LIST = "may only remove, as an editor may"
+    """Only the user's own file or `--set` puts something in, for the same reason."""
     LATER_CHOICE = "may only choose a later value"
     """Choices are listed from the loosest to the strictest."""
     STRICTER = "may only choose a later value, as an editor may"
@@ -154,6 +158,15 @@ class Symbols(enum.Enum):
     OFF = "off"
     FAVOUR = "favour"
     REQUIRE = "require"
+
+
+class Resembling(enum.Enum):
+    """What becomes of a suggestion that resembles indexed code; strictest last."""
+
+    ALLOW = "allow"
+    ANNOTATE = "annotate"
+    """It is shown, with where it stands and under which licence."""
+    BLOCK = "block"
 
 
 class RemoteKind(enum.Enum):
@@ -342,7 +355,8 @@ class ContextOptions:
     cold_tokens: int = _option(
         200,
         "Size of the prompt where nothing is evaluated yet, such as at the first suggestion of a"
-        " session; it grows in the pauses. 0 always waits for the whole.",
+        " session; half of it right behind a start of the engine. It grows in the pauses. 0 always"
+        " waits for the whole.",
         unit="tokens",
         minimum=0,
         maximum=32768,
@@ -416,6 +430,12 @@ class EngineOptions:
         minimum=0,
         maximum=1000,
     )
+    adapter_keys: tuple[str, ...] = _option(
+        (),
+        "Public keys of those whose signed adapters may be added, as `fimbul adapters export`"
+        " prints them.",
+        tighten=Tighten.MACHINE,
+    )
     ahead: Ahead = _option(
         Ahead.AUTO,
         "Use pauses to evaluate what comes next: the place of the cursor, the line below. auto"
@@ -482,6 +502,68 @@ class FeedbackOptions:
         tighten=Tighten.LOWER,
         minimum=1,
         maximum=4096,
+    )
+
+
+@dataclass(frozen=True)
+class ReferenceOptions:
+    """What becomes of suggestions that resemble code of others, where an index of it is here."""
+
+    enable: bool = _option(
+        default=True,
+        doc="Compare suggestions with the reference indexes of this machine, if there are any"
+        " (`fimbul references add`).",
+        tighten=Tighten.TRUE,
+    )
+    policy_permissive: Resembling = _option(
+        Resembling.ANNOTATE,
+        "What becomes of a suggestion that resembles code under a permissive licence, which mostly"
+        " asks to name its authors.",
+        tighten=Tighten.STRICTER,
+    )
+    policy_weak_copyleft: Resembling = _option(
+        Resembling.ANNOTATE,
+        "The same under a licence whose conditions hold for the file or the library.",
+        tighten=Tighten.STRICTER,
+    )
+    policy_copyleft: Resembling = _option(
+        Resembling.BLOCK,
+        "The same under a licence whose conditions hold for the whole program.",
+        tighten=Tighten.STRICTER,
+    )
+    policy_proprietary: Resembling = _option(
+        Resembling.BLOCK,
+        "The same under a licence that limits what the code may be used for.",
+        tighten=Tighten.STRICTER,
+    )
+    policy_unknown: Resembling = _option(
+        Resembling.ANNOTATE,
+        "The same where no licence was found, or none that is known.",
+        tighten=Tighten.STRICTER,
+    )
+    policy_own: Resembling = _option(
+        Resembling.ALLOW,
+        "The same where an index says that the code is your company's own.",
+        tighten=Tighten.STRICTER,
+    )
+    licences: tuple[str, ...] = _option(
+        (),
+        "SPDX names of licences whose code is allowed whatever the policy, such as your project's"
+        " own.",
+        tighten=Tighten.OWN_LIST,
+    )
+    dependencies: tuple[str, ...] = _option(
+        (),
+        "Indexed projects whose code is allowed whatever the policy, since yours depends on them"
+        " anyway and keeps to their licences; names as `fimbul references check` shows them, such"
+        " as `wheel:flask*`.",
+        tighten=Tighten.OWN_LIST,
+    )
+    log: bool = _option(
+        default=True,
+        doc="Keep a list of what was accepted though it resembles such code, in a file that only"
+        " you can read, for `fimbul references export`; it holds no code.",
+        tighten=Tighten.FALSE,
     )
 
 
@@ -613,6 +695,11 @@ class PolicyOptions:
         "Adapters that may be used, by path, or by digest as `sha256:…`; empty is all.",
         tighten=Tighten.POLICY,
     )
+    allowed_indexes: tuple[str, ...] = _option(
+        (),
+        "Reference indexes that may be used, by name; empty is all.",
+        tighten=Tighten.POLICY,
+    )
 
 
 @dataclass(frozen=True)
@@ -625,6 +712,7 @@ class Settings:
     prompt: PromptOptions = field(default_factory=PromptOptions)
     engine: EngineOptions = field(default_factory=EngineOptions)
     feedback: FeedbackOptions = field(default_factory=FeedbackOptions)
+    references: ReferenceOptions = field(default_factory=ReferenceOptions)
     log: LogOptions = field(default_factory=LogOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)
     policy: PolicyOptions = field(default_factory=PolicyOptions)

@@ -85,6 +85,16 @@ class Paths:
         return self.state / "feedback" / "feedback.sqlite"
 
     @property
+    def reference_indexes(self) -> Path:
+        """Folder of the indexes of published code that suggestions are compared with."""
+        return self.data / "references"
+
+    @property
+    def reference_log(self) -> Path:
+        """What was accepted though it resembles such code, in a folder for its owner only."""
+        return self.state / "references" / "log.jsonl"
+
+    @property
     def engine(self) -> Path:
         """Folder of built engine wheels and the record of how each was built."""
         return self.cache / "engine"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from lsp_server.errors import EngineCrashed, EngineRefused
+from lsp_server.errors import AdapterUnfit, EngineCrashed, EngineRefused
 from lsp_server.guard.child import REFUSAL
 from lsp_server.inference.protocol import (
     LENGTH,
@@ -40,6 +40,7 @@ from lsp_server.inference.protocol import (
     Prefill,
     Request,
     Statistics,
+    WireAdapter,
     WireSegment,
     decode_answer,
     encode,
@@ -197,6 +198,7 @@ class WorkerClient:
             comment=stop.comment,
             names=list(stop.names),
             names_only=stop.names_only,
+            adapter=_wire_adapter(prompt),
         )
         if on_text is not None:
             self._listeners[request.id] = on_text
@@ -207,7 +209,7 @@ class WorkerClient:
 
     async def prefill(self, prompt: Prompt) -> Generation:
         """Evaluate `prompt` into the KV cache."""
-        request = Prefill(self._number(), _wire(prompt.segments))
+        request = Prefill(self._number(), _wire(prompt.segments), _wire_adapter(prompt))
         return _generation(_expect(Finished, await self._ask(request)))
 
     async def learn(self, texts: list[str]) -> None:
@@ -360,9 +362,15 @@ def _wire(segments: Sequence[Segment]) -> list[WireSegment]:
     return [WireSegment(segment.text, segment.special) for segment in segments]
 
 
+def _wire_adapter(prompt: Prompt) -> WireAdapter | None:
+    adapter = prompt.adapter
+    return None if adapter is None else WireAdapter(adapter.path, adapter.scale)
+
+
 def _expect(kind: type[_Kind], answer: AnyAnswer) -> _Kind:
     if isinstance(answer, Failed):
-        raise EngineRefused(answer.message)
+        kind_of_error = AdapterUnfit if answer.is_adapters else EngineRefused
+        raise kind_of_error(answer.message)
     if not isinstance(answer, kind):
         raise EngineRefused(f"The engine answered {type(answer).__name__}.")
     return answer

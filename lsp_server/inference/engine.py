@@ -9,19 +9,25 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from lsp_server.errors import EngineBusy, EngineCrashed, EngineError, FimbulError
+from lsp_server.errors import (
+    AdapterUnfit,
+    EngineBusy,
+    EngineCrashed,
+    EngineError,
+    FimbulError,
+)
 from lsp_server.inference.client import OnText, WorkerClient
 from lsp_server.inference.inspection import description_of
 from lsp_server.inference.protocol import Loaded, LoadOptions
 from lsp_server.inference.selftest import SETTINGS, SelfTestResult, selftest_once
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.patience import begin
-from lsp_server.types import Generation, ModelDescription, Prompt, StopRules
+from lsp_server.types import NO_ADAPTER, Adapter, Generation, ModelDescription, Prompt, StopRules
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,6 +125,9 @@ class LocalEngine:
         self._last_death = 0.0
         self._told = False
         self._watcher: asyncio.Task[None] | None = None
+        self._tried: set[str] = set()
+        self.unfit: set[str] = set()
+        """Paths of adapters that this engine has refused or died of; answers go without them."""
         self.description: ModelDescription | None = None
         """What the loaded model says about itself."""
         self.check: Callable[[ModelFile], bool] = lambda _model: True
@@ -137,6 +146,8 @@ class LocalEngine:
         """
         await self.close()
         self._model, self._options = model, options
+        self._tried.clear()
+        self.unfit.clear()
         self._change(EngineState.LOADING)
         try:
             self._result = await selftest_once(
@@ -175,12 +186,46 @@ class LocalEngine:
         self, prompt: Prompt, stop: StopRules, *, line_has_text: bool, on_text: OnText | None = None
     ) -> Generation:
         """See `Engine.complete`."""
-        worker = self._ready()
-        return await worker.complete(prompt, stop, line_has_text=line_has_text, on_text=on_text)
+        return await self._adapted(
+            prompt,
+            lambda worker, prompt: worker.complete(
+                prompt, stop, line_has_text=line_has_text, on_text=on_text
+            ),
+        )
 
     async def prefill(self, prompt: Prompt) -> Generation:
         """See `Engine.prefill`."""
-        return await self._ready().prefill(prompt)
+        return await self._adapted(prompt, lambda worker, prompt: worker.prefill(prompt))
+
+    async def _adapted(
+        self, prompt: Prompt, run: Callable[[WorkerClient, Prompt], Awaitable[Generation]]
+    ) -> Generation:
+        """Run a prompt under its adapter, or, where that cannot be, under none."""
+        adapter = prompt.adapter
+        if adapter is None or not adapter.path:
+            return await run(self._ready(), prompt)
+        if adapter.path in self.unfit:
+            return await run(self._ready(), replace(prompt, adapter=NO_ADAPTER))
+        worker = self._ready()
+        try:
+            made = await run(worker, prompt)
+        except AdapterUnfit as error:
+            self._refuse(adapter, str(error))
+            return await run(worker, replace(prompt, adapter=NO_ADAPTER))
+        except EngineCrashed:
+            # One that has worked before is not to blame, nor is any where somebody else killed it.
+            if adapter.path not in self._tried and not worker.was_killed_at_work:
+                self._refuse(adapter, f"The engine died when the adapter {adapter.title} was used.")
+            raise
+        self._tried.add(adapter.path)
+        return made
+
+    def _refuse(self, adapter: Adapter, why: str) -> None:
+        if adapter.path not in self.unfit:
+            self.unfit.add(adapter.path)
+            self._listen(
+                EngineEvent(self._state, f"{why} Suggestions go on without it; choose another.")
+            )
 
     async def learn(self, texts: list[str]) -> None:
         """See `Engine.learn`."""

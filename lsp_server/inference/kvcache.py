@@ -93,17 +93,25 @@ class KvCache:
         llama_cpp.llama_free(self._context)
         self._states.clear()
 
-    def adapt(self, adapter: Any, scale: float) -> bool:
-        """Put an adapter over the model; return whether it could be.
+    def adapt(self, adapter: Any, scale: float, name: str) -> bool:
+        """Put an adapter, or none (None), over the model; return whether it could be.
 
-        Whatever was evaluated without it is forgotten.
+        What was evaluated under another one is not used from now on: live work is saved under its
+        name, and comes back when that adapter does. Names of different weights have to differ.
         """
-        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(adapter)
-        scales = (ctypes.c_float * 1)(scale)
+        work = self._cells[: self._prompt_length]
+        if self.forgets_its_end and self._states.is_worth_saving(work, 0):
+            self.trim(len(work))
+            self._save()
         self.trim(0)
-        self._states.clear()
+        self._prompt_length = 0
         self._ends.clear()
-        return bool(llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales) == 0)
+        self._states.adapter = name
+        count = int(adapter is not None)
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(adapter) if count else None
+        scales = (ctypes.c_float * 1)(scale) if count else None
+        status = llama_cpp.llama_set_adapters_lora(self._context, adapters, count, scales)
+        return bool(status == 0)
 
     @property
     def cells(self) -> Sequence[int]:
@@ -224,7 +232,7 @@ class KvCache:
         data = bytearray(size)
         written = llama_cpp.llama_state_seq_get_data(self._context, _pointer(data), size, 0)
         if written == size:
-            self._states.add(SavedState(tuple(self._cells), data))
+            self._states.add(SavedState(tuple(self._cells), data, self._states.adapter))
 
     def _restore(self, state: SavedState) -> None:
         llama_cpp.llama_memory_clear(self._memory, False)

@@ -15,10 +15,11 @@ from typing import Any
 import llama_cpp
 from msgspec import structs
 
-from lsp_server.errors import EngineRefused, ModelUnusable
+from lsp_server.errors import AdapterUnfit, EngineRefused, ModelUnusable
 from lsp_server.inference.decoding import Decoding
 from lsp_server.inference.drafts import Drafter
 from lsp_server.inference.kvcache import KvCache
+from lsp_server.inference.loras import NOTHING, LoraAdapters
 from lsp_server.inference.mapped import MappedFile
 from lsp_server.inference.protocol import (
     Complete,
@@ -30,6 +31,7 @@ from lsp_server.inference.protocol import (
     Loaded,
     LoadOptions,
     Prefill,
+    WireAdapter,
     WireSegment,
 )
 from lsp_server.inference.vocabulary import Vocabulary
@@ -53,6 +55,8 @@ class LlamaBackend:
         self._file: MappedFile | None = None
         self._vocabulary: Vocabulary | None = None
         self._cache: KvCache | None = None
+        self._adapters: LoraAdapters | None = None
+        self._default = NOTHING
         self._drafter = Drafter(0)
         self._totals = dict.fromkeys(
             ("requests", "prompt_tokens", "reused_tokens", "generated_tokens"), 0
@@ -86,7 +90,8 @@ class LlamaBackend:
             raise ModelUnusable(f"{request.path} holds no vocabulary.")
         if not request.options.vocabulary_only:
             self._cache = KvCache(self._model, request.options, self._is_stopping, self._why)
-            self._adapt(request.options, self._cache)
+            self._adapters = LoraAdapters(self._model, self._cache, self._why)
+            self._adapt(request.options)
             drafts = request.options.draft_tokens if self._cache.forgets_its_end else 0
             self._drafter = Drafter(drafts)
         return Loaded(
@@ -101,17 +106,22 @@ class LlamaBackend:
             milliseconds=_milliseconds(started),
         )
 
-    def _adapt(self, options: LoadOptions, cache: KvCache) -> None:
-        """Load the adapter, if there is one; it is freed with the model."""
+    def _adapt(self, options: LoadOptions) -> None:
+        """Read the adapter that the model is loaded with, if there is one."""
+        self._default = WireAdapter(options.adapter, options.adapter_scale)
         if not options.adapter:
-            return
-        adapter = llama_cpp.llama_adapter_lora_init(self._model, options.adapter.encode())
-        if not adapter or not cache.adapt(adapter, options.adapter_scale):
-            raise ModelUnusable(
-                self._why(
-                    f"{options.adapter} (engine.adapter) cannot be used as an adapter of this model"
-                )
-            )
+            self._default = NOTHING
+        try:
+            self._put(None)
+        except AdapterUnfit as exc:
+            raise ModelUnusable(f"{options.adapter} (engine.adapter): {exc}") from exc
+
+    def _put(self, wanted: WireAdapter | None) -> None:
+        """Put over the model what a request wants: None is what it was loaded with."""
+        # Nothing may touch a model whose file was changed.
+        self._require_cache()
+        if self._adapters is not None:
+            self._adapters.put(self._default if wanted is None else wanted)
 
     def _free(self) -> None:
         self._vocabulary = None
@@ -121,7 +131,8 @@ class LlamaBackend:
             self._cache.close()
         if self._model:
             llama_cpp.llama_model_free(self._model)
-        self._cache = self._model = self._file = None
+        # Adapters were freed with the model.
+        self._cache = self._model = self._file = self._adapters = None
 
     @property
     def beats(self) -> int:
@@ -141,6 +152,7 @@ class LlamaBackend:
         """See `Backend.prefill`."""
         started = time.perf_counter()
         cache = self._require_cache()
+        self._put(request.adapter)
         prompt = self._tokens(request.segments, room=1)
         reused = len(prompt)
         if list(cache.cells[: len(prompt)]) != prompt:
@@ -159,6 +171,7 @@ class LlamaBackend:
     def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""
         started = time.perf_counter()
+        self._put(request.adapter)
         prompt, is_short = self._choose_prompt(request)
         ways = Ways(request, emit)
         decoding = Decoding(
@@ -237,6 +250,8 @@ class LlamaBackend:
             drafted=self._drafter.drafted,
             accepted=self._drafter.accepted,
             restored=self._cache.restored if self._cache else 0,
+            swaps=self._adapters.swaps if self._adapters else 0,
+            swap_ms=self._adapters.milliseconds if self._adapters else 0.0,
         )
 
     def _require_vocabulary(self) -> Vocabulary:

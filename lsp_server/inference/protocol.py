@@ -65,6 +65,13 @@ class WireSegment(msgspec.Struct, frozen=True, array_like=True):
     special: bool = False
 
 
+class WireAdapter(msgspec.Struct, frozen=True, array_like=True):
+    """A LoRA adapter to put over the model; an empty path is none."""
+
+    path: str
+    scale: float = 1.0
+
+
 class Prefill(Request, frozen=True):
     """Evaluate a prompt into the KV cache; answered by `Finished` without text.
 
@@ -72,6 +79,8 @@ class Prefill(Request, frozen=True):
     """
 
     segments: list[WireSegment]
+    adapter: WireAdapter | None = None
+    """What to put over the model for it; None is what the model was loaded with."""
 
 
 class Complete(Request, frozen=True):
@@ -106,6 +115,8 @@ class Complete(Request, frozen=True):
     """Names of which one is likely to stand at the cursor, what is typed of it included."""
     names_only: bool = False
     """Whether it has to be one of those, instead of one being favoured."""
+    adapter: WireAdapter | None = None
+    """What to put over the model for it; None is what the model was loaded with."""
 
 
 class Learn(Request, frozen=True):
@@ -217,6 +228,8 @@ class Failed(Answer, frozen=True):
     """The request could not be done; the worker goes on."""
 
     message: str
+    is_adapters: bool = False
+    """Whether the adapter that it names is why; without that it could be done."""
 
 
 class Counters(Answer, frozen=True):
@@ -236,6 +249,10 @@ class Counters(Answer, frozen=True):
     """Those of them that were right."""
     restored: int = 0
     """How often saved work was gone back to."""
+    swaps: int = 0
+    """How often another adapter was put over the model."""
+    swap_ms: float = 0.0
+    """Time that took, reading adapters' files included."""
 
 
 AnyAnswer = Loaded | Counted | Piece | Finished | Learned | Pong | Failed | Counters

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from lsp_server.errors import EngineRefused
+from lsp_server.errors import AdapterUnfit, EngineRefused
 from lsp_server.inference.backend import Cancelled, common_length
 from lsp_server.inference.lines import ForbiddenLines
 from lsp_server.inference.protocol import (
@@ -29,6 +29,7 @@ from lsp_server.inference.protocol import (
     Load,
     Loaded,
     Prefill,
+    WireAdapter,
     WireSegment,
 )
 from lsp_server.inference.stopping import AnswerText
@@ -58,6 +59,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fault: str = ""
     """``crash`` (a signal), ``exit``, ``hang`` (deaf to cancelling), ``fail`` (an error) or
     ``memory`` (more is asked for than there is)."""
+    adapter: str = ""
+    """What the path of the adapter that is over the model ends with; empty fits all and none."""
     others: tuple[str, ...] = ()
     """Less likely answers, for where `answer` may not come or several are wanted."""
 
@@ -83,6 +86,7 @@ class ScriptedBackend:
         self._beats = 0
         self._extra_buffers = False
         self._cached: list[str] = []
+        self._adapter = ""
         self._totals = dict.fromkeys(
             ("requests", "prompt_tokens", "reused_tokens", "generated_tokens"), 0
         )
@@ -134,7 +138,16 @@ class ScriptedBackend:
 
     def prefill(self, request: Prefill) -> Finished:
         """See `Backend.prefill`."""
+        self._put(request.adapter)
         return self._evaluate(request.id, _split(request.segments))
+
+    def _put(self, adapter: WireAdapter | None) -> None:
+        """Put an adapter over the model; what was evaluated under another one is forgotten."""
+        path = adapter.path if adapter else ""
+        if path and not Path(path).is_file():
+            raise AdapterUnfit(f"There is no adapter {path}.")
+        if path != self._adapter:
+            self._adapter, self._cached = path, []
 
     def learn(self, request: Learn) -> Learned:
         """See `Backend.learn`; there is nothing to guess, as answers are known."""
@@ -161,6 +174,7 @@ class ScriptedBackend:
 
     def generate(self, request: Complete, emit: Callable[[str], None]) -> Finished:
         """See `Backend.generate`."""
+        self._put(request.adapter)
         is_short = self._is_cold(request)
         segments = request.short if is_short else request.segments
         evaluated = self._evaluate(request.id, _split(segments))
@@ -170,7 +184,9 @@ class ScriptedBackend:
         fitting = (
             rule
             for rule in self._script.rules
-            if before.endswith(rule.after) and rule.contains in whole
+            if before.endswith(rule.after)
+            and rule.contains in whole
+            and self._adapter.endswith(rule.adapter)
         )
         rule = next(fitting, Rule())
         self._strike(rule.fault)

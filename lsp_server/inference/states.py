@@ -26,6 +26,8 @@ class SavedState:
     tokens: tuple[int, ...]
     """What was evaluated."""
     data: bytearray
+    adapter: str = ""
+    """What was over the model then; a copy is of no use under anything else."""
 
 
 class SavedStates:
@@ -36,6 +38,8 @@ class SavedStates:
         self._worth = worth
         self._states: list[SavedState] = []
         """The one that was used last comes last."""
+        self.adapter = ""
+        """What is over the model now: copies made under anything else are passed over, and kept."""
 
     def __len__(self) -> int:
         return len(self._states)
@@ -47,16 +51,17 @@ class SavedStates:
 
     def shared(self, tokens: Sequence[int]) -> int:
         """Return how many of `tokens` the best copy begins with."""
-        return max((common_length(state.tokens, tokens) for state in self._states), default=0)
+        return max((common_length(state.tokens, tokens) for state in self._usable()), default=0)
 
     def find(self, tokens: Sequence[int], live: int) -> SavedState | None:
         """Return the copy to go back to for `tokens`; None if none is worth it.
 
         `live` tokens of them are there without one. The copy counts as used.
         """
-        if not self._states:
+        usable = self._usable()
+        if not usable:
             return None
-        best = max(self._states, key=lambda state: common_length(state.tokens, tokens))
+        best = max(usable, key=lambda state: common_length(state.tokens, tokens))
         if common_length(best.tokens, tokens) - live < self._worth:
             return None
         self._states.remove(best)
@@ -82,5 +87,10 @@ class SavedStates:
         """Forget all."""
         self._states.clear()
 
+    def _usable(self) -> list[SavedState]:
+        return [state for state in self._states if state.adapter == self.adapter]
+
     def _stands_in(self, new: SavedState, old: SavedState) -> bool:
+        if new.adapter != old.adapter:
+            return False
         return len(old.tokens) - common_length(old.tokens, new.tokens) < self._worth

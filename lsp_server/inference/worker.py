@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from msgspec.structs import replace
 
-from lsp_server.errors import FimbulError
+from lsp_server.errors import AdapterUnfit, FimbulError
 from lsp_server.guard.child import confine
 from lsp_server.inference.backend import Backend, Cancelled
 from lsp_server.inference.protocol import (
@@ -147,7 +147,8 @@ class Worker:
         except Cancelled:
             self._write(_cancelled(request.id))
         except FimbulError as error:
-            self._write(Failed(request.id, str(error)))
+            is_adapters = isinstance(error, AdapterUnfit)
+            self._write(Failed(request.id, str(error), is_adapters))
         except MemoryError:
             self._write(Failed(request.id, "There was not enough memory."))
 

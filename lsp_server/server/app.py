@@ -14,6 +14,7 @@ from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
+from lsp_server.completion.adapting import Adapters
 from lsp_server.completion.effort import LOOK_EVERY, Effort
 from lsp_server.completion.fate_log import FateLog
 from lsp_server.completion.fates import Tally
@@ -30,6 +31,7 @@ from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine, M
 from lsp_server.inference.fallback import FallbackEngine
 from lsp_server.inference.spare import SpareWorker
 from lsp_server.patience import Patience, begin
+from lsp_server.server import adapting
 from lsp_server.server.configuration import SECTION, gather, section_of
 from lsp_server.server.documents import Documents, OpenDocument, locate
 from lsp_server.server.explaining import LastReason
@@ -40,6 +42,7 @@ from lsp_server.server.model_watch import EVERY as MODEL_EVERY
 from lsp_server.server.model_watch import ModelWatch
 from lsp_server.server.privacy import Privacy
 from lsp_server.server.protocol import FimbulProtocol
+from lsp_server.server.references import References
 from lsp_server.server.uris import to_fs_path
 from lsp_server.types import (
     Completion,
@@ -132,10 +135,25 @@ class FimbulServer(LanguageServer):
         self.files.trees.reached.listen = lambda message: self.tell(
             lsp.MessageType.Warning, message
         )
+        self.references = References(
+            paths,
+            self.files.secrecy.document,
+            lambda message: self.tell(lsp.MessageType.Warning, message),
+            lambda: self.report_status(*self._status),
+        )
         self.pipeline = Pipeline(
-            self.engine, self.settings, self.files, looks_ahead=True, longer=self._on_longer
+            self.engine,
+            self.settings,
+            self.files,
+            looks_ahead=True,
+            longer=self._on_longer,
+            resemblance=self.references.resemblance,
         )
         self.pipeline.model_is_coming = True
+        self.adapters = Adapters(
+            paths, lambda message: self.tell_once(lsp.MessageType.Warning, message)
+        )
+        """Which adapter holds in which folder."""
         self.privacy = Privacy(guard, self.tell, lambda: self.report_status(*self._status))
         self._fate_log = FateLog(paths.requests, version)
         self._log_file = LogFile(paths.logs)
@@ -145,6 +163,7 @@ class FimbulServer(LanguageServer):
         self.feedback = Feedback(
             paths.feedback_file, lambda message: self.tell(lsp.MessageType.Warning, message)
         )
+        self.feedback.took_text = self.references.acceptances.accepted
         self.accepted = 0
         """Suggestions that the editor reported as accepted."""
         self.on_initialize: Callable[[int | None], object] = lambda _process_id: None
@@ -159,6 +178,11 @@ class FimbulServer(LanguageServer):
     def paths(self) -> Paths:
         """Where files of the server and of its user are."""
         return self._paths
+
+    @property
+    def model_file(self) -> ModelFile | None:
+        """The file of the model that was chosen; None while there is none on this machine."""
+        return None if self._chosen is None else self._chosen.local
 
     @property
     def initial_options(self) -> Mapping[str, Any]:
@@ -190,7 +214,9 @@ class FimbulServer(LanguageServer):
         self.pipeline.settings = settings
         self._log_file.configure(settings.log)
         self.pipeline.fates.keep_in(self._fate_log if settings.log.requests else None)
-        self._background(self.feedback.take_settings(settings.feedback))
+        follow = settings.references.enable
+        self._background(self.feedback.take_settings(settings.feedback, follow=follow))
+        self._background(self.references.take_settings(settings, self._folders()))
         self.watch_folders()
         changed = (before.engine, before.policy) != (settings.engine, settings.policy)
         if changed or self._loading is None:
@@ -213,12 +239,18 @@ class FimbulServer(LanguageServer):
         """Look from time to time at how much may be done ahead, and at a model that is missing."""
         self._background(self._watch_effort())
         self._background(self._watch_model())
+        self._background(self.references.watch())
+        self._background(adapting.watch(self))
 
     def watch_folders(self) -> None:
         """Keep an index of each workspace folder, or of none where that is switched off."""
-        folders = [to_fs_path(uri) for uri in self.workspace.folders]
-        wanted = [folder for folder in folders if folder and self.settings.context.index]
+        wanted = self._folders() if self.settings.context.index else []
         self._background(self.indexes.watch(wanted, self.settings))
+
+    def _folders(self) -> list[str]:
+        """Return the workspace folders that are on a disk."""
+        folders = [to_fs_path(uri) for uri in self.workspace.folders]
+        return [folder for folder in folders if folder]
 
     async def watch_files(self) -> None:
         """Ask the editor to tell of files that other programs change, if it can."""
@@ -301,6 +333,7 @@ class FimbulServer(LanguageServer):
             self.report_status("no-model", str(error))
             return
         self._chosen = chosen
+        await adapting.refresh_in_time(self)
         try:
             await self.engine.open(chosen.local, options, chosen.server)
         except FimbulError:
@@ -393,6 +426,10 @@ class FimbulServer(LanguageServer):
             self._complaints.add(message)
             self.tell(kind, message)
 
+    def report_status_again(self) -> None:
+        """Send the editor the same state with what else has changed."""
+        self.report_status(*self._status)
+
     def report_status(self, state: str, message: str = "") -> None:
         """Send the editor the state it may show."""
         self._status = (state, message)
@@ -403,8 +440,10 @@ class FimbulServer(LanguageServer):
                 "message": message,
                 "model": self._model_name,
                 "engine": self.engine_status(),
+                **self.adapter_status(),
                 "privacy": self.privacy.as_json(),
                 "index": self.indexes.status(),
+                "references": self.references.as_json(),
                 "effort": self._effort.value,
                 "effortMessage": self._effort.explanation,
                 "last": self._last_reason.as_json(),
@@ -425,6 +464,11 @@ class FimbulServer(LanguageServer):
         """Return what is counted of this session besides its requests."""
         reached = self.files.trees.reached
         return Tally(dict(self.files.secrecy.replaced), reached.as_json())
+
+    def adapter_status(self) -> dict[str, Any]:
+        """Say which adapters are over the model."""
+        unfit = self.engine.local.unfit
+        return adapting.status(self.adapters, unfit, is_remote=self.engine.remote is not None)
 
     def engine_status(self) -> dict[str, str]:
         """Say where the model runs: on this machine, on a server, or here for want of that."""
@@ -529,10 +573,13 @@ class FimbulServer(LanguageServer):
     def item_from(self, document: Document, completion: Completion) -> lsp.InlineCompletionItem:
         """Return a suggestion as the editor expects it: always with a range and a command."""
         self._next_item += 1
+        argument = self.references.argument(self._next_item, completion)
         return lsp.InlineCompletionItem(
             insert_text=completion.text,
             range=self.documents.range_of(document, completion.start, completion.end),
-            command=lsp.Command("Accepted", ACCEPTED, arguments=[{"id": self._next_item}]),
+            command=lsp.Command(
+                argument.get("references", "Accepted"), ACCEPTED, arguments=[argument]
+            ),
         )
 
     def answered(self, request: CompletionRequest, *outcomes: Outcome) -> None:
@@ -567,6 +614,7 @@ class FimbulServer(LanguageServer):
         self.supersede(uri)
         self._cursors.pop(uri, None)
         self.feedback.closed(uri)
+        self.references.acceptances.closed(uri)
         self.files.closed(uri)
         self.pipeline.closed(uri)
 
@@ -593,6 +641,7 @@ class FimbulServer(LanguageServer):
         """Write what is left and let go of the engine."""
         # First of all, since whoever ends the process may not wait for the rest.
         await self.feedback.close()
+        await self.references.close()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)

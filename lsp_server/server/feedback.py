@@ -1,7 +1,8 @@
 """Feedback in the server: what editors say about suggestions, and whether it is remembered.
 
 Joins the settings, the editor's own notifications, `completion.following` and the file. With
-`feedback.enable` off there is neither a file nor anything in memory.
+`feedback.enable` off there is no file, and in memory nothing but what was accepted, where that is
+needed to know what comes from the model.
 """
 
 import asyncio
@@ -13,13 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lsp_server.completion.followed import Followed
 from lsp_server.completion.following import Following
 from lsp_server.completion.regions import LineEdit
 from lsp_server.config.options import FeedbackOptions
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.recent import LATEST, Recent, Reception
 from lsp_server.feedback.recorder import Recorder
-from lsp_server.feedback.records import Fate
+from lsp_server.feedback.records import Event, Fate
 from lsp_server.feedback.store import read_rows
 from lsp_server.server.configuration import plain
 from lsp_server.server.positions import column_from_units
@@ -46,14 +48,23 @@ class Feedback:
         self._tell = tell
         self._recorder: Recorder | None = None
         self._following: Following | None = None
+        self.took_text: Callable[[Followed, str], None] = lambda *_: None
+        """Called with a suggestion and all of its text that was accepted so far."""
 
-    async def take_settings(self, options: FeedbackOptions) -> None:
-        """Begin or end to remember, as the settings say."""
+    async def take_settings(self, options: FeedbackOptions, *, follow: bool = False) -> None:
+        """Begin or end to remember, as the settings say.
+
+        `follow` says that what is accepted has to be known even where nothing is remembered.
+        """
         if not options.enable:
-            await self.close()
+            if self._recorder is not None or not follow:
+                await self.close()
+            if follow and self._following is None:
+                self._following = self._followed(lambda _event: None)
             return
         size = options.max_size * 1_000_000
         if self._recorder is None:
+            await self.close()
             loop = asyncio.get_running_loop()
 
             def tell_from_thread(message: str) -> None:
@@ -62,7 +73,7 @@ class Feedback:
                     loop.call_soon_threadsafe(self._tell, message)
 
             self._recorder = Recorder(self._file, size, tell_from_thread)
-            self._following = Following(self._recorder.put, loop.call_later)
+            self._following = self._followed(self._recorder.put)
             # An editor that just goes away ends the process without having asked for it.
             atexit.register(self._close_now)
             self._following.keep_text = options.keep_text
@@ -71,6 +82,11 @@ class Feedback:
         assert self._following is not None  # noqa: S101  # The two come and go together.
         self._recorder.max_bytes = size
         self._following.keep_text = options.keep_text
+
+    def _followed(self, record: Callable[[Event], None]) -> Following:
+        following = Following(record, asyncio.get_running_loop().call_later)
+        following.took_text = lambda followed, text: self.took_text(followed, text)
+        return following
 
     async def _remember(self, recent: Recent) -> None:
         """Take in how the latest suggestions of earlier sessions were received."""
@@ -104,7 +120,9 @@ class Feedback:
 
     def recent(self, surface: str | None = None, language: str | None = None) -> Reception | None:
         """Return how the latest suggestions were received; None if nothing is remembered."""
-        return self._following.recent.recent(surface, language) if self._following else None
+        if self._following is None or self._recorder is None:
+            return None
+        return self._following.recent.recent(surface, language)
 
     def as_json(self) -> dict[str, int] | None:
         """Return how the latest suggestions were received; None if nothing is remembered."""

@@ -14,6 +14,8 @@ from lsp_server.completion.serving import ChooseModel
 from lsp_server.config.paths import Paths
 from lsp_server.guard.network import NetworkGuard
 from lsp_server.inference.spare import SpareWorker
+from lsp_server.references.telling import as_json, short
+from lsp_server.server import adapting
 from lsp_server.server.app import ACCEPTED, FimbulServer
 from lsp_server.server.configuration import plain
 from lsp_server.server.digests import DIGEST, digest_of
@@ -21,8 +23,9 @@ from lsp_server.server.explaining import explain
 from lsp_server.server.feedback import REJECTED, SHOWN, TOOK
 from lsp_server.server.logs import place_of
 from lsp_server.server.menu import announce
+from lsp_server.server.references import COMMAND, REFERENCES
 from lsp_server.server.uris import to_fs_path
-from lsp_server.types import Outcome, Rejection, RejectionReason
+from lsp_server.types import Document, Outcome, Rejection, RejectionReason
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ def create_server(
     server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, options)(_inline_completion)
     server.command(ACCEPTED)(_accepted)
     server.command(EXPLAIN)(_explain)
+    server.command(COMMAND)(_references)
+    server.command(adapting.CHOOSE_ADAPTER)(_adapters)
     return server
 
 
@@ -93,6 +98,7 @@ def _did_open(server: FimbulServer, params: lsp.DidOpenTextDocumentParams) -> No
         server.feedback.closed(document.uri)
         server.files.opened(document)
         server.pipeline.opened(document)
+        server.references.acceptances.opened(document)
 
 
 def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -> None:
@@ -103,14 +109,21 @@ def _did_change(server: FimbulServer, params: lsp.DidChangeTextDocumentParams) -
         return
     server.files.changed(document)
     server.pipeline.changed(document)
-    server.feedback.changed(document, server.edits(document.uri))
+    _follow(server, document)
 
 
 def _did_change_notebook(server: FimbulServer, params: lsp.DidChangeNotebookDocumentParams) -> None:
     for content in (params.change.cells and params.change.cells.text_content) or ():
         document = server.snapshot(content.document.uri)
         if document is not None:
-            server.feedback.changed(document, server.edits(document.uri))
+            _follow(server, document)
+
+
+def _follow(server: FimbulServer, document: Document) -> None:
+    edits = server.edits(document.uri)
+    # Lines have to be where they are now when something turns out to have been accepted.
+    server.references.acceptances.changed(document, edits)
+    server.feedback.changed(document, edits)
 
 
 def _cursor(server: FimbulServer, params: Any) -> None:
@@ -195,11 +208,24 @@ def _explain(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
     return answer
 
 
+async def _adapters(server: FimbulServer, *arguments: Any) -> dict[str, Any] | None:
+    return await adapting.run(server, arguments)
+
+
 def _last_outcome(server: FimbulServer, params: Any) -> dict[str, Any] | None:
     values = plain(params)
     uri = values.get("uri") if isinstance(values, Mapping) else None
     outcome = server.pipeline.last_outcome(str(uri))
     return None if outcome is None else outcome_as_json(outcome)
+
+
+async def _references(server: FimbulServer, *arguments: Any) -> dict[str, Any]:
+    values = plain(arguments[0]) if arguments else None
+    uri = values.get("uri") if isinstance(values, Mapping) else None
+    document = None if uri is None else server.snapshot(str(uri))
+    if uri is not None and document is None:
+        return {"text": "", "references": []}
+    return await server.references.answer(values, document)
 
 
 def _digest(server: FimbulServer, params: Any) -> dict[str, Any] | None:
@@ -246,6 +272,8 @@ def outcome_as_json(outcome: Outcome) -> dict[str, Any]:
         "shortPrompt": generation.is_short,
         "chance": outcome.chance,
         "wordChance": outcome.word_chance,
+        "references": [as_json(one) for one in outcome.references],
+        "note": short(outcome.references),
         "likelihood": {
             "logprobs": list(generation.logprobs),
             "ends": list(generation.ends),
@@ -267,10 +295,12 @@ def _statistics(server: FimbulServer, _params: Any) -> dict[str, Any]:
         "calibrated": server.pipeline.is_calibrated,
         "rejections": {reason.value: count for reason, count in server.pipeline.rejections.items()},
         "index": server.indexes.status(),
+        "references": server.references.as_json(),
         "limits": server.files.trees.reached.as_json(),
         "secrets": server.tally().replaced,
         "effort": server.pipeline.efforts.now().value,
         "engine": server.engine_status(),
+        **server.adapter_status(),
         "privacy": server.privacy.as_json(),
     }
 
@@ -296,6 +326,7 @@ _FEATURES: Mapping[str, Callable[..., Any]] = {
     REJECTED: _rejected,
     LAST_OUTCOME: _last_outcome,
     DIGEST: _digest,
+    REFERENCES: _references,
     STATISTICS: _statistics,
     lsp.SHUTDOWN: _shutdown,
 }

@@ -13,6 +13,7 @@ import re
 from lsprotocol import types as lsp
 
 from lsp_server.config.options import Menu, Trigger
+from lsp_server.references.telling import in_full, short
 from lsp_server.server.app import FimbulServer
 from lsp_server.server.configuration import gather
 from lsp_server.server.logs import place_of
@@ -174,13 +175,17 @@ def menu_item(
     more = len(lines) - 1
     capability = _item_capability(server)
     detail = f"fimbul, {more + 1} lines" if more > 0 else "fimbul"
+    if completion.references:
+        detail += f", resembles {short(completion.references)}"
     has_details = capability is not None and capability.label_details_support
     return lsp.CompletionItem(
         label=first if len(first) <= _LABEL else f"{first[: _LABEL - 1]}…",
         label_details=lsp.CompletionItemLabelDetails(description="fimbul") if has_details else None,
         kind=lsp.CompletionItemKind.Text,
         detail=detail,
-        documentation=_documentation(text, document.language, capability),
+        documentation=_documentation(
+            text, document.language, capability, in_full(completion.references)
+        ),
         preselect=False,
         sort_text=f"{_LAST}{place:02}",
         # What the editor holds against the word; a word that a line break follows is all of it.
@@ -208,12 +213,20 @@ def _item_capability(server: FimbulServer) -> lsp.ClientCompletionItemOptions | 
 
 
 def _documentation(
-    text: str, language: str, capability: lsp.ClientCompletionItemOptions | None
+    text: str,
+    language: str,
+    capability: lsp.ClientCompletionItemOptions | None,
+    references: str = "",
 ) -> lsp.MarkupContent:
-    """Return the whole text for the window beside the menu, as code where that can be shown."""
+    """Return the whole text for the window beside the menu, as code where that can be shown.
+
+    Below it stands what it resembles, if it does.
+    """
     formats = (capability.documentation_format if capability else None) or ()
     if lsp.MarkupKind.Markdown not in formats:
-        return lsp.MarkupContent(lsp.MarkupKind.PlainText, text)
+        below = f"\n\n{references}" if references else ""
+        return lsp.MarkupContent(lsp.MarkupKind.PlainText, text + below)
+    below = f"\n\n```text\n{references}\n```" if references else ""
     # Longer than any run of backquotes in the text, which would end the block.
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return lsp.MarkupContent(lsp.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}")
+    return lsp.MarkupContent(lsp.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}{below}")

@@ -13,6 +13,8 @@ from fimbul_models.corpus_command import add_corpus
 from fimbul_models.evaluate_command import add_evaluate, add_items
 from fimbul_models.labels_command import add_label
 from fimbul_models.look_command import add_calibrate, add_coverage, add_filters
+from fimbul_models.references_command import add_references
+from fimbul_models.training_command import add_prove, add_train
 from lsp_server.errors import FimbulError
 
 _INTERRUPTED = 130
@@ -51,9 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     add_corpus(
         commands.add_parser("corpus", help="make training data, with a reason for every file")
     )
+    add_references(commands.add_parser("references", help="index published code, to know it again"))
     add_label(commands.add_parser("label", help="label files by hand, and learn from it"))
     add_choose(
         commands.add_parser("choose", help="choose what to label or train on: unsure or corrected")
+    )
+    add_train(commands.add_parser("train", help="teach a model your code, or to fill in"))
+    add_prove(
+        commands.add_parser("prove", help="show whether a model without it learnt to fill in")
     )
     add_hold_out(
         commands.add_parser(

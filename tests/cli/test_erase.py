@@ -33,6 +33,8 @@ def filled(paths: Paths) -> Paths:
     for file in (
         paths.state / "requests" / "1.jsonl",
         paths.state / "logs" / "server.log",
+        paths.reference_log,
+        paths.reference_indexes / "public.fimref",
         paths.cache / "index" / "a.sqlite",
         paths.cache / "wheels" / "a.whl",
         paths.cache / "workspaces" / "p" / "a.py",
@@ -40,6 +42,8 @@ def filled(paths: Paths) -> Paths:
         paths.engine / "build" / "a.whl",
         paths.models / "tiny" / "tiny.gguf",
         paths.registry_file,
+        paths.adapters / "uses.json",
+        paths.signing_key,
         paths.user_file,
     ):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -109,10 +109,18 @@ def test_only_files_have_names(uri: str, name: str) -> None:
     assert fate.file == name
 
 
+WRITTEN_BY_US = (
+    RejectionReason.ENGINE_FAILED,
+    RejectionReason.LANGUAGE_DISABLED,
+    # Licence and project, as an index names them.
+    RejectionReason.RESEMBLES_CODE,
+)
+
+
 @pytest.mark.parametrize("reason", [None, *RejectionReason])
 def test_no_code_is_ever_kept(reason: RejectionReason | None) -> None:
     outcome = SHOWN if reason is None else Rejection(reason, "the engine failed")
-    if reason not in (None, RejectionReason.ENGINE_FAILED, RejectionReason.LANGUAGE_DISABLED):
+    if reason not in (None, *WRITTEN_BY_US):
         # Nothing hinders a filter from putting a piece of the suggestion there.
         outcome = Rejection(reason, CODE)
     assert CODE not in msgspec.json.encode(kept(outcome)).decode()

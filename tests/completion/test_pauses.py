@@ -21,6 +21,7 @@ from lsp_server.config.options import (
     EngineOptions,
     Settings,
 )
+from lsp_server.inference.engine import EngineState
 from lsp_server.prompt.formats import FORMATS
 from lsp_server.text import split_lines
 from lsp_server.types import (
@@ -266,7 +267,6 @@ async def test_a_cold_place_brings_a_small_prompt_and_is_warmed_in_the_pause() -
         small = "".join(segment.text for segment in call.prompt.short)
         assert "name_199" in small
         assert len(small) < len(call.seen) / 3
-        assert call.prompt.cold_tokens == ContextOptions().cold_tokens
         call.finish("1", is_short=True)
         assert isinstance(await asked, Completion)
         await until(lambda: engine.prefilled)
@@ -279,6 +279,37 @@ async def test_a_cold_place_brings_a_small_prompt_and_is_warmed_in_the_pause() -
         assert await user.shown(LONG + "x = 1\ny = █\n") == "2"
         await asyncio.sleep(ENOUGH)
         assert not engine.prefilled
+
+
+async def test_an_engine_that_was_just_started_begins_with_half_of_it() -> None:
+    cold = ContextOptions().cold_tokens
+    engine = Engine(prefill_seconds=60)
+    never = replace(SETTINGS, engine=replace(SETTINGS.engine, ahead=Ahead.OFF))
+    sizes: list[tuple[int, int]] = []
+
+    async def ask(user: Typist, marked: str, *, is_short: bool) -> None:
+        asked = user.ask(LONG + marked)
+        call = await engine.call(len(sizes))
+        prompt = call.prompt
+        sizes.append((prompt.cold_tokens, sum(len(segment.text) for segment in prompt.short)))
+        call.finish("1", is_short=is_short)
+        assert isinstance(await asked, Completion)
+
+    async with typist(engine, never) as user:
+        await ask(user, "x = █\n", is_short=True)
+        # The pause has not brought the whole: what is evaluated has to stay of use.
+        await ask(user, "y = █\n", is_short=True)
+        await ask(user, "z = █\n", is_short=False)
+        await ask(user, "v = █\n", is_short=True)
+        # An engine that died says so to who asks meanwhile.
+        engine.state = EngineState.LOADING
+        assert isinstance(await user.ask(LONG + "w = █\n"), Rejection)
+        engine.state = EngineState.READY
+        await ask(user, "w = █\n", is_short=True)
+    assert [size for size, _ in sizes] == [cold // 2, cold // 2, cold // 2, cold, cold // 2]
+    first, _, _, whole, again = (length for _, length in sizes)
+    assert first == again
+    assert first < 0.7 * whole
 
 
 async def test_a_key_ends_what_is_done_in_a_pause() -> None:

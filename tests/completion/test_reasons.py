@@ -43,6 +43,7 @@ from lsp_server.types import (
     TriggerKind,
 )
 from tests.completion.engines import Engine
+from tests.completion.shelves import GPL, Shelf
 
 URI = "file:///w/a.py"
 
@@ -247,6 +248,16 @@ async def late() -> Outcome:
         return outcome
 
 
+async def resembles_code() -> Outcome:
+    async with pipeline(Silent("total(items)", StopReason.LINES)) as found:
+        found.resemblance.use(Shelf({"x = total(items)": GPL}))
+        outcome = await found.complete(asked("x = █\n"))
+        (fate,) = found.fates.latest(9)
+        # It says which code, as nothing of the user's is in that.
+        assert fate.detail == "GPL-3.0-only: sdist:b 2.0."
+        return outcome
+
+
 STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.INSIDE_WORD: inside_word,
     Reason.DELETING: deleting,
@@ -263,6 +274,7 @@ STAGED: dict[Reason, Callable[[], Awaitable[Outcome]]] = {
     Reason.CANCELLED: cancelled,
     Reason.UNSURE: unsure,
     Reason.LATE: late,
+    Reason.RESEMBLES_CODE: resembles_code,
 }
 """Reasons that take more than one answer."""
 

@@ -91,6 +91,16 @@ def test_a_similar_text_is_a_near_duplicate_and_another_is_none() -> None:
     assert found.cluster_of["folder:c\nthree.py"] == "folder:c\nthree.py"
 
 
+def test_copies_may_stay_and_count_as_alike_all_the_same() -> None:
+    text = words(1)
+    records = [make("a", "one.py", text), make("b", "same.py", text)]
+    records.append(make("c", "near.py", changed(text, 0.02, 3)))
+    dropping, keeping = look(records), look(records, msgspec.structs.replace(RULES, keep=True))
+    assert len(dropping.drops) == 2
+    assert not keeping.drops
+    assert keeping.cluster_of == dropping.cluster_of
+
+
 def test_short_files_are_compared_exactly_only() -> None:
     records = [make("folder:a", "one.py", ["a", "b"]), make("folder:b", "two.py", ["a", "c"])]
     assert not look(records).drops

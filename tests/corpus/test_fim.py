@@ -440,3 +440,37 @@ def test_neighbours_answer_as_the_servers_index() -> None:
         assert found.repository(str(folder)) is found
         assert found.repository("/elsewhere") is None
     assert not folder.parent.exists()
+
+
+def test_an_unfinished_word_may_be_left_to_be_gone_on_from() -> None:
+    healed = examples(shares={"line": 1.0}, orders={"growing-middle": 1.0})
+    unhealed = examples(shares={"line": 1.0}, orders={"growing-middle": 1.0}, unhealed=1.0)
+    assert any(one.healed for one in healed)
+    assert not any(one.healed for one in unhealed)
+    texts = {one.path: one.text for one in SHAPES}
+    assert all(document_of(one) == texts[one.path] for one in unhealed)
+    # The prompt ends inside a word somewhere, and the completion goes on with it.
+    assert any(
+        one.prompt[-1].text[-1:].isalnum() and one.completion[:1].isalnum() for one in unhealed
+    )
+
+
+USING = """\
+from circle import Circle
+
+
+def use() -> None:
+    first = Circle(1.0)
+""" + "".join(f"    first.scaled({number}.0)\n" for number in range(30))
+
+
+def test_a_late_comment_names_what_may_come_where_other_files_say_so() -> None:
+    def comments(**more: object) -> list[str]:
+        shapes = [SHAPES[0], record("using.py", USING)]
+        made = examples(shapes, shares={"line": 1.0}, orders={"growing-middle": 1.0}, **more)
+        lines = [line for one in made for line in split_lines(one.prompt[-1].text)]
+        return [line for line in lines if line.lstrip().startswith("#")]
+
+    assert not comments(without_context=0.0)
+    assert any("scaled" in line for line in comments(late=1.0, without_context=0.0))
+    assert not comments(late=1.0, without_context=1.0)

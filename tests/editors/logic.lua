@@ -57,4 +57,28 @@ local lines = commands.statistics({ shown = 3, kept = 1, accepted = 2, rejection
 same(lines[4], '     4  deleting', 'statistics')
 same(lines[5], '     1  empty', 'statistics')
 
+local function item(argument)
+  return { command = 'fimbul.accepted', arguments = { argument } }
+end
+same(text.note(item({ id = 1, references = 'MIT: wheel:a 1.0' })), 'MIT: wheel:a 1.0', 'note')
+for _, other in ipairs({ item({ id = 1 }), item({ id = 1, references = '' }), { command = 'x' }, item(vim.NIL) }) do
+  same(text.note(other), nil, 'no note')
+end
+same(text.note(nil), nil, 'no note')
+same(commands.references(nil, { text = '' }), { 'Nothing here is known to resemble published code.' }, 'references')
+same(commands.references({ text = 'a' }, { text = 'b\nc' }), {
+  'The suggestion resembles:',
+  'a',
+  'Accepted, and alike:',
+  'b',
+  'c',
+}, 'references')
+
+local mine = { id = 'a', name = 'mine@2', created = '2026-11-28T01:02:03Z', used = true, message = '' }
+local theirs = { id = 'b', name = 'other@1', created = mine.created, used = false, message = 'It is for other.' }
+local choices = commands.adapters({ adapters = { mine, theirs } })
+same(choices[1].text, '* mine@2 (2026-11-28)', 'adapter')
+same({ choices[1].action, choices[2].action, choices[3].action, #choices }, { 'use', 'rollback', 'off', 3 }, 'adapters')
+same({ commands.adapters({ adapters = { theirs } }) }, { {}, 'It is for other.' }, 'no adapter')
+
 io.stdout:write('all held\n')

@@ -74,3 +74,15 @@ def test_without_room_nothing_is_worth_saving() -> None:
     assert not states.is_worth_saving([1, 2, 3], live=0)
     states.add(SavedState((1, 2, 3), bytearray(10)))
     assert len(states) == 0
+
+
+def test_copies_made_under_another_adapter_are_passed_over_and_kept() -> None:
+    states = SavedStates(limit=100, worth=10)
+    states.add(state(range(50)))
+    states.adapter = "mine"
+    assert states.shared(range(50)) == 0
+    assert states.find(range(50), live=0) is None
+    states.add(SavedState(tuple(range(50)), bytearray(10), "mine"))
+    assert len(states) == 2, "the same tokens under two adapters are two things"
+    states.adapter = ""
+    assert states.shared(range(50)) == 50

@@ -16,6 +16,7 @@ local server = require('fimbul.server')
 local has_hint = vim.fn.hlexists('ComplHint') == 1
 vim.api.nvim_set_hl(0, 'FimbulGhost', { default = true, link = has_hint and 'ComplHint' or 'Comment' })
 vim.api.nvim_set_hl(0, 'FimbulCount', { default = true, link = 'NonText' })
+vim.api.nvim_set_hl(0, 'FimbulReference', { default = true, link = 'WarningMsg' })
 
 -- What the server says of itself is kept for `status()`: `state`, `message`, and in `last` why
 -- nothing is shown. What was asked while the model was loading got no answer.

@@ -5,9 +5,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 
+import { adapterChoices, whyNone, type Adapters } from './adapters';
 import { modelChoices } from './models';
 import { Pages, showPage } from './pages';
 import { run } from './process';
+import { referencesPage, type References } from './references';
 import { Server } from './server';
 import { fetchModel, installServer, locate, offerInstallation, setUp } from './setup';
 import { statusItem, type Outcome, type ServerStatus } from './status';
@@ -56,8 +58,10 @@ class Fimbul implements vscode.Disposable {
       'fimbul.snooze': () => this.switches.snooze(),
       'fimbul.why': () => this.why(),
       'fimbul.explainLast': () => this.explain(),
+      'fimbul.showReferences': () => this.showReferences(),
       'fimbul.stats': () => this.stats(),
       'fimbul.chooseModel': () => this.chooseModel(),
+      'fimbul.chooseAdapter': () => this.chooseAdapter(),
       'fimbul.restart': () => this.restart(),
       'fimbul.setup': () => this.setup(),
       'fimbul.showLog': () => this.output.show(),
@@ -167,8 +171,10 @@ class Fimbul implements vscode.Disposable {
       ['fimbul.toggleWorkspace', '$(folder) … in this folder'],
       ['fimbul.snooze', '$(bell-slash) Snooze'],
       ['fimbul.explainLast', '$(list-unordered) What became of the last requests'],
+      ['fimbul.showReferences', '$(law) Published code that suggestions resemble'],
       ['fimbul.stats', '$(graph) Statistics'],
       ['fimbul.chooseModel', '$(package) Choose a model'],
+      ['fimbul.chooseAdapter', '$(layers) Choose an adapter'],
       ['fimbul.setup', '$(desktop-download) Set up the engine and the model'],
       ['fimbul.restart', '$(refresh) Restart the server'],
       ['fimbul.showLog', '$(output) Log'],
@@ -212,6 +218,15 @@ class Fimbul implements vscode.Disposable {
     await this.pages.show('Last requests', told?.text ?? 'fimbul does not run.');
   }
 
+  /** Show what the last suggestion resembles, and what was accepted though it does. */
+  private async showReferences(): Promise<void> {
+    const uri = vscode.window.activeTextEditor?.document.uri.toString();
+    const ask = async (about: { uri?: string }) => this.server?.request<References>('fimbul/references', about);
+    const here = uri ? await ask({ uri }) : undefined;
+    const last = uri ? await this.server?.request<Outcome | null>('fimbul/lastOutcome', { uri }) : undefined;
+    await this.pages.show('References', referencesPage(last?.references, here, await ask({})));
+  }
+
   private async stats(): Promise<void> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'fimbul-stats-'));
     const page = path.join(folder, 'stats.html');
@@ -237,6 +252,29 @@ class Fimbul implements vscode.Disposable {
     const target = vscode.ConfigurationTarget.Global;
     await vscode.workspace.getConfiguration('fimbul').update('engine.model', chosen.name, target);
     await this.restart();
+  }
+
+  /** Put an adapter over the model in the folder of the current file, or none; the server keeps it. */
+  private async chooseAdapter(): Promise<void> {
+    const uri = vscode.window.activeTextEditor?.document.uri.toString();
+    const ask = (more: object): Promise<Adapters | null | undefined> =>
+      this.server?.request<Adapters | null>('workspace/executeCommand', {
+        command: 'fimbul.adapters',
+        arguments: [{ ...(uri && isInFolder(uri) ? { uri } : {}), ...more }],
+      }) ?? Promise.resolve(undefined);
+    const found = await ask({ action: 'list' });
+    if (!found) {
+      return;
+    }
+    const choices = adapterChoices(found);
+    if (choices.length === 0) {
+      void vscode.window.showInformationMessage(`fimbul: ${whyNone(found)}`);
+      return;
+    }
+    const chosen = await vscode.window.showQuickPick(choices, { placeHolder: `Adapter in ${found.folder}` });
+    if (chosen) {
+      await ask({ action: chosen.action, id: chosen.id });
+    }
   }
 
   /** Offer to fetch the model, once in a window. */
@@ -273,6 +311,11 @@ class Fimbul implements vscode.Disposable {
       return false;
     }
   }
+}
+
+/** Whether a document lies in a folder of this window. */
+function isInFolder(uri: string): boolean {
+  return vscode.workspace.getWorkspaceFolder(vscode.Uri.parse(uri)) !== undefined;
 }
 
 /** Return the keys of the server's options among the settings that the extension contributes. */

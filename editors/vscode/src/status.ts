@@ -1,13 +1,18 @@
 // What the status item says. Knows nothing about VS Code, so that it can be tested without it.
 
+import type { Reference } from './references';
+
 /** What the server says of itself (`fimbul/status`). */
 export interface ServerStatus {
   state: string;
   message?: string;
   model?: string;
   engine?: { runs?: string; server?: string };
+  /** Adapters that are over the model; empty if there is none. */
+  adapter?: string;
   effort?: string;
   effortMessage?: string;
+  references?: { indexes?: string[]; problems?: string[] };
 }
 
 /** What the last request led to (`fimbul/lastOutcome`). */
@@ -16,6 +21,9 @@ export interface Outcome {
   explanation?: string;
   detail?: string;
   timings?: { total?: number };
+  /** What the suggestion resembles, in a few words; empty if that is nothing. */
+  note?: string;
+  references?: Reference[];
 }
 
 /** What the extension itself knows. */
@@ -54,6 +62,9 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   if (status.message) {
     lines.push(status.message);
   }
+  if (status.adapter) {
+    lines.push(`Adapter: ${status.adapter}.`);
+  }
   const runs = status.engine?.runs;
   if (runs === 'remote') {
     lines.push(`Answers come from your server ${status.engine?.server ?? ''}.`);
@@ -63,6 +74,11 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   if (status.effort && status.effort !== 'full' && status.effortMessage) {
     lines.push(status.effortMessage);
   }
+  const compared = status.references?.indexes ?? [];
+  if (compared.length > 0) {
+    lines.push(`Compared with published code: ${compared.join(', ')}.`);
+  }
+  lines.push(...(status.references?.problems ?? []));
   if (outcome && !PASSING.has(outcome.reason ?? '')) {
     const took = outcome.timings?.total;
     const latency = took === undefined ? '' : ` (${Math.round(took)} ms)`;
@@ -71,6 +87,11 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
         ? `Nothing shown${latency}: ${outcome.explanation ?? outcome.reason}`
         : `Last suggestion${latency}.`,
     );
+    if (outcome.reason && outcome.detail && outcome.reason === 'resembles-code') {
+      lines.push(outcome.detail);
+    } else if (outcome.note) {
+      lines.push(`It resembles ${outcome.note}`);
+    }
   }
   if (own.off) {
     lines.push(own.off);
@@ -79,8 +100,9 @@ export function statusItem(status: ServerStatus, outcome: Outcome | undefined, o
   }
   const isOff = own.off !== '' || own.snoozed > 0;
   const text = isOff && status.state === 'ready' ? STATES['stopped'] : STATES[status.state];
+  const isNoted = !isOff && status.state === 'ready' && outcome?.note;
   return {
-    text: text ?? `$(question) fimbul`,
+    text: isNoted ? `$(law) ${outcome.note}` : (text ?? `$(question) fimbul`),
     tooltip: lines.join('\n\n'),
     spoken: lines.join(' ').replaceAll('**', ''),
     warns: ['failed', 'no-model', 'no-server'].includes(status.state),

@@ -22,6 +22,30 @@ test('a silence comes with its sentence, but not one that only makes way for the
   assert.doesNotMatch(passing.tooltip, /newer/);
 });
 
+test('what a suggestion resembles stands in the item, and what kept one back beside its reason', () => {
+  const note = 'MIT: wheel:a 1.0';
+  const shown = statusItem(READY, { reason: '', note }, ON);
+  assert.equal(shown.text, `$(law) ${note}`);
+  assert.match(shown.tooltip, /It resembles MIT: wheel:a 1\.0/);
+  assert.doesNotMatch(statusItem(READY, { reason: '', note }, { off: 'Off.', snoozed: 0 }).text, /MIT/);
+  const detail = 'GPL-3.0-only: sdist:b 2.0.';
+  const blocked = statusItem(READY, { reason: 'resembles-code', explanation: 'Why.', detail }, ON);
+  assert.match(blocked.tooltip, /Nothing shown: Why\.\n\nGPL-3\.0-only: sdist:b 2\.0\./);
+  assert.match(blocked.text, /check/);
+});
+
+test('which indexes are compared with is said, and what is wrong with others', () => {
+  const references = { indexes: ['public'], problems: ['x is damaged.'] };
+  const shown = statusItem({ ...READY, references }, undefined, ON);
+  assert.match(shown.tooltip, /published code: public\./);
+  assert.match(shown.tooltip, /x is damaged\./);
+});
+
+test('the adapter over the model is named', () => {
+  assert.match(statusItem({ ...READY, adapter: 'mine@2' }, undefined, ON).tooltip, /Adapter: mine@2\./);
+  assert.doesNotMatch(statusItem({ ...READY, adapter: '' }, undefined, ON).tooltip, /Adapter/);
+});
+
 test('what does not work is a warning', () => {
   for (const state of ['failed', 'no-model', 'no-server']) {
     assert.equal(statusItem({ state, message: 'Why.' }, undefined, ON).warns, true);

@@ -27,7 +27,7 @@ def make(options: argparse.Namespace) -> None:
     )
     planner = Planner(places, recipe.gather, recipe.packages, tell=_tell)
     units = planner.list_all(recipe.sources)[: options.limit]
-    engine = _engine(options)
+    engine = engine_of(options)
     order = Order(
         recipe=recipe,
         folder=places.recipe,
@@ -47,7 +47,8 @@ def make(options: argparse.Namespace) -> None:
     print(f"{options.output}/report.html shows all of it; digest {account.digest}")
 
 
-def _engine(options: argparse.Namespace) -> Engine:
+def engine_of(options: argparse.Namespace) -> Engine:
+    """Return the engine that the options `engine`, `processes` and `ray` ask for."""
     if options.engine == "ray":
         return RayData(options.ray, options.processes)
     if options.engine == "serial" or options.processes == 1:

@@ -53,6 +53,9 @@ class DuplicateRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Of the files of a repository that another has, too, from which on it counts as a fork."""
     fork_files: int = 5
     """Files that a fork has at least."""
+    keep: bool = False
+    """Leave all copies where they are, to see what they cost. They count as alike all the same
+    where sides are drawn."""
 
     def __post_init__(self) -> None:
         """Refuse what no run could work by."""
@@ -151,6 +154,8 @@ def find_duplicates(
         found.cluster_of[one.key] = found.cluster_of[original.key]
         found.drops[one.key] = _drop(one, Reason.EXACT_DUPLICATE, original.key)
     _forks(signatures, sizes, found, rules)
+    if rules.keep:
+        found.drops.clear()
     return found
 
 

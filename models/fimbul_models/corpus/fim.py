@@ -24,6 +24,7 @@ from lsp_server.completion.workspace import Assembled, CountTokens, Workspace
 from lsp_server.config.options import (
     CompletionOptions,
     ContextOptions,
+    Healing,
     Order,
     PromptOptions,
     Settings,
@@ -98,13 +99,21 @@ class FimRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     rely on them (Repoformer, arXiv 2403.10059, appendix A.3)."""
     without_suffix: float = 0.10
     """Share of examples without what follows, where nothing of the cursor's line does."""
+    unhealed: float = 0.0
+    """Share of examples whose prompt ends with the unfinished word as it stands, so that a model
+    learns to go on from there (EFIM, arXiv 2505.21889)."""
+    late: float = 0.0
+    """Share of examples with the server's comment above the cursor's line, which names what may
+    come next, where other files say so."""
+    late_tokens: int = 40
+    """Tokens of such a comment."""
 
     def __post_init__(self) -> None:
         """Refuse what does not exist or cannot be."""
         _check("family", {self.family: 1.0}, set(FORMATS))
         _check("shares", self.shares, {kind.value for kind in Kind})
         _check("orders", self.orders, {order.value for order in Order})
-        for name in ("without_context", "without_suffix"):
+        for name in ("without_context", "without_suffix", "unhealed", "late"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} has to lie between 0 and 1")
         if min(self.bytes_per_example, self.most_per_file, self.middle_characters) < 1:
@@ -272,7 +281,9 @@ class _File:
         rules, random = self._rules, self._random
         order = Order(_drawn(random, rules.orders))
         withheld = random.random() < rules.without_context
-        settings = _settings(rules, withheld=withheld)
+        late = _happens(random, rules.late) and not withheld
+        healing = Healing.OFF if _happens(random, rules.unhealed) else Healing.AUTO
+        settings = _settings(rules, withheld=withheld, late=late)
         workspace = Workspace(self._neighbours)
         text = self._record.text[middle.start : middle.end]
         if workspace.secrecy.reveals(place.typed, text):
@@ -283,7 +294,7 @@ class _File:
         shows_rest = context.surface is Surface.MIDDLE
         if random.random() < rules.without_suffix and not shows_rest:
             context = replace(context, suffix="")
-        prompt = build_prompt(context, self._fim, PromptOptions(order=order))
+        prompt = build_prompt(context, self._fim, PromptOptions(order=order, healing=healing))
         completion = prompt.healed + text + ("" if shows_rest else place.rest)
         return await self._example(
             number,
@@ -377,12 +388,18 @@ def _place_of(record: Record, middle: Middle, folder: str) -> _Place:
     return _Place(CompletionRequest(document, position, TriggerKind.INVOKED), above[-1], rest)
 
 
-def _settings(rules: FimRules, *, withheld: bool) -> Settings:
+def _happens(random: Random, share: float) -> bool:
+    """Draw only where a rule asks for it, so that other examples do not depend on it."""
+    return share > 0 and random.random() < share
+
+
+def _settings(rules: FimRules, *, withheld: bool, late: bool) -> Settings:
     return Settings(
         context=ContextOptions(
             prefix_tokens=rules.prefix_tokens,
             suffix_tokens=rules.suffix_tokens,
             snippet_tokens=0 if withheld else rules.snippet_tokens,
+            hint_tokens=rules.late_tokens if late else 0,
         )
     )
 

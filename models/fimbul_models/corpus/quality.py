@@ -210,7 +210,8 @@ def _of_content(file: Looked) -> Verdict:
         return Reason.DATA, f"{len(file.lines)} lines"
     if file.record.language not in ("xml", "html", "") and text[:100].lstrip().startswith("<?xml"):
         return Reason.DATA, "XML under another name"
-    if 0 < rules.digits < (share := measures.digit_share(text)):
+    share = measures.digit_share(text)
+    if 0 < rules.digits < share:
         return Reason.DATA, f"{share:.0%} digits"
     # Counting words is slow, and without digits none is a number.
     if share > _FEW_DIGITS and 0 < rules.numbers < (share := measures.number_share(text)):

@@ -6,6 +6,7 @@ Knows nothing about how anything is done, but for which stages there are, and in
 
 import tomllib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class CorpusRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sources: tuple[AnySource, ...]
     packages: tuple[Package, ...] = ()
     """What a source of packages takes if it names none itself."""
+    packages_from: tuple[str, ...] = ()
+    """Other recipes, relative to this one, whose packages are taken, too."""
     gather: GatherRules = GatherRules()
     languages: LanguageRules = LanguageRules()
     licences: LicenceRules = LicenceRules()
@@ -72,7 +75,8 @@ class CorpusRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def settings(self) -> dict[str, Any]:
         """Return the tables of the recipe, without the packages."""
         values: dict[str, Any] = msgspec.to_builtins(self)
-        return {name: value for name, value in values.items() if name != "packages"}
+        without = {"packages", "packages_from"}
+        return {name: value for name, value in values.items() if name not in without}
 
 
 def stages_of(recipe: CorpusRecipe, folder: Path) -> Sequence[Stage]:
@@ -95,9 +99,20 @@ def read_corpus_recipe(path: Path) -> CorpusRecipe:
     Raises RecipeError if it cannot be read or does not fit.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return msgspec.convert(values, CorpusRecipe)
+        recipe = msgspec.convert(_values_in(path), CorpusRecipe)
+        others = [_packages_in(path.parent / name) for name in recipe.packages_from]
+        packages = (*recipe.packages, *chain.from_iterable(others))
+        return msgspec.structs.replace(recipe, packages=packages)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"The recipe {path} cannot be used: {error}.") from error
     except msgspec.ValidationError as error:
         raise RecipeError(f"The recipe {path} does not fit: {error}.") from error
+
+
+def _values_in(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _packages_in(path: Path) -> tuple[Package, ...]:
+    """Return the packages that a recipe names itself."""
+    return msgspec.convert(_values_in(path).get("packages", ()), tuple[Package, ...])

@@ -63,6 +63,7 @@ local function accept_some(kind, first)
       api.nvim_win_set_cursor(0, { new_row + 1, new_column })
       local client = vim.lsp.get_client_by_id(item.client_id)
       local encoding = client and client.offset_encoding or 'utf-16'
+      server.say_note(item.command)
       server.tell(client, item.command, 'fimbul/accepted', {
         kind = kind,
         -- What was typed before may be on its way to the server yet.
@@ -153,7 +154,15 @@ end
 -- What can be done; each returns whether there was a suggestion.
 M.actions = {
   accept = function()
-    return vim.lsp.inline_completion.get({ on_accept = still_fits })
+    return vim.lsp.inline_completion.get({
+      on_accept = function(item)
+        local fits = still_fits(item)
+        if fits then
+          server.say_note(item.command)
+        end
+        return fits
+      end,
+    })
   end,
   accept_word = function()
     return accept_some('word', text.first_word)
@@ -179,6 +188,12 @@ M.actions = {
     return invoke(0)
   end,
 }
+
+-- The command of the suggestion on the screen; nil where there is none.
+function M.command()
+  local client = M.is_shown() and inner(api.nvim_get_current_buf())
+  return client and client.current and client.current.command or nil
+end
 
 -- Which of how many suggestions is shown; nil where there is none to choose from.
 function M.choice()

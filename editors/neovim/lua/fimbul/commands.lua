@@ -63,6 +63,42 @@ local function stats()
   end
 end
 
+-- Lines about published code: what the suggestion on the screen resembles, then what was accepted.
+function M.references(shown, listed)
+  local lines = {}
+  local function add(title, answer)
+    if answer and answer.text ~= '' then
+      table.insert(lines, title)
+      vim.list_extend(lines, vim.split(answer.text, '\n'))
+    end
+  end
+  add('The suggestion resembles:', shown)
+  add('Accepted, and alike:', listed)
+  return #lines > 0 and lines or { 'Nothing here is known to resemble published code.' }
+end
+
+local function references(arguments)
+  local client = client_or_say()
+  if not client then
+    return
+  end
+  local about = arguments.args == 'all' and vim.empty_dict() or { uri = vim.uri_from_bufnr(0) }
+  local command = require('fimbul')._command()
+  local id = command and ((command.arguments or {})[1] or {}).id
+  local function list(shown)
+    server.request(client, 'fimbul/references', about, function(problem, listed)
+      show(problem and { problem.message } or M.references(shown, listed))
+    end)
+  end
+  if not id then
+    list(nil)
+    return
+  end
+  server.request(client, 'fimbul/references', { id = id }, function(problem, shown)
+    list(not problem and shown or nil)
+  end)
+end
+
 local function toggle(arguments)
   local scope = arguments.args == '' and 'global' or arguments.args
   local is_on = require('fimbul').toggle(scope)
@@ -85,8 +121,10 @@ local function status()
   local said = vim.g.fimbul_status or {}
   local last = said.last or {}
   local lines = { text == '' and 'No server looks after this buffer.' or text }
-  if (said.model or '') ~= '' then
-    table.insert(lines, 'Model: ' .. said.model)
+  for _, one in ipairs({ { 'Model', said.model or '' }, { 'Adapter', said.adapter or '' } }) do
+    if one[2] ~= '' then
+      table.insert(lines, one[1] .. ': ' .. one[2])
+    end
   end
   for _, more in ipairs({ said.message or '', said.effortMessage or '' }) do
     if more ~= '' then
@@ -99,6 +137,56 @@ local function status()
   show(lines)
 end
 
+local ACTIONS = { rollback = 'the one before', off = 'none' }
+
+-- What can be chosen, and why nothing can.
+function M.adapters(answer)
+  local choices, is_used, why = {}, false, 'there are no adapters yet; `fimbul-models train` makes one'
+  for _, one in ipairs(answer.adapters) do
+    if one.message == '' then
+      is_used = is_used or one.used
+      local text = ('%s%s (%s)'):format(one.used and '* ' or '', one.name, one.created:sub(1, 10))
+      table.insert(choices, { text = text, action = 'use', id = one.id })
+    else
+      why = one.message
+    end
+  end
+  for _, action in ipairs(is_used and { 'rollback', 'off' } or {}) do
+    table.insert(choices, { text = ACTIONS[action], action = action, id = '' })
+  end
+  return choices, why
+end
+
+-- Puts an adapter over the model in the folder of the buffer, or none; the server keeps it.
+local function adapter()
+  local client = client_or_say()
+  if not client then
+    return
+  end
+  local function ask(more, handler)
+    local asked = vim.tbl_extend('error', { uri = vim.uri_from_bufnr(0) }, more)
+    server.execute(client, { command = 'fimbul.adapters', arguments = { asked } }, handler)
+  end
+  ask({ action = 'list' }, function(_, answer)
+    if type(answer) ~= 'table' then
+      return
+    end
+    local choices, why = M.adapters(answer)
+    if #choices == 0 then
+      vim.notify('fimbul: ' .. why)
+      return
+    end
+    local function text_of(choice)
+      return choice.text
+    end
+    vim.ui.select(choices, { prompt = 'Adapter in ' .. answer.folder, format_item = text_of }, function(choice)
+      if choice then
+        ask({ action = choice.action, id = choice.id })
+      end
+    end)
+  end)
+end
+
 local SCOPES = { 'global', 'buffer', 'filetype' }
 
 -- Makes the commands.
@@ -107,6 +195,7 @@ function M.make()
   command('FimbulExplain', explain, { desc = 'Say why fimbul suggests nothing' })
   command('FimbulStats', stats, { desc = 'What fimbul showed and did not show in this session' })
   command('FimbulStatus', status, { desc = 'How fimbul is' })
+  command('FimbulAdapter', adapter, { desc = 'Choose an adapter for the folder of the buffer' })
   command('FimbulToggle', toggle, {
     desc = 'Turn suggestions on or off: everywhere, buffer, filetype',
     nargs = '?',
@@ -114,6 +203,13 @@ function M.make()
       return vim.tbl_filter(function(scope)
         return vim.startswith(scope, begin)
       end, SCOPES)
+    end,
+  })
+  command('FimbulReferences', references, {
+    desc = 'Which published code this resembles; all: in all files',
+    nargs = '?',
+    complete = function()
+      return { 'all' }
     end,
   })
   command('FimbulSnooze', snooze, { desc = 'No suggestions for some minutes', nargs = '?' })

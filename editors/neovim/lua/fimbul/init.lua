@@ -77,11 +77,18 @@ function M.snooze(minutes)
   switches.snooze(minutes)
 end
 
+-- The command of the suggestion on the screen; nil where there is none.
+function M._command()
+  local backend = current()
+  return backend and backend.command and backend.command() or nil
+end
+
 -- A short text for a status line; empty where no server looks after the buffer.
 function M.status()
   local backend = current()
   local choice = backend and { backend.choice() } or {}
-  return require('fimbul.status').text(vim.api.nvim_get_current_buf(), choice)
+  local note = require('fimbul.text').note(M._command())
+  return require('fimbul.status').text(vim.api.nvim_get_current_buf(), choice, note)
 end
 
 -- Ends the server and starts it anew.

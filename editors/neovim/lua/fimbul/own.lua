@@ -119,6 +119,10 @@ local function draw(buffer, state)
   if state.is_choosing and #state.items > 1 then
     table.insert(chunks[#chunks], { (' (%d/%d)'):format(state.index, #state.items), 'FimbulCount' })
   end
+  local note = text.note(item.command)
+  if note then
+    table.insert(chunks[#chunks], { (' [%s]'):format(note), 'FimbulReference' })
+  end
   api.nvim_buf_set_extmark(buffer, namespace, row, column, {
     virt_text = chunks[1],
     virt_text_pos = 'inline',
@@ -334,6 +338,7 @@ local function accept(kind, first)
   if taken == rest then
     clear(buffer, state)
     insert(buffer, item, rest)
+    server.say_note(item.command)
     if client and item.command then
       server.execute(client, item.command)
     end
@@ -341,6 +346,7 @@ local function accept(kind, first)
   end
   local encoding = client and client.offset_encoding or 'utf-16'
   insert(buffer, { over = 0 }, taken)
+  server.say_note(item.command)
   server.tell(client, item.command, 'fimbul/accepted', {
     kind = kind,
     -- What was typed before may be on its way to the server yet.
@@ -409,6 +415,13 @@ function M.applies(name)
     return state ~= nil
   end
   return M.is_shown() and not menu.has_selection()
+end
+
+-- The command of the suggestion on the screen; nil where there is none.
+function M.command()
+  local state = states[api.nvim_get_current_buf()]
+  local item = state and state.is_drawn and state.items and state.items[state.index]
+  return item and item.command or nil
 end
 
 -- Which of how many suggestions is shown; nil where there is none to choose from.

@@ -1,5 +1,6 @@
 -- The server as Neovim's client runs it: how it is started, told things and started again.
 local options = require('fimbul.options')
+local text = require('fimbul.text')
 
 local M = {}
 
@@ -11,6 +12,8 @@ local FORGET_AFTER = 180000
 
 local deaths = {}
 local stopping = {}
+-- The item of which it was said last what it resembles.
+local said
 
 -- Neovim 0.10 calls a client's functions without the client.
 local function call(client, name, ...)
@@ -176,6 +179,16 @@ function M.enable()
       start_for(event.buf)
     end,
   })
+end
+
+-- Says of an item that was accepted which code it resembles, once an item.
+function M.say_note(command)
+  local note = text.note(command)
+  local id = note and command.arguments[1].id
+  if note and said ~= id then
+    said = id
+    vim.notify(('fimbul: resembles %s; :FimbulReferences says more'):format(note))
+  end
 end
 
 -- Takes the options that say how it is started.

@@ -7,8 +7,8 @@ local M = {}
 local STATES = { loading = 'fimbul …', failed = 'fimbul !', ['no-model'] = 'fimbul !' }
 
 -- The text for a buffer; empty where it has no server. `choice` is which of how many suggestions is
--- shown, if there is a choice.
-function M.text(buffer, choice)
+-- shown, if there is a choice; `note` says what the suggestion resembles.
+function M.text(buffer, choice, note)
   if not server.client(buffer) then
     return ''
   end
@@ -21,10 +21,9 @@ function M.text(buffer, choice)
   local status = vim.g.fimbul_status or { state = 'loading' }
   if STATES[status.state] then
     return STATES[status.state]
-  elseif choice[1] then
-    return ('fimbul %d/%d'):format(choice[1], choice[2])
   end
-  return 'fimbul'
+  local number = choice[1] and (' %d/%d'):format(choice[1], choice[2]) or ''
+  return 'fimbul' .. number .. (note and (' [%s]'):format(note) or '')
 end
 
 return M

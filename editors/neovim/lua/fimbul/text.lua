@@ -47,4 +47,11 @@ function M.behind(row, column, text)
   return row + #lines - 1, (#lines == 1 and column or 0) + #lines[#lines]
 end
 
+-- What the command of an item says of code that it resembles, in a few words; nil if it does not.
+function M.note(command)
+  local argument = type(command) == 'table' and (command.arguments or {})[1]
+  local note = type(argument) == 'table' and argument.references
+  return type(note) == 'string' and note ~= '' and note or nil
+end
+
 return M
