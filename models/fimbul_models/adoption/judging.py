@@ -216,7 +216,8 @@ def _engines(order: Order) -> dict[str, dict[str, Any]]:
         run: {**base, "adapter": str(one.path), "adapter_percent": one.percent}
         for run, one in used.items()
     }
-    return {BASE: base, **found}
+    # Whatever the user has in use is not over the base.
+    return {BASE: {**base, "adapter": ""}, **found}
 
 
 def _facts(order: Order, base: InstalledModel, digest: str) -> Facts:
