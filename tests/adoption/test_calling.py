@@ -260,3 +260,27 @@ def test_likelihoods_are_written_as_choosing_reads_them(
         == 0
     )
     assert chosen.read_text().count("\n") >= 1
+
+
+def test_the_commands_hold_out_and_say_why_one_is_refused(
+    model: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held, out = tmp_path / "held", tmp_path / "out"
+    given = ["--repository", str(repository), "--held-files", "0.3", "--items", "5"]
+    assert main(["hold-out", *given, "--output", str(held)]) == 0
+    assert "22 canaries" in capsys.readouterr().out
+    wrong = write_tiny_adapter(tmp_path / "wrong.gguf", width=64)
+    judged = ["gate", "--adapter", str(wrong), "--model", "tiny", "--output", str(out), "--adopt"]
+    assert main([*judged, "--held", str(held)]) == 3
+    said = capsys.readouterr().out
+    assert "Not adopted" in said
+    assert "has another size in this model" in said
+    assert "**Not adopted**" in (out / "card.md").read_text()
+    assert AdapterStore(Paths.of_user()).all() == []
+    # What makes no sense is said in one line.
+    assert main([*judged, "--held", str(tmp_path)]) == 1
+    assert "was not made by `fimbul-models hold-out`" in capsys.readouterr().err
+    assert main(["hold-out", *given[:2], "--held-files", "2", "--output", str(tmp_path / "x")]) == 1
+    assert "held_files has to lie between 0 and 1" in capsys.readouterr().err
+    assert main(["gate", *judged[1:], "--held", str(held), "--limits", str(wrong)]) == 1
+    assert "cannot be used" in capsys.readouterr().err
