@@ -278,6 +278,8 @@ def test_the_commands_hold_out_and_say_why_one_is_refused(
     assert "**Not adopted**" in (out / "card.md").read_text()
     assert AdapterStore(Paths.of_user()).all() == []
     # What makes no sense is said in one line.
+    assert main([*judged, "--held", str(held), "--name", "My Own"]) == 1
+    assert "my-own would do" in capsys.readouterr().err
     assert main([*judged, "--held", str(tmp_path)]) == 1
     assert "was not made by `fimbul-models hold-out`" in capsys.readouterr().err
     assert main(["hold-out", *given[:2], "--held-files", "2", "--output", str(tmp_path / "x")]) == 1

@@ -26,7 +26,7 @@ from fimbul_models.adoption.adapting import (
     recipe_for,
 )
 from fimbul_models.adoption.holding import Prepared
-from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of
+from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of, name_for
 from fimbul_models.adoption.language_model import LanguageModel, opened
 from fimbul_models.adoption.limits import Limits
 from fimbul_models.adoption.measuring import Means, Sizes
@@ -144,7 +144,7 @@ def _decide(
         prepared=prepared,
         limits=what.limits,
         output=night,
-        name=prepared.held.project.name,
+        name=name_for(prepared.held.project.name),
         public=what.public,
         former=former_of(what.repository, what.model, paths),
         sizes=what.sizes,

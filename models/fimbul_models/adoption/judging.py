@@ -5,6 +5,7 @@ Knows nothing about arguments or terminals.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,7 @@ from fimbul_models.adoption.measuring import (
     Trial,
     measure,
 )
-from fimbul_models.errors import EvaluationError
+from fimbul_models.errors import EvaluationError, RecipeError
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, evaluate
 from fimbul_models.evaluation.items import Item
@@ -106,6 +107,11 @@ def carry_out(order: Order, means_of: Callable[["Order"], Means] | None = None) 
     A call that was killed goes on where it was. Raises FimbulError if a file, the model or the
     server fails.
     """
+    if name_for(order.name) != order.name:
+        raise RecipeError(
+            f"An adapter cannot be called {order.name}; {name_for(order.name)} would do (small"
+            " letters, digits, dots and dashes)."
+        )
     # A server that works in a repository would take the adapter that was chosen there.
     refuse_repository(order.output)
     base = ModelStore(Paths.of_user()).require(order.model)
@@ -133,6 +139,11 @@ def carry_out(order: Order, means_of: Callable[["Order"], Means] | None = None) 
     values = msgspec.json.encode(card.as_values(facts, figures, gates))
     _write(order.output / VALUES, msgspec.json.format(values) + b"\n")
     return Verdict(gates, figures, _draft(order, facts, gates, text))
+
+
+def name_for(folder: str) -> str:
+    """Return a name for an adapter that was trained on a folder of that name."""
+    return re.sub(r"[^a-z0-9._-]+", "-", folder.lower()).strip("-._")[:100] or "own"
 
 
 def adopt(verdict: Verdict, adapter: Path, repository: Path, paths: Paths) -> str:
