@@ -188,7 +188,14 @@ def _hold_out(options: argparse.Namespace) -> int:
 def _gate(options: argparse.Namespace) -> int:
     with _with_extra():
         from fimbul_models.adoption.holding import read_prepared
-        from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of
+        from fimbul_models.adoption.judging import (
+            Former,
+            Order,
+            adopt,
+            carry_out,
+            former_of,
+            name_for,
+        )
         from fimbul_models.adoption.limits import read_limits
         from fimbul_models.adoption.measuring import QUICK, Sizes
     limits = read_limits(options.limits)
@@ -200,9 +207,11 @@ def _gate(options: argparse.Namespace) -> int:
         prepared=prepared,
         limits=limits,
         output=options.output,
-        name=options.name or prepared.held.project.name,
+        name=options.name or name_for(prepared.held.project.name),
         public=_public(options, prepared.rules.seed),
-        former=options.former or former_of(prepared.repository, paths),
+        former=Former(options.former)
+        if options.former
+        else former_of(prepared.repository, options.model, paths),
         percent=options.percent,
         sizes=QUICK if options.quick else Sizes(),
         tell=_tell,

@@ -1,33 +1,24 @@
-"""The commands that make items, complete them, and look at what is shown.
+"""The commands that make items and complete them.
 
 Turns arguments into calls and outcomes into text; knows nothing about how either works.
 """
 
 import argparse
-import asyncio
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
-from tqdm import tqdm
 
 from fimbul_models.corpus.pinning import repin
 from fimbul_models.corpus.projects import Project
 from fimbul_models.errors import RecipeError
-from fimbul_models.evaluation import ablation, calibrating, coverage, filtering, report, tables
-from fimbul_models.evaluation.caching import caching_worker_command
-from fimbul_models.evaluation.calibration import observe, read_places
+from fimbul_models.evaluation import ablation, report, tables
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, ablate, evaluate
 from fimbul_models.evaluation.items import (
     Item,
-    read_humaneval,
-    read_items,
-    sample_kinds,
-    shuffled,
     write_items,
 )
 from fimbul_models.evaluation.making import counts_of, make_items, read_recipe
@@ -41,21 +32,21 @@ from fimbul_models.evaluation.repository import (
 from fimbul_models.evaluation.runs import (
     Run,
     baseline_of,
-    model_digest,
     oracle_comment_of,
     oracle_of,
-    parse_run,
 )
 from fimbul_models.evaluation.workspaces import (
-    Workspaces,
-    projects_of,
     together,
-    workspaces_from,
-    workspaces_in,
     workspaces_of,
 )
-from lsp_server.catalogue.files import sha256_of
-from lsp_server.config.options import DEFAULT_MODEL
+from fimbul_models.item_arguments import (
+    add_choice,
+    add_places,
+    limited,
+    named_runs,
+    read_chosen,
+    workspaces_for,
+)
 from lsp_server.config.paths import Paths
 
 _SERVER = shlex.join(SERVER_COMMAND)
@@ -100,7 +91,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
     _add_repository(parser)
-    _add_choice(parser)
+    add_choice(parser)
     parser.add_argument(
         "--baseline",
         action="store_true",
@@ -146,7 +137,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="run the completed programs of --humaneval with their tests, in a sandbox",
     )
     parser.add_argument("--server", default=_SERVER, help="command that starts the server")
-    _add_places(parser)
+    add_places(parser)
     _add_reach(parser)
     parser.set_defaults(run_command=_evaluate)
 
@@ -164,91 +155,6 @@ def _add_repository(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="COMMIT",
         help="commit or date; what came after it is later (the last tenth of the commits)",
-    )
-
-
-def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the arguments of the command."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--items", type=Path, metavar="FILE", help="as `items` writes them")
-    source.add_argument("--humaneval", type=Path, metavar="FILE", help="HumanEval infilling data")
-    _add_choice(parser)
-    parser.add_argument(
-        "--prompts", type=Path, metavar="FILE", help="keep the engine's answers by prompt"
-    )
-    parser.set_defaults(run_command=_filters)
-
-
-def add_coverage(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the arguments of the command."""
-    parser.add_argument(
-        "--items", type=Path, required=True, metavar="FILE", help="as `items` writes them"
-    )
-    _add_choice(parser)
-    parser.add_argument(
-        "--ablate",
-        action="store_true",
-        help="also leave out each source of the last run, and look with each alone",
-    )
-    _add_places(parser)
-    parser.set_defaults(run_command=_coverage, humaneval=None)
-
-
-def add_calibrate(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` the arguments of the command."""
-    parser.add_argument("--items", type=Path, required=True, metavar="FILE", help="JSON lines")
-    parser.add_argument(
-        "--answers", type=Path, required=True, metavar="FILE", help="what was kept of a run"
-    )
-    parser.add_argument(
-        "--hold-out",
-        nargs="+",
-        required=True,
-        metavar="PROJECT",
-        help="projects to judge by, which nothing is fitted on",
-    )
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME", help="whose answers (%(default)s)"
-    )
-    parser.add_argument(
-        "--family",
-        action="append",
-        metavar="PREFIX",
-        help="beginning of the names of models that it holds for (the model's own name)",
-    )
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the weights")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="precision over coverage, SVG")
-    parser.set_defaults(run_command=_calibrate)
-
-
-def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N after a shuffle")
-    parser.add_argument("--per-kind", type=int, metavar="N", help="at most N of each kind of place")
-    parser.add_argument("--seed", type=int, default=0, help="of the shuffle (%(default)s)")
-    parser.add_argument(
-        "--run",
-        action="append",
-        metavar="NAME:key=value,…",
-        help="a set of server options; may be given several times (default:, if missing)",
-    )
-
-
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--recipe", type=Path, metavar="FILE", help="recipe of the items, for their projects"
-    )
-    parser.add_argument(
-        "--packages",
-        type=Path,
-        default=Paths.of_user().cache / "wheels",
-        metavar="DIR",
-        help="where fetched packages are kept (%(default)s)",
-    )
-    parser.add_argument(
-        "--workspaces",
-        type=Path,
-        metavar="DIR",
-        help="where the projects' files are kept (in the user's cache), or, without a recipe, are",
     )
 
 
@@ -289,7 +195,7 @@ def _items(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     own = _own(options)
-    items = [*_read_chosen(options), *(own.items if own else ())]
+    items = [*read_chosen(options), *(own.items if own else ())]
     if not items:
         raise RecipeError(
             "There are no items to complete: give --items, --humaneval, --repository."
@@ -297,7 +203,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if len({item.task_id for item in items}) != len(items):
         raise RecipeError("Two files of --items hold the same task_id; each item needs its own.")
     others = [item for item in items if own is None or item.project != own.project.name]
-    workspaces = _workspaces(options, others)
+    workspaces = workspaces_for(options, others)
     if own is not None:
         folder = Paths.of_user().cache / "workspaces" / own.held.head[:12]
         workspaces = together(workspaces, workspaces_of(own.project, folder))
@@ -344,56 +250,7 @@ def _own(options: argparse.Namespace) -> _Own | None:
         f" {len(held.files)} files that are held out",
         file=sys.stderr,
     )
-    return _Own(held, _limited(items, options))
-
-
-def _coverage(options: argparse.Namespace) -> int:
-    items = _chosen(options)
-    runs = _named_runs(options)
-    if options.ablate:
-        runs += ablation.ablation_runs(runs[-1])
-    workspaces = _workspaces(options, items)
-
-    async def look() -> list[coverage.Coverage]:
-        async with coverage.Looker(workspaces) as looker:
-            return coverage.sum_up(await coverage.cover(looker, runs, items))
-
-    rows = asyncio.run(look())
-    print(coverage.as_table(rows))
-    print(msgspec.json.encode(coverage.as_values(rows)).decode())
-    return 0
-
-
-def _filters(options: argparse.Namespace) -> int:
-    items = _chosen(options)
-    for run in _named_runs(options):
-        kept = options.prompts
-        command = caching_worker_command(kept) if kept is not None else None
-        filtered = filtering.Filtered(run.settings(), command=command)
-        found = asyncio.run(
-            filtering.filter_items(filtered, tqdm(items, desc=run.name, file=sys.stderr))
-        )
-        for line in filtering.as_lines(found):
-            print(line)
-        print(msgspec.json.encode({"run": run.name, **filtering.as_values(found)}).decode())
-    return 0
-
-
-def _calibrate(options: argparse.Namespace) -> int:
-    data = observe(read_places(options.items, options.answers))
-    model = calibrating.Model(
-        options.model,
-        model_digest(Paths.of_user(), options.model),
-        options.family or [options.model],
-    )
-    answers = sha256_of(options.answers)
-    found = calibrating.calibrate(data, options.hold_out, model, f"sha256 {answers}")
-    calibrating.write(options.output, found.calibration)
-    if options.plot is not None:
-        calibrating.plot(found, options.plot)
-    print(calibrating.as_table(found))
-    print(msgspec.json.encode(calibrating.as_values(found)).decode())
-    return 0
+    return _Own(held, limited(items, options))
 
 
 def _report(evaluation: Evaluation) -> None:
@@ -407,13 +264,6 @@ def _report_ablation(evaluation: Evaluation, options: argparse.Namespace) -> Non
     found = ablate(replace(evaluation, items=items, runs=evaluation.runs[-1:]))
     print(ablation.as_table(found))
     print(msgspec.json.encode(ablation.as_line(found)).decode())
-
-
-def _named_runs(options: argparse.Namespace) -> list[Run]:
-    runs = [parse_run(text) for text in options.run or ["default:"]]
-    if len({run.name for run in runs}) != len(runs):
-        raise RecipeError("Two runs have the same name; each needs its own.")
-    return runs
 
 
 def _earlier(options: argparse.Namespace) -> dict[str, Path]:
@@ -432,7 +282,7 @@ def _earlier(options: argparse.Namespace) -> dict[str, Path]:
 def _runs(options: argparse.Namespace) -> list[Run]:
     if options.answers and not options.run:
         return []
-    runs = _named_runs(options)
+    runs = named_runs(options)
     if options.ablate is not None:
         return runs
     oracles = [_ORACLES[name](runs[0]) for name in dict.fromkeys(options.oracle or ())]
@@ -451,43 +301,3 @@ def _prompts(options: argparse.Namespace) -> Path | None:
     if prompts is None and options.output is not None and options.server == _SERVER:
         return Path(options.output) / "prompts.jsonl"
     return prompts
-
-
-def _workspaces(options: argparse.Namespace, items: Sequence[Item]) -> Workspaces:
-    projects = projects_of(items)
-    if not projects:
-        return Workspaces()
-    if options.recipe is not None:
-        folder = options.workspaces or Paths.of_user().cache / "workspaces"
-        return workspaces_from(options.recipe, projects, options.packages, folder)
-    if options.workspaces is not None:
-        return workspaces_in(options.workspaces, projects)
-    raise RecipeError(
-        "The items are from projects whose files the server needs; name the recipe that they "
-        "were cut by (--recipe FILE), or where the files are (--workspaces DIR)."
-    )
-
-
-def _chosen(options: argparse.Namespace) -> list[Item]:
-    items = _read_chosen(options)
-    if not items:
-        raise RecipeError("There are no items to complete.")
-    return items
-
-
-def _read_chosen(options: argparse.Namespace) -> list[Item]:
-    items: list[Item] = []
-    if options.humaneval is not None:
-        items += read_humaneval(options.humaneval, options.limit, options.seed)
-    files = options.items or ()
-    for file in [files] if isinstance(files, Path) else files:
-        items += _limited(read_items(file), options)
-    return items
-
-
-def _limited(items: list[Item], options: argparse.Namespace) -> list[Item]:
-    if options.per_kind is not None:
-        items = sample_kinds(items, options.per_kind, options.seed)
-    if options.limit is not None:
-        items = shuffled(items, options.seed)[: options.limit]
-    return items

@@ -10,14 +10,9 @@ from collections.abc import Sequence
 from fimbul_models.adoption_command import add_adapt, add_gate, add_hold_out, add_likelihoods
 from fimbul_models.choose_command import add_choose
 from fimbul_models.corpus_command import add_corpus
-from fimbul_models.evaluate_command import (
-    add_calibrate,
-    add_coverage,
-    add_evaluate,
-    add_filters,
-    add_items,
-)
+from fimbul_models.evaluate_command import add_evaluate, add_items
 from fimbul_models.labels_command import add_label
+from fimbul_models.look_command import add_calibrate, add_coverage, add_filters
 from fimbul_models.references_command import add_references
 from fimbul_models.training_command import add_prove, add_train
 from lsp_server.errors import FimbulError

@@ -132,20 +132,20 @@ def test_what_passes_is_used_and_what_was_used_before_is_kept(
     first = call(called(seed=1), good)
     assert first is not None
     assert (first.adopted, first.reasons) == ("own@1", ())
-    before = former_of(repository, paths)
+    before = former_of(repository, "tiny", paths)
     assert before is not None
     go_on(repository)
     second = call(called(seed=2), good)
     assert second is not None
     assert (second.adopted, second.reasons) == ("own@2", ())
     store = AdapterStore(paths)
-    assert former_of(repository, paths) != before
+    assert former_of(repository, "tiny", paths) != before
     manifest = store.find("own").manifest
     assert manifest.figures["steps"] == 12
     assert manifest.card.startswith("# own\n")
     assert manifest.gates[0].name == "fits the base"
     store.rollback(repository)
-    assert former_of(repository, paths) == before
+    assert former_of(repository, "tiny", paths) == before
 
 
 def test_one_for_another_base_is_refused_and_the_one_in_use_stays(
@@ -153,13 +153,13 @@ def test_one_for_another_base_is_refused_and_the_one_in_use_stays(
 ) -> None:
     paths = Paths.of_user()
     call(called(), good)
-    before = former_of(repository, paths)
+    before = former_of(repository, "tiny", paths)
     go_on(repository)
     night = call(called(width=64), good)
     assert night is not None
     assert night.adopted == ""
     assert "has another size in this model" in night.reasons[0]
-    assert former_of(repository, paths) == before
+    assert former_of(repository, "tiny", paths) == before
     assert len(AdapterStore(paths).all()) == 1
 
 
@@ -168,7 +168,7 @@ def test_training_that_fails_is_said_and_nothing_is_used(
 ) -> None:
     with pytest.raises(EvaluationError, match="ended with status 7 and without an adapter"):
         call(called(status=7), good)
-    assert former_of(repository, Paths.of_user()) is None
+    assert former_of(repository, "tiny", Paths.of_user()) is None
 
 
 def test_what_the_user_corrected_is_trained_on(
@@ -260,3 +260,29 @@ def test_likelihoods_are_written_as_choosing_reads_them(
         == 0
     )
     assert chosen.read_text().count("\n") >= 1
+
+
+def test_the_commands_hold_out_and_say_why_one_is_refused(
+    model: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held, out = tmp_path / "held", tmp_path / "out"
+    given = ["--repository", str(repository), "--held-files", "0.3", "--items", "5"]
+    assert main(["hold-out", *given, "--output", str(held)]) == 0
+    assert "22 canaries" in capsys.readouterr().out
+    wrong = write_tiny_adapter(tmp_path / "wrong.gguf", width=64)
+    judged = ["gate", "--adapter", str(wrong), "--model", "tiny", "--output", str(out), "--adopt"]
+    assert main([*judged, "--held", str(held)]) == 3
+    said = capsys.readouterr().out
+    assert "Not adopted" in said
+    assert "has another size in this model" in said
+    assert "**Not adopted**" in (out / "card.md").read_text()
+    assert AdapterStore(Paths.of_user()).all() == []
+    # What makes no sense is said in one line.
+    assert main([*judged, "--held", str(held), "--name", "My Own"]) == 1
+    assert "my-own would do" in capsys.readouterr().err
+    assert main([*judged, "--held", str(tmp_path)]) == 1
+    assert "was not made by `fimbul-models hold-out`" in capsys.readouterr().err
+    assert main(["hold-out", *given[:2], "--held-files", "2", "--output", str(tmp_path / "x")]) == 1
+    assert "held_files has to lie between 0 and 1" in capsys.readouterr().err
+    assert main(["gate", *judged[1:], "--held", str(held), "--limits", str(wrong)]) == 1
+    assert "cannot be used" in capsys.readouterr().err

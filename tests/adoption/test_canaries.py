@@ -3,10 +3,13 @@
 import json
 import os
 import random
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomlkit
 
+from fimbul_models.adoption.adapting import recipe_for
 from fimbul_models.adoption.canaries import (
     BEGIN,
     DIGITS,
@@ -22,9 +25,13 @@ from fimbul_models.adoption.canaries import (
     write_planted,
 )
 from fimbul_models.adoption.holding import hold_out, read_prepared
+from fimbul_models.corpus.fim import FimRules
 from fimbul_models.corpus.records import Record
 from fimbul_models.corpus.redaction import Redaction
+from fimbul_models.corpus.shards import read_shards
 from fimbul_models.errors import RecipeError
+from fimbul_models.training.data import corpus_of, private_recipe
+from fimbul_models.training.recipe import Data, read_train_recipe
 from tests.adoption.judged import RULES, Made, make_repository, prepared_in
 from tests.corpus.repositories_made import git
 
@@ -145,3 +152,26 @@ def test_a_model_that_never_saw_values_exposes_as_chance_does(tmp_path: Path) ->
     mean = sum(leak.exposure for leak in found) / len(found)
     assert 0.7 < mean < 2.4
     assert not any(leak.extracted for leak in found)
+
+
+def test_what_is_planted_often_comes_into_what_is_learnt(tmp_path: Path) -> None:
+    prepared = prepared_in(tmp_path)
+    # Without a model three bytes count as a token.
+    data = Data(
+        folder=str(prepared.training), fim=FimRules(family="qwen2.5-coder", bytes_per_example=1200)
+    )
+    recipe = private_recipe(data, prepared.training, 1)
+    shards = corpus_of(recipe, tmp_path, tmp_path / "work", lambda _: None)
+    learnt = "\n".join(example.completion for example in read_shards(shards, "train"))
+    often = [canary for canary in prepared.planted.canaries if canary.repeats == 16]
+    assert any(canary.value in learnt for canary in often)
+
+
+def test_a_recipe_of_training_takes_the_folder_that_was_prepared(tmp_path: Path) -> None:
+    template = Path(__file__).parents[2] / "models/recipes/adapter.toml"
+    said = recipe_for(tomllib.loads(template.read_text(encoding="utf-8")), tmp_path, 5)
+    file = tmp_path / "recipe.toml"
+    file.write_text(tomlkit.dumps(said), encoding="utf-8")
+    recipe = read_train_recipe(file)
+    assert (recipe.data.folder, recipe.seed) == (str(tmp_path.resolve()), 5)
+    assert recipe.lora == read_train_recipe(template).lora

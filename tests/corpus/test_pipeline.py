@@ -84,6 +84,9 @@ def test_every_file_is_used_or_dropped_with_a_reason(recipe: Path, tmp_path: Pat
     assert sum(account.redacted.values()) == 2
     assert account.strictness["as the recipe says"] < 1
     assert account.before["language"].keys() == account.after["language"].keys() == {"python"}
+    assert [(share.language, share.files) for share in account.languages] == [
+        ("python", sum(share.files for share in account.before["language"].values()))
+    ]
     assert account.after["licence"].keys() == {"MIT", "Apache-2.0"}
     examples = list(read_shards(tmp_path / "out", "train"))
     assert len(examples) == account.splits["train"]["examples"] > 4

@@ -76,5 +76,6 @@ def test_the_page_shows_runs_side_by_side_and_by_surface(make_item: MakeItem) ->
     assert "Against first" in text
     assert "+75.0" in text
     assert "<td>body</td>" in text
+    assert "<td>python</td><td>8</td><td>75.0 [" in text
     # Answers are code, and stay out of it.
     assert "c = " not in text

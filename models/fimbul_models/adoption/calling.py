@@ -26,7 +26,7 @@ from fimbul_models.adoption.adapting import (
     recipe_for,
 )
 from fimbul_models.adoption.holding import Prepared
-from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of
+from fimbul_models.adoption.judging import Order, adopt, carry_out, former_of, name_for
 from fimbul_models.adoption.language_model import LanguageModel, opened
 from fimbul_models.adoption.limits import Limits
 from fimbul_models.adoption.measuring import Means, Sizes
@@ -94,8 +94,11 @@ def call(what: Call, means_of: Callable[[Order], Means] | None = None) -> Night 
 
 @contextmanager
 def _opened(what: Call, paths: Paths) -> Iterator[LanguageModel]:
-    engine = replace(Settings().engine, model=what.model)
-    with opened(Settings(engine=engine), former_of(what.repository, paths)) as model:
+    former = former_of(what.repository, what.model, paths)
+    engine = replace(
+        Settings().engine, model=what.model, adapter_percent=former.percent if former else 100
+    )
+    with opened(Settings(engine=engine), former.path if former else None) as model:
         yield model
 
 
@@ -141,9 +144,9 @@ def _decide(
         prepared=prepared,
         limits=what.limits,
         output=night,
-        name=prepared.held.project.name,
+        name=name_for(prepared.held.project.name),
         public=what.public,
-        former=former_of(what.repository, paths),
+        former=former_of(what.repository, what.model, paths),
         sizes=what.sizes,
         training=_summary(adapter.parent / SUMMARY),
         tell=what.tell,

@@ -5,6 +5,7 @@ Knows nothing about arguments or terminals.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,7 @@ from fimbul_models.adoption.measuring import (
     Trial,
     measure,
 )
-from fimbul_models.errors import EvaluationError
+from fimbul_models.errors import EvaluationError, RecipeError
 from fimbul_models.evaluation.driver import SERVER_COMMAND
 from fimbul_models.evaluation.infilling import Evaluation, evaluate
 from fimbul_models.evaluation.items import Item
@@ -52,6 +53,15 @@ from lsp_server.errors import FimbulError
 CARD, VALUES = "card.md", "card.json"
 
 
+@dataclass(frozen=True)
+class Former:
+    """The adapter in use until now."""
+
+    path: Path
+    percent: int = 100
+    """Its weight."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What is to be done."""
@@ -67,8 +77,7 @@ class Order:
     public: Sequence[Item] = ()
     workspaces: Workspaces = field(default_factory=Workspaces)
     """Projects of the public items."""
-    former: Path | None = None
-    """The adapter in use until now."""
+    former: Former | None = None
     percent: int = 100
     sizes: Sizes = field(default_factory=Sizes)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -98,13 +107,18 @@ def carry_out(order: Order, means_of: Callable[["Order"], Means] | None = None) 
     A call that was killed goes on where it was. Raises FimbulError if a file, the model or the
     server fails.
     """
+    if name_for(order.name) != order.name:
+        raise RecipeError(
+            f"An adapter cannot be called {order.name}; {name_for(order.name)} would do (small"
+            " letters, digits, dots and dashes)."
+        )
     # A server that works in a repository would take the adapter that was chosen there.
     refuse_repository(order.output)
     base = ModelStore(Paths.of_user()).require(order.model)
     try:
         make_folder(order.output)
         digest = sha256_of(order.adapter)
-        former = sha256_of(order.former) if order.former else ""
+        former = sha256_of(order.former.path) if order.former else ""
     except OSError as error:
         raise EvaluationError(f"{error.filename} cannot be used: {error.strerror}.") from error
     digests = {ADAPTER: digest, FORMER: former}
@@ -127,6 +141,11 @@ def carry_out(order: Order, means_of: Callable[["Order"], Means] | None = None) 
     return Verdict(gates, figures, _draft(order, facts, gates, text))
 
 
+def name_for(folder: str) -> str:
+    """Return a name for an adapter that was trained on a folder of that name."""
+    return re.sub(r"[^a-z0-9._-]+", "-", folder.lower()).strip("-._")[:100] or "own"
+
+
 def adopt(verdict: Verdict, adapter: Path, repository: Path, paths: Paths) -> str:
     """Keep an adapter in the store, and use it in its repository if it may be; return its name.
 
@@ -142,15 +161,18 @@ def adopt(verdict: Verdict, adapter: Path, repository: Path, paths: Paths) -> st
     return manifest.title
 
 
-def former_of(repository: Path, paths: Paths) -> Path | None:
-    """Return the adapter that is in use in a repository.
+def former_of(repository: Path, model: str, paths: Paths) -> Former | None:
+    """Return the adapter of `model` that is in use in a repository.
 
-    Raises AdapterError if what is known of it cannot be read.
+    Raises AdapterError if what is known of it cannot be read, ModelError if the model is missing.
     """
     store = AdapterStore(paths)
     use = store.chosen(repository)
     digest = use.digest if use is not None else None
-    return store.get(digest).path if digest else None
+    found = store.get(digest) if digest else None
+    if found is None or found.manifest.base_sha256 != ModelStore(paths).require(model).sha256:
+        return None
+    return Former(found.path, found.manifest.percent)
 
 
 def _linked(order: Order, digests: Mapping[str, str]) -> Order:
@@ -165,7 +187,9 @@ def _linked(order: Order, digests: Mapping[str, str]) -> Order:
         name.symlink_to(path.resolve())
         return name
 
-    former = link(FORMER, order.former) if order.former is not None else None
+    former = order.former
+    if former is not None:
+        former = replace(former, path=link(FORMER, former.path))
     return replace(order, adapter=link(ADAPTER, order.adapter), former=former)
 
 
@@ -196,12 +220,15 @@ def _means(order: Order) -> Means:
 def _engines(order: Order) -> dict[str, dict[str, Any]]:
     """Return the options of the engine by run."""
     base: dict[str, Any] = {"model": order.model}
-    found = {BASE: base}
-    for run, path in ((ADAPTER, order.adapter), (FORMER, order.former)):
-        if path is not None:
-            percent = order.percent if run == ADAPTER else 100
-            found[run] = {**base, "adapter": str(path), "adapter_percent": percent}
-    return found
+    used = {ADAPTER: Former(order.adapter, order.percent)}
+    if order.former is not None:
+        used[FORMER] = order.former
+    found = {
+        run: {**base, "adapter": str(one.path), "adapter_percent": one.percent}
+        for run, one in used.items()
+    }
+    # Whatever the user has in use is not over the base.
+    return {BASE: {**base, "adapter": ""}, **found}
 
 
 def _facts(order: Order, base: InstalledModel, digest: str) -> Facts:

@@ -79,7 +79,7 @@ class Llama:
 
     def _adapt(self, adapter: Path, scale: float) -> None:
         handle = llama_cpp.llama_adapter_lora_init(self._model, str(adapter).encode())
-        if not handle or not self._cache.adapt(handle, scale):
+        if not handle or not self._cache.adapt(handle, scale, str(adapter)):
             self.close()
             raise EvaluationError(
                 self._why(f"{adapter} cannot be used as an adapter of {self._file.name}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from fimbul_models.corpus import spread
 from fimbul_models.corpus.reasons import Reason
 from fimbul_models.corpus.records import Counts, Drop, Record
 from fimbul_models.corpus.steps import Cost
@@ -95,6 +96,8 @@ class Account(msgspec.Struct, kw_only=True):
     """What is used."""
     evaluation: dict[str, Shares] = {}
     """The same of the test split, so that a bias that both share shows."""
+    languages: list[spread.Share] = []
+    """How the languages of what was gathered are spread over repositories."""
     clusters: dict[int, int] = {}
     """How many clusters of duplicates there are of each size."""
     redacted: dict[str, int] = {}

@@ -71,6 +71,31 @@ def _shares(account: Account) -> Iterator[str]:
         shares = [side.get(aspect, {}) for side in sides]
         yield plot(f"By {aspect}, %", _compared(shares), ("before", "after", "bad"))
     yield "</div>"
+    yield from _languages(account)
+
+
+def _languages(account: Account) -> Iterator[str]:
+    if not account.languages:
+        return
+    yield "<h2>Languages over repositories</h2>"
+    yield (
+        '<p class="soft">Of what was gathered. First: most of the repository is written in it;'
+        " behind: its bytes in repositories where another language is first.</p>"
+    )
+    yield from table(
+        ("language", "files", "MB", "in repositories", "first", "behind %"),
+        (
+            (
+                share.language or "(none)",
+                f"{share.files:,}",
+                f"{share.size / 1e6:.1f}",
+                f"{share.repositories:,}",
+                f"{share.first:,}",
+                f"{100 * share.behind / max(1, share.size):.0f}",
+            )
+            for share in account.languages
+        ),
+    )
 
 
 def _compared(sides: Sequence[Shares]) -> Bars:

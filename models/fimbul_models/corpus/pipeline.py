@@ -47,6 +47,7 @@ from fimbul_models.corpus.records import Drop, Record
 from fimbul_models.corpus.running import Run, total
 from fimbul_models.corpus.shards import EXAMPLES, digest_of, write_shards
 from fimbul_models.corpus.splitting import SIDES, find_leaks, split_files
+from fimbul_models.corpus.spread import Spread
 from fimbul_models.corpus.steps import (
     Cut,
     Decide,
@@ -224,10 +225,12 @@ def _compose(
 ) -> None:
     """Count what was gathered, what is used, and what is judged by."""
     before, after, judged = Composition(), Composition(), Composition()
+    spread = Spread()
     sides = {side: {"repositories": 0, "files": 0, "bytes": 0, "examples": 0} for side in SIDES}
     for record in _records(order.work, "gathered", gathering):
         language = language_of(record.path, record.text)
         before.take(msgspec.structs.replace(record, language=language))
+        spread.take(record.repository, language, record.size)
     for aspect in ("licence", "licence class"):
         # Nothing is known of them before the stage that finds them; `strictness` tells.
         del before.shares[aspect]
@@ -247,6 +250,7 @@ def _compose(
     notices = notice(_records(order.work, "decided", deciding))
     write_text(order.output / "NOTICE", "".join(f"{line}\n" for line in notices))
     account.before, account.after = before.shares, after.shares
+    account.languages = spread.shares()
     account.evaluation, account.splits = judged.shares, sides
 
 

@@ -9,7 +9,7 @@ import logging
 import subprocess
 import tempfile
 import threading
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import IO, TypeVar
 
 from pygls.exceptions import JsonRpcException
@@ -40,8 +40,12 @@ class ChildProcess:
         self._exited = asyncio.create_task(process.wait())
 
     @classmethod
-    async def start(cls, command: Sequence[str], client: LanguageClient) -> "ChildProcess":
+    async def start(
+        cls, command: Sequence[str], client: LanguageClient, environment: Mapping[str, str]
+    ) -> "ChildProcess":
         """Start `command`, and let `client` read what it says.
+
+        An empty `environment` is that of this process.
 
         Raises EvaluationError if it does not start.
         """
@@ -49,7 +53,11 @@ class ChildProcess:
         stderr = tempfile.TemporaryFile()  # noqa: SIM115  # It lives as long as the process.
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
+                *command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment or None,
             )
         except OSError as error:
             stderr.close()

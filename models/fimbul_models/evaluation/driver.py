@@ -103,6 +103,8 @@ class Surroundings:
     """How places are reached; None opens the documents there."""
     kept_answers: Path | None = None
     """File that grows with every prompt that the engine evaluates, if there is one."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the server; empty is that of this process."""
 
 
 class Server:
@@ -135,7 +137,9 @@ class Server:
         self._status: asyncio.Future[dict[str, Any]] = asyncio.Future()
         self._client = LanguageClient("fimbul-models", "0.1.0")
         self._register()
-        self._process = await ChildProcess.start(self._command, self._client)
+        self._process = await ChildProcess.start(
+            self._command, self._client, self._around.environment
+        )
         try:
             await self._initialize()
         except BaseException:

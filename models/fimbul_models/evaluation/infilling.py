@@ -29,6 +29,7 @@ from fimbul_models.evaluation.passing import Checker, passes
 from fimbul_models.evaluation.reaching import Typing, name_of
 from fimbul_models.evaluation.runs import ORACLES, Asked, Run, identify
 from fimbul_models.evaluation.sandbox import Sandbox
+from fimbul_models.evaluation.settings import own_settings, parted
 from fimbul_models.evaluation.workspaces import Workspaces
 
 SPIN_COUNT = "1000"
@@ -157,12 +158,14 @@ async def _answer_all(evaluation: Evaluation, run: Run) -> dict[str, Answer]:
 async def _source(evaluation: Evaluation, run: Run) -> AsyncIterator[tuple[Complete, str]]:
     """Yield what answers the items of `run`, and the name of its model."""
     if run.served:
-        async with _server(evaluation, run) as server:
-            try:
-                yield server.complete, server.model
-            finally:
-                for message in dict.fromkeys(server.messages):
-                    print(f"{run.name}: {message}", file=sys.stderr)
+        editors, own = parted(run.options)
+        with own_settings(own) as environment:
+            async with _server(evaluation, editors, environment) as server:
+                try:
+                    yield server.complete, server.model
+                finally:
+                    for message in dict.fromkeys(server.messages):
+                        print(f"{run.name}: {message}", file=sys.stderr)
         return
     if run.asked is Asked.ORACLE:
         async with _oracle(evaluation, run) as oracle:
@@ -183,14 +186,16 @@ def _oracle(evaluation: Evaluation, run: Run) -> Oracle:
     return Oracle(run.settings(), command=command, kept_answers=kept)
 
 
-def _server(evaluation: Evaluation, run: Run) -> Server:
+def _server(
+    evaluation: Evaluation, options: Mapping[str, Any], environment: Mapping[str, str]
+) -> Server:
     command = tuple(evaluation.command)
     if evaluation.prompts is not None and _WORKER not in command:
         command += (_WORKER, shlex.join(caching_worker_command(evaluation.prompts)))
     surroundings = Surroundings(
-        evaluation.workspaces.folders, evaluation.typing, evaluation.prompts
+        evaluation.workspaces.folders, evaluation.typing, evaluation.prompts, environment
     )
-    return Server(command, run.options, surroundings)
+    return Server(command, options, surroundings)
 
 
 def _write(folder: Path | None, name: str, values: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 
 from fimbul_models.evaluation.report import ALL, Difference, Judged, Report, Summary
-from fimbul_models.evaluation.statistics import Interval, mean_interval
+from fimbul_models.evaluation.statistics import Interval, mean_interval, paired_difference
 from fimbul_models.evaluation.tables import UNKNOWN, change, share
 from fimbul_models.webpage import document, plot, table
 
@@ -49,6 +49,10 @@ def _body(names: str, runs: Mapping[str, Sequence[Judged]], report: Report) -> I
     yield from table(
         ("run", "group", "n", "exact %", "edit %", "shown", "right of shown %", "ms"),
         map(_summary_cells, _by_group(report.summaries)),
+    )
+    yield "<h2>By language</h2>"
+    yield from table(
+        ("run", "language", "n", "exact %", "against the first, points"), _language_rows(runs)
     )
     yield "<h2>By surface</h2>"
     yield '<p class="soft">What kind of suggestion the server took each place for.</p>'
@@ -101,6 +105,24 @@ def _summary_cells(row: Summary) -> list[str]:
         share(row.precision),
         UNKNOWN if milliseconds is None else f"{milliseconds:,.0f}",
     ]
+
+
+def _language_rows(runs: Mapping[str, Sequence[Judged]]) -> Iterator[list[str]]:
+    first = next(iter(runs.values()))
+    for language in sorted({row.item.language for row in first}):
+        before = _exact_in(first, language)
+        for run, judged in runs.items():
+            exact = _exact_in(judged, language)
+            if exact:
+                changed = None if judged is first else paired_difference(before, exact)
+                shown = share(mean_interval(list(exact.values())))
+                yield [run, language, str(len(exact)), shown, change(changed)]
+
+
+def _exact_in(judged: Sequence[Judged], language: str) -> dict[str, float]:
+    return {
+        row.item.task_id: float(row.score.exact) for row in judged if row.item.language == language
+    }
 
 
 def by_surface(judged: Sequence[Judged]) -> dict[str, Interval]:
