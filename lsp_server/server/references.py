@@ -78,6 +78,8 @@ class References:
         self._items: OrderedDict[int, tuple[Reference, ...]] = OrderedDict()
         self._settings = Settings()
         self._folders: tuple[Path, ...] = ()
+        self.is_off = False
+        """Whether nothing is compared, whatever the settings say."""
         self._reported = self.as_json()
         self.resemblance = Resemblance(tell=self._say)
         """What the pipeline asks."""
@@ -118,7 +120,7 @@ class References:
     async def _open(self, settings: Settings, folders: tuple[Path, ...]) -> None:
         folder = self._paths.reference_indexes
         wanted: tuple[object, ...] = ()
-        if settings.references.enable:
+        if settings.references.enable and not self.is_off:
             there = await self._patience.wait_for("indexes", partial(stamp, folder))
             # Only the current file is looked at in strict mode, and manifests are other ones.
             is_strict = settings.privacy.mode is PrivacyMode.STRICT
@@ -163,7 +165,7 @@ class References:
         """Return which indexes are used, and what is wrong with others."""
         library = self._library
         return {
-            "enabled": self._settings.references.enable,
+            "enabled": self._settings.references.enable and not self.is_off,
             "indexes": sorted(library.names) if library else [],
             "problems": list(library.problems) if library else [],
         }
