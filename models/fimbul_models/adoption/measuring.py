@@ -25,6 +25,7 @@ from fimbul_models.evaluation.items import Item, shuffled
 from fimbul_models.evaluation.report import Judged
 from fimbul_models.evaluation.repository import FILES, LATER
 from fimbul_models.evaluation.statistics import Interval, mean_interval, paired_difference
+from lsp_server.types import RejectionReason
 
 BASE, ADAPTER, FORMER = "base", "adapter", "former"
 """Names of runs."""
@@ -177,8 +178,19 @@ class _Gains:
 
 def _gains(answers: Answers, trial: Trial) -> _Gains:
     public = {item.task_id for item in trial.public}
+    # An engine that failed, as on a machine that is too busy, says nothing about an adapter.
+    failed = {
+        row.item.task_id
+        for rows in answers.values()
+        for row in rows
+        if row.answer.reason == RejectionReason.ENGINE_FAILED.value
+    }
     exact = {
-        run: {row.item.task_id: float(row.score.exact) for row in rows}
+        run: {
+            row.item.task_id: float(row.score.exact)
+            for row in rows
+            if row.item.task_id not in failed
+        }
         for run, rows in answers.items()
     }
     kinds: dict[str, set[str]] = {LATER: set(), FILES: set()}

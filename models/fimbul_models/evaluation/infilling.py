@@ -8,6 +8,7 @@ import asyncio
 import os
 import shlex
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,14 @@ from fimbul_models.errors import EvaluationError
 from fimbul_models.evaluation import ablation, report
 from fimbul_models.evaluation.answers import AnswerLog, read_answers
 from fimbul_models.evaluation.caching import caching_worker_command
-from fimbul_models.evaluation.driver import SERVER_COMMAND, Answer, Server, Surroundings
+from fimbul_models.evaluation.driver import (
+    POLL_SECONDS,
+    READY_SECONDS,
+    SERVER_COMMAND,
+    Answer,
+    Server,
+    Surroundings,
+)
 from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.oracle import Oracle, with_definition
 from fimbul_models.evaluation.page import page
@@ -31,9 +39,15 @@ from fimbul_models.evaluation.runs import ORACLES, Asked, Run, identify
 from fimbul_models.evaluation.sandbox import Sandbox
 from fimbul_models.evaluation.settings import own_settings, parted
 from fimbul_models.evaluation.workspaces import Workspaces
+from lsp_server.types import RejectionReason
 
 SPIN_COUNT = "1000"
 """Turns that a thread of the baseline spins before it sleeps, as in the server's worker."""
+
+ATTEMPTS = 3
+"""How often an item is asked about at most on which the engine fails."""
+
+_LOADING, _FAILED = RejectionReason.MODEL_LOADING.value, RejectionReason.ENGINE_FAILED.value
 
 _WORKER = "--worker"
 """The server's option that names the engine's process; a command that has it keeps its own."""
@@ -148,10 +162,30 @@ async def _answer_all(evaluation: Evaluation, run: Run) -> dict[str, Answer]:
         missing = [item for item in evaluation.items if known[item.task_id] is None]
         for item in tqdm(missing, desc=run.name, unit="item", file=sys.stderr):
             asked = with_definition(item) if run.asked is Asked.ORACLE_COMMENT else item
-            answer = await complete(asked)
+            answer = await _answered_by(complete, asked)
             log.add(item, answer)
             known[item.task_id] = answer
     return {task: answer for task, answer in known.items() if answer is not None}
+
+
+async def _answered_by(complete: Complete, item: Item) -> Answer:
+    """Ask until there is an answer: what an engine says that is being started again is none.
+
+    One that failed for other reasons is asked again, too, since a machine may have been too busy;
+    then its silence is the answer. Raises EvaluationError if the engine does not come back.
+    """
+    failed, until = 0, time.monotonic() + READY_SECONDS
+    while (answer := await complete(item)).reason in (_LOADING, _FAILED):
+        failed += answer.reason == _FAILED
+        if failed == ATTEMPTS:
+            break
+        if time.monotonic() > until:
+            raise EvaluationError(
+                f"The engine has not come back for {READY_SECONDS:.0f} s; what was answered is"
+                " kept with --output, and the next call goes on."
+            )
+        await asyncio.sleep(POLL_SECONDS)
+    return answer
 
 
 @asynccontextmanager
