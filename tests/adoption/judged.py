@@ -73,6 +73,8 @@ class Made:
     """Texts that it has learnt by heart, and the log probability of each of their characters."""
     languages: Mapping[str, float] = field(default_factory=dict)
     """Log probability of a character in a language."""
+    odd: float = 0.0
+    """How much texts differ in likelihood by nothing but chance."""
     milliseconds_each: float = 30.0
     copies: bool = False
     """Whether it goes on as the file really does."""
@@ -84,7 +86,7 @@ class Made:
         likely = self.languages.get(item.language, -1.0)
         # No two texts are equally likely, but which is likelier follows from nothing.
         odd = math.fmod(sum(ord(one) * (7 + at) for at, one in enumerate(text)) / 97.0, 1.0)
-        return tuple(likely - 0.1 * odd for _ in text)
+        return tuple(likely - self.odd * odd for _ in text)
 
     def likeliest(self, item: Item, tokens: int) -> str:
         """See `LanguageModel.likeliest`."""

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.engine
 
 SERVER = (sys.executable, str(Path(__file__).parents[1] / "evaluation/scripted_server.py"), "ready")
 
-SIZES = Sizes(alternatives=31, member_groups=20, samples=20)
+SIZES = Sizes(alternatives=31, member_groups=30, samples=20)
 
 TRAIN = """
 import sys, pathlib, tomllib

@@ -14,9 +14,10 @@ from fimbul_models.adoption.holding import Prepared
 from fimbul_models.adoption.limits import read_limits, shipped_limits
 from fimbul_models.adoption.measuring import ADAPTER, BASE, FORMER, Sizes, Trial, measure
 from fimbul_models.errors import RecipeError
+from fimbul_models.evaluation.driver import Answer
 from tests.adoption.judged import GOOD, Made, means_of, prepared_in, public_items
 
-SIZES = Sizes(alternatives=63, member_groups=20, samples=20)
+SIZES = Sizes(alternatives=63, member_groups=30, samples=20)
 
 PLAIN = Made()
 
@@ -189,3 +190,20 @@ def test_limits_can_be_made_stricter_and_not_looser(tmp_path: Path) -> None:
     own.write_text("later_gain = 'much'")
     with pytest.raises(RecipeError, match="cannot be used"):
         read_limits(own)
+
+
+def test_an_engine_that_failed_says_nothing_about_an_adapter(prepared: Prepared) -> None:
+    means = means_of({BASE: PLAIN, ADAPTER: PLAIN}, GOOD)
+
+    def answer(items: Any) -> Any:
+        found = means.answer(items)
+        failed = [replace(row, answer=Answer("", "engine-failed")) for row in found[BASE][:30]]
+        return {**found, BASE: [*failed, *found[BASE][30:]]}
+
+    trial = Trial(misfit="", prepared=prepared, public=public_items(), sizes=SIZES)
+    figures = measure(trial, replace(means, answer=answer))
+    assert figures.later is not None
+    assert figures.later.n == 30
+    gates = {gate.name: gate for gate in judge(figures, shipped_limits())}
+    assert gates["later commits"].value is None
+    assert not gates["later commits"].has_passed

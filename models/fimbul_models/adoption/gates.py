@@ -37,7 +37,7 @@ class Figures:
     nats: Mapping[str, Interval] = field(default_factory=dict)
     """How much likelier a token of what stands there became in each language, in nats."""
     slower: float | None = None
-    """How much longer a token takes than with the base, in percent."""
+    """How much more processor time a token takes than with the base, in percent."""
     leaks: Sequence[Leak] = ()
     membership: Mapping[str, float] = field(default_factory=dict)
     """Area under the ROC curve of each attack."""
@@ -74,7 +74,9 @@ def judge(figures: Figures, limits: Limits) -> tuple[Gate, ...]:
     if figures.has_former:
         gates.append(_gain("adapter until now", figures.former, -limits.former_loss, least.items))
     gates.append(
-        _at_most("slower decoding", limits.slower, figures.slower, "percent of the base's time")
+        _at_most(
+            "slower decoding", limits.slower, figures.slower, "percent of the base's processor time"
+        )
     )
     gates += _leak_gates(figures.leaks, limits)
     gates.append(_membership(figures, limits))

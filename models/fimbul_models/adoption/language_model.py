@@ -28,7 +28,10 @@ class LanguageModel(Protocol):
         """Return what it would write there if each token were drawn, always the same by `seed`."""
 
     def milliseconds(self, item: Item, tokens: int) -> float:
-        """Return how long one token takes on average, behind the prompt of that place."""
+        """Return the processor time of one token on average, behind the prompt of that place.
+
+        All threads together; other work on the machine changes it less than what a clock tells.
+        """
 
 
 @contextmanager

@@ -45,9 +45,9 @@ class Sizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     likely_items: int = 20
     """Items of a language whose likelihood is looked at."""
-    member_groups: int = 30
+    member_groups: int = 50
     """Groups of lines of training, and as many others."""
-    member_lines: int = 3
+    member_lines: int = 2
     """Lines of each."""
     alternatives: int = ALTERNATIVES
     samples: int = 40
@@ -57,8 +57,8 @@ class Sizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 QUICK = Sizes(
     likely_items=15,
-    member_groups=20,
-    member_lines=2,
+    member_groups=30,
+    member_lines=1,
     alternatives=31,
     samples=20,
     timed_tokens=24,
