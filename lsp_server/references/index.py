@@ -29,12 +29,13 @@ MOST_PLACES = 64
 """Places of one fingerprint that are looked at, evenly spread. What stands in more is boilerplate,
 and any of them tells so."""
 
-MOST_PAIRS = 4096
-"""Places that are looked at for one text, or eight times its tokens if it is long; those of rare
+MOST_PAIRS = 1024
+"""Places that are looked at for one text, or as many as it has tokens if it is long; those of rare
 fingerprints first. Only tables have more."""
 
-MOST_EXTENDED = 512
-"""The same for runs that are followed to their ends; or as many as the text has tokens."""
+MOST_EXTENDED = 256
+"""The same for runs that are followed to their ends, or a sixteenth of the tokens; without names,
+where many are alike, a quarter as many."""
 
 _FEW = 8
 """Pairs that are followed without a look at what stands around them."""
@@ -247,9 +248,10 @@ class _Search:
         self._shapes = self._shape(codes)
 
     def runs(self, found: tuple[Positions, Positions]) -> list[Run]:
-        most = max(MOST_PAIRS, 8 * len(self._codes))
+        most = max(MOST_PAIRS, len(self._codes))
         firsts, places = self._promising(found[0][:most], found[1][:most])
-        left = max(MOST_EXTENDED, len(self._codes))
+        few = MOST_EXTENDED if self._rule.names_count else MOST_EXTENDED // 4
+        left = max(few, len(self._codes) // 16)
         runs: list[Run] = []
         # All pairs of a run lie on one diagonal.
         followed: dict[int, list[tuple[int, int]]] = {}
