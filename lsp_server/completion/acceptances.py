@@ -302,6 +302,7 @@ class Acceptances:
         text = "".join(document.lines)
         if len(text) > LARGEST:
             return
+        await self._resemblance.opened()
         async with self._turn:
             window = Window(unified(text), 0, (0, 0))
             found = await self._resemblance.findings(window.text, document.language)

@@ -141,6 +141,12 @@ class Resemblance:
         self._known.clear()
         self._opened.set()
 
+    async def opened(self) -> None:
+        """Wait a little for a shelf that is being opened."""
+        if not self._opened.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._opened.wait(), OPENING)
+
     async def judged(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
         """Return a suggestion with its references, or that it is kept back because of them.
 
@@ -148,9 +154,7 @@ class Resemblance:
         """
         if not self.is_active or isinstance(outcome, Rejection):
             return outcome
-        if not self._opened.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._opened.wait(), OPENING)
+        await self.opened()
         found = [await self._one(request, one) for one in (outcome, *outcome.others)]
         shown = [one for one in found if isinstance(one, Completion)]
         if not shown:
