@@ -14,13 +14,14 @@ same. Prints a table and, last, one line of JSON.
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ from lsp_server.inference.client import WorkerClient, worker_command
 from lsp_server.inference.container import read_container
 from lsp_server.inference.engine import ModelFile
 from lsp_server.inference.inspection import description_of
+from lsp_server.inference.protocol import LoadOptions
 from lsp_server.prompt.build import build_prompt
+from lsp_server.prompt.formats import FimFormat
 from lsp_server.types import NO_ADAPTER, Adapter, Generation, Prompt, StopRules
 
 ALL = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
@@ -170,6 +173,7 @@ async def run(ranks: Sequence[int], lines: int, seconds: float, threads: int) ->
     """Measure everything, or what there is time for, and sum it up."""
     settings = Settings()
     chosen = chooser(Paths.of_user())(settings)
+    options = msgspec.structs.replace(load_options(settings), threads=threads, draft_tokens=0)
     with tempfile.TemporaryDirectory() as folder:
         temporary = Paths(*[Path(folder)] * 5)
         adapters, sizes = {NONE: NO_ADAPTER}, {}
@@ -177,40 +181,66 @@ async def run(ranks: Sequence[int], lines: int, seconds: float, threads: int) ->
         for name, rank, matrices in (*rows, ("rank 8, q and v", 8, FEW)):
             adapters[name] = registered(temporary, chosen.file, rank, matrices)
             sizes[name] = Path(adapters[name].path).stat().st_size
-        samples = await ask_all(chosen, settings, adapters, (lines, seconds, threads))
+        # Nothing is guessed ahead, and first nothing gone back to.
+        bare = msgspec.structs.replace(options, state_bytes=0)
+        async with loaded(chosen, bare) as (worker, fim):
+            prompts = [
+                replace(build_prompt(contexts[0], fim, settings.prompt), healed="")
+                for contexts in places(lines)
+            ]
+            # One in front, at which files are read and memory is touched for the first time.
+            samples = await measure(worker, adapters, prompts[:1], seconds)
+            samples += await measure(worker, adapters, prompts[1:], seconds)
+        async with loaded(chosen, options) as (worker, _):
+            back = await back_and_forth(worker, list(adapters.values())[:3], prompts)
     return {
         "threads": threads,
         "prompts": len(samples),
         "prompt_tokens": statistics.median(one[NONE].answer.prompt_tokens for one in samples),
         NONE: plain(samples),
         **{way: summary(samples, way, sizes[way]) for way in adapters if way != NONE},
+        "back and forth": back,
     }
 
 
-async def ask_all(
-    chosen: ChosenModel,
-    settings: Settings,
-    adapters: dict[str, Adapter],
-    limits: tuple[int, float, int],
-) -> list[dict[str, Sample]]:
-    """Load the model once and ask for all prompts. Nothing is guessed ahead or gone back to."""
-    lines, seconds, threads = limits
-    options = msgspec.structs.replace(
-        load_options(settings), threads=threads, draft_tokens=0, state_bytes=0
-    )
+@contextlib.asynccontextmanager
+async def loaded(
+    chosen: ChosenModel, options: LoadOptions
+) -> AsyncIterator[tuple[WorkerClient, FimFormat]]:
+    """Yield a worker that has loaded the model, and the model's format."""
     worker = await WorkerClient.start(worker_command())
     try:
-        loaded = await worker.load(str(chosen.file.path), options)
-        fim = chosen.fim_format(description_of(loaded))
-        prompts = [
-            replace(build_prompt(contexts[0], fim, settings.prompt), healed="")
-            for contexts in places(lines)
-        ]
-        # One more in front, at which files are read and memory is touched for the first time.
-        first = await measure(worker, adapters, prompts[:1], seconds)
-        return first + await measure(worker, adapters, prompts[1:], seconds)
+        found = await worker.load(str(chosen.file.path), options)
+        yield worker, chosen.fim_format(description_of(found))
     finally:
         await worker.close()
+
+
+async def back_and_forth(
+    worker: WorkerClient, adapters: Sequence[Adapter], prompts: Sequence[Prompt]
+) -> dict[str, float]:
+    """Go round the adapters with the longest prompt, as one who works in several folders does.
+
+    Returns milliseconds of a change that saves the work so far, and of coming back to a prompt.
+    """
+    longest = max(prompts, key=lambda prompt: sum(len(one.text) for one in prompt.segments))
+    swaps, returns, tokens = [], [], 0
+    for turn in range(8):
+        for adapter in adapters:
+            before = (await worker.counters()).swap_ms
+            made = await worker.prefill(replace(longest, adapter=adapter))
+            swap = (await worker.counters()).swap_ms - before
+            if turn:
+                swaps.append(swap)
+                returns.append(made.timings.prefill)
+                tokens = made.prompt_tokens
+    return {
+        "tokens": tokens,
+        "swap_ms": round(statistics.median(swaps), 2),
+        "slowest_swap_ms": round(max(swaps), 2),
+        "back_ms": round(statistics.median(returns), 2),
+        "slowest_back_ms": round(max(returns), 2),
+    }
 
 
 def plain(samples: Samples) -> dict[str, float]:

@@ -2,11 +2,12 @@
 
 Makes a workspace of real Python sources (see `benchmarks.index`) and of made TypeScript and C
 projects, has it indexed as the server does, and types a block of files of 100 to 3,000 lines in
-each language again (see `fimbul_models.evaluation.traces`), every event a request to the workspace. Says how
-long each took, with and without waiting for the engine's process to count tokens, and what it
-cost in processor time, which other programs change less; and of the event loop by how much it
-came late while typing and while idle, and how long its thread worked between two ticks. Counts as
-the default model does; `--engine scripted` needs none. Prints a table and, last, one line of JSON.
+each language again (see `fimbul_models.evaluation.traces`), every event a request to the
+workspace. Says how long each took, with and without waiting for the engine's process to count
+tokens, and what it cost in processor time, which other programs change less; and of the event loop
+by how much it came late while typing and while idle, and how long its thread worked between two
+ticks. Counts as the default model does; `--engine scripted` needs none. Prints a table and, last,
+one line of JSON.
 
     python -m benchmarks.context [--files N] [--keys N] [--engine scripted]
 """

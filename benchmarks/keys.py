@@ -1,12 +1,12 @@
 """What a typist gets to see: real code typed again in real time, every key a request.
 
-The keys of 20 sessions (`benchmarks.sessions`, `fimbul_models.evaluation.traces`) come at the speed of a typist:
-150 ms apart at the median, a fifth less than 100 ms, in bursts, with pauses. Three ways take turns
-at every session, each with a fresh engine and the same model file: ours, as the server drives it;
-llama-server driven by the rules of llama.vim (`benchmarks.peer`); and the same with windows as
-large as ours, which tells order from size. A suggestion counts from the key to the moment it is
-shown, if that is before the next key. Some places are asked again at the end, without a limit of
-time. LSP is not part of it. Prints tables and, last, one line of JSON.
+The keys of 20 sessions (`benchmarks.sessions`, `fimbul_models.evaluation.traces`) come at the
+speed of a typist: 150 ms apart at the median, a fifth less than 100 ms, in bursts, with pauses.
+Three ways take turns at every session, each with a fresh engine and the same model file: ours, as
+the server drives it; llama-server driven by the rules of llama.vim (`benchmarks.peer`); and the
+same with windows as large as ours, which tells order from size. A suggestion counts from the key
+to the moment it is shown, if that is before the next key. Some places are asked again at the end,
+without a limit of time. LSP is not part of it. Prints tables and, last, one line of JSON.
 
     python -m benchmarks.keys [--keys N] [--sessions N] [--runs N] [--ways WAY,…] [--plot FILE]
         [--seconds N]
@@ -35,7 +35,6 @@ from benchmarks.peer_build import ensure_peer
 from benchmarks.scores import KEYS, Press, Record, events, figures, medians, of_unlimited, reached
 from benchmarks.sessions import Session, sessions
 from benchmarks.showing import Place, gating, of_places, showing
-from fimbul_models.evaluation.traces import Step, blocks, gaps
 from benchmarks.typing import read_vocabulary
 from benchmarks.ways import (
     Ours,
@@ -48,6 +47,7 @@ from benchmarks.ways import (
     unlimited,
 )
 from fimbul_models.evaluation.plots import curves
+from fimbul_models.evaluation.traces import Step, blocks, gaps
 from lsp_server.completion.serving import chooser, load_options
 from lsp_server.config.options import Settings
 from lsp_server.config.paths import Paths

@@ -2,7 +2,8 @@
 
 Takes items of an evaluation and the answers that ``fimbul-models evaluate --output`` kept, and
 looks at each answer as the server does: with what stands around it, where a third of a run has to
-lie in the answer. Items whose project is itself in the index are counted apart.
+lie in the answer. An item's own project is no source, as if it were the open workspace. What people
+wrote at the same places is looked at, too.
 
     python -m benchmarks.references_answers --items FILE --answers FILE --shelf DIR
 """
@@ -17,7 +18,7 @@ from typing import Any
 from benchmarks.references import AFTER, BEFORE
 from fimbul_models.evaluation.answers import read_answers
 from fimbul_models.evaluation.items import Item, read_items
-from lsp_server.references.matches import Match
+from lsp_server.references.matches import Match, Source
 from lsp_server.references.shelf import Shelf
 
 SHARE = 1 / 3
@@ -29,11 +30,20 @@ def within(match: Match, begin: int, end: int) -> float:
     return max(0, min(match.end, end) - max(match.start, begin)) / (match.end - match.start)
 
 
+def name_of(project: str) -> str:
+    """Return the name of a package without its origin and version."""
+    return project.partition(":")[2].partition(" ")[0]
+
+
 def looked(shelf: Shelf, item: Item, answer: str, share: float) -> tuple[list[Match], list[str]]:
     """Return what is told of an answer, and the rules by which nothing is told of others."""
     before, after = item.prefix[-BEFORE:], item.suffix[:AFTER]
     begin, end = len(before), len(before) + len(answer)
-    found = shelf.look(before + answer + after, item.language)
+
+    def own(source: Source) -> bool:
+        return bool(item.project) and name_of(source.project) == item.project
+
+    found = shelf.look(before + answer + after, item.language, own=own)
     told = [match for match in found.matches if within(match, begin, end) >= share]
     rules = [one.rule for one in found.suppressed if within(one.match, begin, end) >= share]
     return told, rules

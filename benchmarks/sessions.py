@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from fimbul_models.evaluation.traces import BRISK, Block, Step, blocks, typed
 from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import Project, lay_out, read_project
 from fimbul_models.corpus.sources import fetch
+from fimbul_models.evaluation.traces import BRISK, Block, Step, blocks, typed
 
 ROOT = Path(__file__).parents[1]
 RECIPE = ROOT / "models" / "recipes" / "cross-file.toml"

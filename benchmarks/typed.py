@@ -19,7 +19,6 @@ import msgspec
 from benchmarks.keys import request_of, rest_of
 from benchmarks.scores import KEYS
 from benchmarks.sessions import ROOT, Session, choose, read_packages
-from fimbul_models.evaluation.traces import CALM, Step, typed
 from benchmarks.ways import Ours, unlimited
 from fimbul_models.corpus.packages import Package
 from fimbul_models.corpus.projects import lay_out, read_project
@@ -27,6 +26,7 @@ from fimbul_models.corpus.sources import fetch
 from fimbul_models.evaluation.answers import Record
 from fimbul_models.evaluation.driver import Answer, Likelihood
 from fimbul_models.evaluation.items import Item
+from fimbul_models.evaluation.traces import CALM, Step, typed
 from lsp_server.completion.outcomes import with_selection
 from lsp_server.completion.serving import chooser
 from lsp_server.config.options import Settings, Show

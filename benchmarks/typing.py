@@ -1,9 +1,9 @@
 """How many tokens a key costs because of the prompt's text.
 
-Replays typing (`fimbul_models.evaluation.traces`) through window, skeleton, hints and prompt, and counts for
-every event the tokens of the prompt behind the first one that differs from the prompt before it:
-what an engine that holds the last prompt has to evaluate before it can answer. No model is
-evaluated; only the vocabulary of the default model is read. With --compare, says the same for
+Replays typing (`fimbul_models.evaluation.traces`) through window, skeleton, hints and prompt, and
+counts for every event the tokens of the prompt behind the first one that differs from the prompt
+before it: what an engine that holds the last prompt has to evaluate before it can answer. No model
+is evaluated; only the vocabulary of the default model is read. With --compare, says the same for
 windows that are placed anew at every request, which takes minutes on long files. Prints a table
 and, last, one line of JSON.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lsp_server.cli.session import add_place_options, open_session
 from lsp_server.completion.answering import ServedModel
+from lsp_server.references.telling import as_json, in_full
 from lsp_server.text import split_lines
 from lsp_server.types import Completion, CompletionRequest, Outcome, Rejection
 
@@ -63,6 +64,7 @@ def _as_json(run: _Run) -> str:
             "prompt_tokens": outcome.generation.prompt_tokens,
             "generated_tokens": len(outcome.generation.logprobs),
             "stop": outcome.generation.stop.value,
+            "references": [as_json(one) for one in outcome.references],
         }
     return json.dumps(values) + "\n"
 
@@ -85,6 +87,8 @@ def _as_text(request: CompletionRequest, run: _Run) -> str:
     lines += [f"       {text.rstrip()}" for text in rest[:-1]]
     lines += [f"       {text}" for text in rest[-1:]]
     lines[-1] += f"┤{end}"
+    if outcome.references:
+        lines += ["", "It resembles published code:", in_full(outcome.references)]
     generation = outcome.generation
     evaluated = generation.prompt_tokens - generation.reused_tokens
     counts = f"{evaluated} tokens evaluated, {len(generation.logprobs)} generated"

@@ -35,6 +35,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--stdio", action="store_true", help="accepted because editors pass it; there is no other"
     )
+    parser.add_argument(
+        "--without-references",
+        action="store_true",
+        help="compare nothing with published code, whatever the settings say: for measurements",
+    )
     add_engine_options(parser)
     parser.set_defaults(run=_run)
 
@@ -70,7 +75,9 @@ async def serve(
         start_logging()
         take_short_turns()
         version = importlib.metadata.version("fimbul")
-        await speak_on_stdio(create_server(version, paths, choose, command, guard, spare))
+        server = create_server(version, paths, choose, command, guard, spare)
+        server.references.is_off = arguments.without_references
+        await speak_on_stdio(server)
     finally:
         if spare is not None:
             await spare.close()

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsp_server.cli.engines import add_engine_options, engine_of
 from lsp_server.completion.adapting import Adapters
@@ -28,9 +28,13 @@ from lsp_server.config.paths import Paths, workspace_file
 from lsp_server.errors import FimbulError
 from lsp_server.inference.engine import EngineEvent, EngineState, LocalEngine
 from lsp_server.inference.fallback import FallbackEngine
+from lsp_server.references.stamp import stamp
 from lsp_server.syntax.languages import language_of_path
 from lsp_server.text import split_lines
 from lsp_server.types import CompletionRequest, Document, Position, TriggerKind
+
+if TYPE_CHECKING:
+    from lsp_server.references.library import Library
 
 _PLACE = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?::(?P<column>\d+))?")
 
@@ -95,6 +99,8 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
         model, load_ms = await _load(engine, chosen, settings)
         workspace.opened(request.document)
         pipeline = Pipeline(engine, settings, workspace)
+        pipeline.resemblance.options = settings.references
+        pipeline.resemblance.use(_library(paths, settings, request.document.folder))
         pipeline.serve(model)
         adapters = Adapters(paths, _complain)
         folders = [request.document.folder] if request.document.folder else []
@@ -104,6 +110,20 @@ async def open_session(arguments: argparse.Namespace) -> AsyncIterator[Session]:
     finally:
         await indexes.close()
         await engine.close()
+
+
+def _library(paths: Paths, settings: Settings, folder: str) -> "Library | None":
+    """Return the indexes that a suggestion is compared with; says what is wrong with others."""
+    if not settings.references.enable or not stamp(paths.reference_indexes):
+        return None
+    # What looks into indexes is loaded where there is one, and nowhere else.
+    from lsp_server.references.library import open_library
+
+    allowed = settings.policy.allowed_indexes
+    library = open_library(paths.reference_indexes, allowed, [Path(folder)] if folder else [])
+    for problem in library.problems if library else ():
+        _complain(problem)
+    return library
 
 
 async def _load(

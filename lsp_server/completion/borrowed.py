@@ -4,6 +4,7 @@ Lines are followed through edits; in them an accepted text is found again as it 
 of its lines that nobody has changed. Pure; knows nothing about what the texts resemble.
 """
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -98,10 +99,27 @@ def _standing(accepted: str, text: str, begin: int, end: int) -> Iterable[Span]:
 def share(tokens: Iterable[Span], part: Span, spans: Iterable[Span]) -> float:
     """Return how many of the tokens in a part of a text are inside of `spans`, from 0 to 1."""
     begin, end = part
-    known = list(spans)
-    inside = [
-        any(low < last and first < high for low, high in known)
-        for first, last in tokens
-        if first < end and begin < last
-    ]
-    return sum(inside) / len(inside) if inside else 0.0
+    begins, ends = _united(spans)
+    count = inside = 0
+    for first, last in tokens:
+        if first >= end or last <= begin:
+            continue
+        count += 1
+        before = bisect_left(begins, last) - 1
+        inside += before >= 0 and ends[before] > first
+    return inside / count if count else 0.0
+
+
+def _united(spans: Iterable[Span]) -> tuple[list[int], list[int]]:
+    """Return where spans begin and where they end, those that meet made one."""
+    begins: list[int] = []
+    ends: list[int] = []
+    for low, high in sorted(spans):
+        if high <= low:
+            continue
+        if ends and low <= ends[-1]:
+            ends[-1] = max(ends[-1], high)
+        else:
+            begins.append(low)
+            ends.append(high)
+    return begins, ends

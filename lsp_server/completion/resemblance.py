@@ -6,6 +6,8 @@ user's policy says. Suggestions go on whatever happens to an index. Knows nothin
 about how code is found again.
 """
 
+import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -47,6 +49,9 @@ MOST = 8
 
 PATIENCE = 1.0
 """Seconds that a look-up is waited for; it takes milliseconds unless the index's disk stalls."""
+
+OPENING = 2.0
+"""Seconds that a suggestion waits for indexes that are being opened when a server starts."""
 
 _KNOWN = 64
 """Texts whose findings are remembered: who types a suggestion asks about the same text again."""
@@ -108,6 +113,8 @@ class Resemblance:
         self._patience = Patience(patience)
         self._told: set[str] = set()
         self._shelf: Shelf | None = None
+        self._opened = asyncio.Event()
+        self._opened.set()
         self._known: OrderedDict[tuple[str, str], Looked] = OrderedDict()
         self.options = ReferenceOptions()
         """What becomes of what is found."""
@@ -116,8 +123,12 @@ class Resemblance:
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is looked at."""
-        return self._shelf is not None and self.options.enable
+        """Whether anything is looked at, or will be in a moment."""
+        return self.options.enable and (self._shelf is not None or not self._opened.is_set())
+
+    def expect(self) -> None:
+        """Take in that a shelf is being opened, for which suggestions wait a little."""
+        self._opened.clear()
 
     @property
     def indexes(self) -> Collection[str]:
@@ -128,6 +139,7 @@ class Resemblance:
         """Look into `shelf` from now on; the one before is not closed here."""
         self._shelf = shelf
         self._known.clear()
+        self._opened.set()
 
     async def judged(self, request: CompletionRequest, outcome: Outcome) -> Outcome:
         """Return a suggestion with its references, or that it is kept back because of them.
@@ -136,6 +148,9 @@ class Resemblance:
         """
         if not self.is_active or isinstance(outcome, Rejection):
             return outcome
+        if not self._opened.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._opened.wait(), OPENING)
         found = [await self._one(request, one) for one in (outcome, *outcome.others)]
         shown = [one for one in found if isinstance(one, Completion)]
         if not shown:

@@ -21,7 +21,16 @@ from lsp_server.context.history import changed_range
 from lsp_server.context.index.ignore import RULE_FILES, Ignored, ignored_by
 from lsp_server.patience import Patience, Stalled
 from lsp_server.privacy.reading import may_read
-from lsp_server.privacy.secrets import UNSEEN, Found, begins_key, find, find_all, replaced, reveals
+from lsp_server.privacy.secrets import (
+    UNSEEN,
+    Find,
+    Found,
+    begins_key,
+    find,
+    find_all,
+    replaced,
+    reveals,
+)
 from lsp_server.privacy.seen_secrets import LONGEST, SeenSecrets
 from lsp_server.types import CompletionRequest, Document, Rejection, RejectionReason
 
@@ -58,7 +67,9 @@ class Secrecy:
         """`patience` is how long a disk is waited for; by default for as long as it takes."""
         self._patience = patience or Patience()
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._find = lru_cache(_LINES)(find)
+        self._remembered = lru_cache(_LINES)(find)
+        """`find`, for documents that are looked at as a whole at every key. Others would only fill
+        it, with a line a key."""
         self._withheld: dict[tuple[str, str], RejectionReason | None] = {}
         self._seen = SeenSecrets()
         self._kinds: OrderedDict[str, Counter[str]] = OrderedDict()
@@ -137,9 +148,9 @@ class Secrecy:
         else:
             first, old_end, end = changed_range(base, lines)
             middle, has_keys, kinds = self._replaced(lines[first:end])
-            kinds += known.kinds - _kinds(find_all(base[first:old_end], self._find))
+            kinds += known.kinds - _kinds(find_all(base[first:old_end]))
             if known.has_keys or has_keys:
-                shown, has_keys, kinds = self._replaced(lines)
+                shown, has_keys, kinds = self._replaced(lines, self._remembered)
             elif known.raw is known.shown and middle == lines[first:end]:
                 shown = lines
             else:
@@ -149,8 +160,10 @@ class Secrecy:
             self._keep(document.uri, _Known(lines, shown, has_keys, kinds))
         return shown
 
-    def _replaced(self, lines: Sequence[str]) -> tuple[tuple[str, ...], bool, Counter[str]]:
-        found = find_all(lines, self._find)
+    def _replaced(
+        self, lines: Sequence[str], look: Find = find
+    ) -> tuple[tuple[str, ...], bool, Counter[str]]:
+        found = find_all(lines, look)
         for number, here in found.items():
             self._note(lines[number], here)
         if not found:

@@ -58,9 +58,12 @@ class Run:
     """Number of its first token among all of the index."""
     likeness: Likeness
 
-    def holds(self, other: "Run") -> bool:
-        """Say whether `other` lies within this one in the text that was looked at."""
-        return self.first <= other.first and other.last <= self.last
+    def adds_to(self, others: Sequence["Run"]) -> bool:
+        """Say whether enough tokens of it lie in none of `others` to be worth telling."""
+        left = np.ones(self.last - self.first, np.bool_)
+        for other in others:
+            left[max(0, other.first - self.first) : max(0, other.last - self.first)] = False
+        return int(left.sum()) >= RENAMED.k
 
 
 def codes_of(hashes: Hashes) -> Codes:
@@ -105,14 +108,14 @@ class Index:
     def runs(self, asked: Question, least: int) -> list[Run]:
         """Return the runs of `least` tokens or more that stand in this index, too, by their place.
 
-        Those of renamed identifiers are longer than `fingerprints.RENAMED.least`, and none of them
-        lies within one that is alike word by word.
+        Those of renamed identifiers are longer than `fingerprints.RENAMED.least`, and hold more
+        than what is alike word by word.
         """
         runs = _Search(self, asked.codes, EXACT, least).runs(self._places(asked, EXACT))
         longer = max(least, RENAMED.least)
         search = _Search(self, asked.codes, RENAMED, longer)
         renamed = search.runs(self._places(asked, RENAMED))
-        runs += [run for run in renamed if not any(other.holds(run) for other in runs)]
+        runs += [run for run in renamed if run.adds_to(runs)]
         return sorted(runs, key=lambda run: (run.first, -run.last, run.text, run.place))
 
     def sources(self, run: Run) -> Iterator[tuple[Source, bool]]:

@@ -241,7 +241,11 @@ def _grouped(found: Iterable[_Found], own: Callable[[Source], bool]) -> list[_Gr
 def _longest(groups: list[_Group]) -> list[_Group]:
     """Leave out what lies within a longer run, but for licence classes that this one lacks."""
     kept: list[_Group] = []
-    for group in sorted(groups, key=lambda one: (one.first - one.last, one.first)):
+    # What is alike word by word is never left out for what is alike but for names.
+    order = [Likeness.VERBATIM, Likeness.RENAMED]
+    for group in sorted(
+        groups, key=lambda one: (order.index(one.likeness), one.first - one.last, one.first)
+    ):
         around = [
             other
             for other in kept

@@ -82,7 +82,7 @@ async def run(server: "FimbulServer", arguments: Sequence[Any]) -> dict[str, Any
     except AdapterError as error:
         server.tell(lsp.MessageType.Warning, str(error))
         return None
-    await refresh_in_time(server)
+    await refresh(server)
     return {"folder": str(folder), "adapters": rows}
 
 

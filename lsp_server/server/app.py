@@ -139,7 +139,7 @@ class FimbulServer(LanguageServer):
             paths,
             self.files.secrecy.document,
             lambda message: self.tell(lsp.MessageType.Warning, message),
-            lambda: self.report_status(*self._status),
+            self._on_references,
         )
         self.pipeline = Pipeline(
             self.engine,
@@ -214,8 +214,7 @@ class FimbulServer(LanguageServer):
         self.pipeline.settings = settings
         self._log_file.configure(settings.log)
         self.pipeline.fates.keep_in(self._fate_log if settings.log.requests else None)
-        follow = settings.references.enable
-        self._background(self.feedback.take_settings(settings.feedback, follow=follow))
+        self._follow()
         self._background(self.references.take_settings(settings, self._folders()))
         self.watch_folders()
         changed = (before.engine, before.policy) != (settings.engine, settings.policy)
@@ -246,6 +245,16 @@ class FimbulServer(LanguageServer):
         """Keep an index of each workspace folder, or of none where that is switched off."""
         wanted = self._folders() if self.settings.context.index else []
         self._background(self.indexes.watch(wanted, self.settings))
+
+    def _follow(self) -> None:
+        """Follow suggestions as far as feedback or references need it."""
+        follow = self.references.resemblance.is_active
+        self._background(self.feedback.take_settings(self.settings.feedback, follow=follow))
+
+    def _on_references(self) -> None:
+        """Say in the status which indexes are used now."""
+        self._follow()
+        self.report_status(*self._status)
 
     def _folders(self) -> list[str]:
         """Return the workspace folders that are on a disk."""

@@ -72,11 +72,14 @@ class References:
         self._log = ReferenceLog(paths.reference_log)
         self._patience = Patience(_PATIENCE)
         self._library: Library | None = None
-        self._used: tuple[object, ...] = ()
+        self._used: tuple[object, ...] | None = None
+        """What the library was opened of; None before anything was looked for."""
         self._turn = asyncio.Lock()
         self._items: OrderedDict[int, tuple[Reference, ...]] = OrderedDict()
         self._settings = Settings()
         self._folders: tuple[Path, ...] = ()
+        self.is_off = False
+        """Whether nothing is compared, whatever the settings say."""
         self._reported = self.as_json()
         self.resemblance = Resemblance(tell=self._say)
         """What the pipeline asks."""
@@ -90,6 +93,8 @@ class References:
         self._settings, self._folders = settings, tuple(map(Path, folders))
         self.resemblance.options = settings.references
         self.acceptances.keep_in(self._log if settings.references.log else None)
+        if self._used is None:
+            self.resemblance.expect()
         await self.look_again()
 
     async def watch(self) -> None:
@@ -108,11 +113,14 @@ class References:
                 self._say("The disk of the reference indexes does not answer; suggestions go on.")
             except (FimbulError, OSError) as error:
                 self._say(f"The reference indexes cannot be used: {error}")
+            finally:
+                if self._library is None:
+                    self.resemblance.use(None)
 
     async def _open(self, settings: Settings, folders: tuple[Path, ...]) -> None:
         folder = self._paths.reference_indexes
         wanted: tuple[object, ...] = ()
-        if settings.references.enable:
+        if settings.references.enable and not self.is_off:
             there = await self._patience.wait_for("indexes", partial(stamp, folder))
             # Only the current file is looked at in strict mode, and manifests are other ones.
             is_strict = settings.privacy.mode is PrivacyMode.STRICT
@@ -157,7 +165,7 @@ class References:
         """Return which indexes are used, and what is wrong with others."""
         library = self._library
         return {
-            "enabled": self._settings.references.enable,
+            "enabled": self._settings.references.enable and not self.is_off,
             "indexes": sorted(library.names) if library else [],
             "problems": list(library.problems) if library else [],
         }

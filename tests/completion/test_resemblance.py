@@ -302,6 +302,19 @@ async def test_a_disk_that_stalls_is_not_waited_for() -> None:
     assert "does not answer" in told[0]
 
 
+async def test_what_is_asked_while_indexes_are_opened_waits_for_them() -> None:
+    async with pipeline({"x = ": "total(items)"}) as found:
+        found.resemblance.expect()
+        asking = asyncio.create_task(found.complete(asked("x = █\n")))
+        engine = found._engine
+        assert isinstance(engine, Engine)
+        await engine.call(0)
+        await asyncio.sleep(0)
+        assert not asking.done()
+        found.resemblance.use(Shelf({"total(items)": MIT}))
+        assert projects(await asyncio.wait_for(asking, 30)) == ["wheel:a 1.0"]
+
+
 # What is looked at
 
 

@@ -465,12 +465,17 @@ def use() -> None:
 
 
 def test_a_late_comment_names_what_may_come_where_other_files_say_so() -> None:
-    def comments(**more: object) -> list[str]:
-        shapes = [SHAPES[0], record("using.py", USING)]
-        made = examples(shapes, shares={"line": 1.0}, orders={"growing-middle": 1.0}, **more)
+    def comments(late: float, without_context: float) -> list[str]:
+        made = examples(
+            [SHAPES[0], record("using.py", USING)],
+            shares={"line": 1.0},
+            orders={"growing-middle": 1.0},
+            late=late,
+            without_context=without_context,
+        )
         lines = [line for one in made for line in split_lines(one.prompt[-1].text)]
         return [line for line in lines if line.lstrip().startswith("#")]
 
-    assert not comments(without_context=0.0)
+    assert not comments(late=0.0, without_context=0.0)
     assert any("scaled" in line for line in comments(late=1.0, without_context=0.0))
     assert not comments(late=1.0, without_context=1.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fimbul_models.corpus.recipe import read_corpus_recipe
 from fimbul_models.main import main
 from lsp_server.config.paths import Paths
 from lsp_server.references.shelf import Shelf, verify
@@ -115,3 +116,12 @@ def test_nothing_to_index_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "name a recipe, folders or records" in capsys.readouterr().err
     assert main(["references", "build", "--name", "x", "--records", str(tmp_path)]) == 1
     assert "There are no records" in capsys.readouterr().err
+
+
+def test_the_first_public_index_is_made_of_the_packages_of_the_open_corpus() -> None:
+    recipes = Path(__file__).parents[2] / "models" / "recipes"
+    public = read_corpus_recipe(recipes / "public-index.toml")
+    corpus = read_corpus_recipe(recipes / "open-corpus.toml")
+    assert public.packages == corpus.packages
+    assert public.packages
+    assert "packages_from" not in public.settings()

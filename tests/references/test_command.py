@@ -16,6 +16,7 @@ from lsp_server.config.paths import Paths
 from lsp_server.references.log import Gone, ReferenceLog
 from tests.references.published import BODY, HEADER, OTHER, build
 from tests.references.test_log import entry
+from tests.server.editor import write_script
 
 Output = pytest.CaptureFixture[str]
 
@@ -267,3 +268,23 @@ def no_model(_paths: Paths, _settings: object) -> tuple[None, Any]:
     from lsp_server.cli.doctor import Finding
 
     return None, Finding("Model", "none")
+
+
+def test_a_suggestion_in_the_terminal_is_compared_too(
+    work: Path, paths: Paths, capsys: Output
+) -> None:
+    build(paths.reference_indexes)
+    script = write_script(work, {"after": "gap=0):\n    ", "answer": BODY.strip()})
+    (work / "c.py").write_text(f"{HEADER}    \n", encoding="utf-8")
+    words = ["complete", "c.py:2", "--engine", "scripted", "--script", str(script)]
+    words += ["--set", "completion.show=all", "--set", "completion.body_tokens=2000"]
+    words += ["--set", "context.index=false"]
+    assert main([*words, "--json"]) == 0
+    (reference,) = json.loads(capsys.readouterr().out)["references"]
+    assert reference["project"] == "wheel:intervals 1.0"
+    assert main(words) == 0
+    assert "It resembles published code:\n159 tokens the same" in capsys.readouterr().out
+    assert main([*words, "--set", "references.policy_permissive=block"]) == 2
+    assert "MIT: wheel:intervals 1.0." in capsys.readouterr().out
+    assert main([*words, "--set", "references.enable=false"]) == 0
+    assert "resembles" not in capsys.readouterr().out

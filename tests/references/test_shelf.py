@@ -80,6 +80,16 @@ def test_renamed_identifiers_are_noticed_in_longer_runs(shelf: Shelf) -> None:
     assert not [one for one in short.matches if one.likeness is Likeness.RENAMED]
 
 
+def test_what_is_alike_word_by_word_is_told_so_although_another_file_is_alike_but_for_names(
+    tmp_path: Path,
+) -> None:
+    other = re.sub(r"\b(read|find|keep)_", r"\1ing_", THEIRS)
+    write_index(tmp_path, "public", [record("a.py", THEIRS), record("b.py", other)])
+    found = Shelf(tmp_path).look(f"some(\n{cut(100, 200)}\nthing", "python")
+    assert [match.likeness for match in found.matches] == [Likeness.VERBATIM]
+    assert found.matches[0].sources[0].path == "a.py"
+
+
 def test_a_name_that_stands_for_two_ends_a_run() -> None:
     names = [IDENTIFIER | 2 * number for number in range(1, 40)]
     here = [value for name in names for value in (name, 4, 6)] * 2

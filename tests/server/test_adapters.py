@@ -74,6 +74,7 @@ async def test_two_folders_of_one_server_have_their_own_adapters(
     digests = [chosen(paths, one, seed=0), chosen(paths, two, seed=1)]
     file = script(tmp_path, *digests)
     async with editor(script=file, folders=folders, options=WHOLE) as session:
+        await until(session, lambda status: len(status["adapters"]) == 2)
         for _ in range(2):
             assert await asks(session, one) == "adapter0()"
             assert await asks(session, two) == "adapter1()"
@@ -102,7 +103,7 @@ async def test_two_folders_of_one_server_have_their_own_adapters(
     [
         ("base", "was made for tiny"),
         ("repository", "is for the repository two"),
-        ("policy file of a workspace", ""),
+        ("settings of a workspace", ""),
         ("gone", "There is no adapter"),
     ],
 )
@@ -127,6 +128,9 @@ async def test_what_does_not_fit_is_said_once_and_suggestions_go_on(
         said = "engine.adapter may not be set there"
     file = script(tmp_path, digest)
     async with editor(script=file, folders=[one], options=WHOLE) as session:
+        if how != "settings of a workspace":
+            # A model does not wait for a disk that is slow, so what is chosen may come later.
+            await until(session, lambda status: bool(status["adapters"]))
         for name in ("b.py", "c.py"):
             assert await asks(session, one, name) == "plain()"
         (message,) = session.messages
@@ -194,7 +198,7 @@ async def test_llama_cpp_changes_adapters_between_two_folders(
     paths.config.mkdir(parents=True, exist_ok=True)
     paths.user_file.write_text('[engine]\nmodel = "mine"\n')
     async with editor("--engine", "llama", folders=folders, options=WHOLE) as session:
-        said = []
+        await until(session, lambda status: len(status["adapters"]) == 2)
         for folder in (tmp_path / "none", one, two, one):
             uri = (folder / "b.py").as_uri()
             position = session.open("value = [n for n in range(3)]\nx = █", uri)
@@ -203,7 +207,6 @@ async def test_llama_cpp_changes_adapters_between_two_folders(
             outcome = await session.request("fimbul/lastOutcome", uri=uri)
             assert outcome is not None
             assert outcome["reason"] != "engine-failed"
-            said.append(outcome)
         rows = await session.request("fimbul/statistics")
         assert rows is not None
         assert [row["state"] for row in rows["adapters"]] == ["in-use", "refused"]

@@ -204,6 +204,16 @@ async def test_strict_mode_notes_and_writes_nothing(paths: Paths, script: Path, 
     assert not paths.reference_log.exists()
 
 
+async def test_a_measurement_compares_nothing(paths: Paths, script: Path, work: Path) -> None:
+    build(paths.reference_indexes)
+    uri = (work / "a.py").as_uri()
+    words = ("--engine", "scripted", "--without-references")
+    async with editor(*words, script=script, options=ALL, folders=[work]) as session:
+        _, (item,) = await asked(session, uri)
+        assert item.command.title == "Accepted"
+        assert session.statuses[-1]["references"]["enabled"] is False
+
+
 async def test_entries_of_earlier_sessions_are_followed(
     paths: Paths, script: Path, work: Path
 ) -> None:

@@ -164,7 +164,7 @@ def test_killed_and_called_again_is_as_if_undisturbed(tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore", "-c", KILLED, str(recipe), str(killed)],
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=500,
     )
     assert process.returncode == -9, process.stderr.decode()
     assert not (killed / ADAPTER).exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fimbul_models.errors import RecipeError
+from fimbul_models.training.needs import require
 from fimbul_models.training.recipe import Method, read_train_recipe
 from tests.training.toys import write_recipe
 
@@ -55,3 +56,8 @@ def test_another_recipe_is_known_by_another_digest(tmp_path: Path) -> None:
     first = read_train_recipe(write_recipe(tmp_path)).digest()
     assert read_train_recipe(write_recipe(tmp_path)).digest() == first
     assert read_train_recipe(write_recipe(tmp_path, schedule="clip = 2.0")).digest() != first
+
+
+def test_what_is_missing_is_said_with_what_to_install() -> None:
+    with pytest.raises(RecipeError, match=r"no_such_library is missing: pip install .*training"):
+        require("msgspec", "no_such_library")

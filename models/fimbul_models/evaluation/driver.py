@@ -26,7 +26,14 @@ from fimbul_models.evaluation.items import Item
 from fimbul_models.evaluation.reaching import Change, Typing, way_to
 from lsp_server.text import split_lines
 
-SERVER_COMMAND = (sys.executable, "-P", "-m", "lsp_server.cli.main", "serve")
+SERVER_COMMAND = (
+    sys.executable,
+    "-P",
+    "-m",
+    "lsp_server.cli.main",
+    "serve",
+    "--without-references",
+)
 """The server of this installation."""
 
 READY_SECONDS = 600.0

@@ -6,6 +6,7 @@ connection. Needs the extra ``training``.
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -18,6 +19,21 @@ ARCHITECTURES = ("llama", "qwen2")
 """What an adapter can be written for; their names as transformers has them."""
 
 _DTYPES = {Precision.FLOAT: torch.float32, Precision.BRAIN: torch.bfloat16}
+
+
+def on_processor() -> bool:
+    """Return whether there is nothing but the machine's own processor to compute on."""
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
+def one_first() -> AbstractContextManager[None]:
+    """Return a context that one process goes through before the others of the same training."""
+    import accelerate
+
+    first: AbstractContextManager[None] = accelerate.PartialState(
+        cpu=on_processor()
+    ).main_process_first()
+    return first
 
 
 def load_model(found: Found, method: Method, precision: Precision) -> Any:

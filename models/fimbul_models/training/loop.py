@@ -20,10 +20,11 @@ from typing import Any
 import torch
 
 from fimbul_models.errors import RecipeError
-from fimbul_models.training.base import learning, put_weights, weights_of
+from fimbul_models.training.base import learning, on_processor, put_weights, weights_of
 from fimbul_models.training.checkpoints import Checkpoints, State
 from fimbul_models.training.data import Sides
 from fimbul_models.training.journal import Journal
+from fimbul_models.training.needs import PRIVATE, require
 from fimbul_models.training.objective import InfillingLoss, Sums, sums_of, weighted
 from fimbul_models.training.packing import Packed, by_file, pack_all, sequences_from, shuffled_pass
 from fimbul_models.training.privacy import (
@@ -83,7 +84,7 @@ class Training:
         import accelerate
 
         self._recipe, self._sides, self._where, self._tell = recipe, sides, where, tell
-        self._parallel = accelerate.Accelerator(cpu=_cpu_only())
+        self._parallel = accelerate.Accelerator(cpu=on_processor())
         most, seed = recipe.objective.sequence, recipe.seed
         self._validation = pack_all(sides.validation, most)
         self._files = by_file(sides.train, most)
@@ -277,6 +278,7 @@ class Training:
         private = self._recipe.private
         if not private.epsilon:
             return None
+        require(*PRIVATE)
         return budget_for(private, len(self._files), self.steps)
 
     def _private(self) -> PrivateGradient | None:
@@ -324,10 +326,6 @@ def memory() -> float:
     """Return the most memory that this process has had, in MB."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
-
-
-def _cpu_only() -> bool:
-    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def _validation(found: dict[str, float]) -> dict[str, float]:

@@ -148,7 +148,7 @@ def records_of(corpus: Path) -> Iterable[Record]:
 
 def known_of(records: Iterable[Record]) -> Known:
     """Return what is known of the older release."""
-    digests, lines = set(), set()
+    digests, lines = set[str](), set[str]()
     for record in records:
         digests.add(record.digest)
         lines.update(line.strip() for line in split_lines(record.text))

@@ -14,14 +14,13 @@ import msgspec
 
 from fimbul_models.errors import RecipeError
 from fimbul_models.training.adapter_file import About
-from fimbul_models.training.base import add_lora, load_model
+from fimbul_models.training.base import add_lora, load_model, one_first
 from fimbul_models.training.data import Sides, files_in, shards_of, sides_of
 from fimbul_models.training.encoding import Encoder, Splitter
 from fimbul_models.training.exporting import Agreement, compare, export_adapter, export_model
 from fimbul_models.training.journal import Journal
 from fimbul_models.training.locating import Found, find_base
 from fimbul_models.training.loop import Outcome, Training, Where
-from fimbul_models.training.model_file import TYPES
 from fimbul_models.training.probe import Subject
 from fimbul_models.training.recipe import Method, TrainRecipe, read_train_recipe
 from fimbul_models.training.tokens import splitter_of
@@ -65,7 +64,9 @@ def train(call: Call, tell: Tell) -> dict[str, Any]:
             " GGUF of the same model with --like."
         )
     call.output.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shards = shards_of(recipe.data, call.recipe, call.work / "data", recipe.seed, tell)
+    with one_first():
+        # The others find what the first has made.
+        shards = shards_of(recipe.data, call.recipe, call.work / "data", recipe.seed, tell)
     with splitter_of(found.path) as splitter:
         encoder = Encoder(splitter, recipe.objective)
         sides = sides_of(recipe, shards, encoder)
@@ -130,6 +131,8 @@ def _summary(
         "tokens a second": state.tokens / state.seconds if state.seconds else 0.0,
         "memory MB": outcome.memory,
     }
+    if recipe.method is Method.LORA:
+        summary["rank"] = recipe.lora.rank
     if outcome.epsilon is not None:
         summary |= {
             "epsilon": outcome.epsilon,
@@ -212,7 +215,3 @@ def as_lines(summary: dict[str, Any]) -> list[str]:
         else:
             lines.append(f"{name}: {f'{value:.6g}' if isinstance(value, float) else value}")
     return lines
-
-
-KINDS = tuple(TYPES)
-"""Types that a merged model can be written in."""

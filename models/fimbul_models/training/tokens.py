@@ -15,9 +15,6 @@ from fimbul_models.errors import RecipeError
 from fimbul_models.training.encoding import Splitter
 from lsp_server.inference.vocabulary import Vocabulary
 
-_PIECE = 20_000
-"""Code points that are split at once by a hub's tokenizer."""
-
 
 class EngineSplitter:
     """The vocabulary of a GGUF."""
@@ -49,8 +46,10 @@ class HubSplitter:
         self._special: dict[str, int] = dict(tokenizer.get_added_vocab())
         self.end: int = tokenizer.eos_token_id
         """The token that ends a text."""
-        bos = tokenizer.build_inputs_with_special_tokens([])[:1]
-        self.starts: tuple[int, ...] = tuple(bos)
+        empty = tokenizer.backend_tokenizer.encode("", add_special_tokens=True).ids
+        self.starts: tuple[int, ...] = tuple(
+            token for token in empty[:1] if token == tokenizer.bos_token_id
+        )
         """The tokens that every sequence begins with."""
 
     def tokenize(self, text: str) -> Sequence[int]:
