@@ -8,6 +8,7 @@ cores the one costs no time while the other runs.
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ from lsp_server.inference.spare import SpareWorker
 if TYPE_CHECKING:
     from lsp_server.completion.serving import ChooseModel
     from lsp_server.config.options import Settings
+
+_ARENA_MAX = -8
+"""What glibc calls the number of heaps (malloc.h)."""
 
 SERVER = "lsp_server.server.handlers"
 """What takes so long to import."""
@@ -45,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    use_one_heap()
     paths = Paths.of_user()
     settings = _settings(paths)
     guard = confine_server(names_server=bool(settings.engine.remote_url))
@@ -52,6 +57,19 @@ def _run(arguments: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt, SystemExit):
         asyncio.run(serve(arguments, paths, settings, guard))
     return 0
+
+
+def use_one_heap() -> bool:
+    """Have all threads share one heap; return whether the system's library can.
+
+    glibc gives each thread that allocates a heap of its own, and what one has freed no other uses,
+    so a server whose threads take turns holds the same memory several times.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(_ARENA_MAX, 1))
+    except (AttributeError, OSError, TypeError):
+        # Another system, or another library.
+        return False
 
 
 async def serve(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,41 @@ def test_the_worker_is_started_before_the_server_is_imported() -> None:
 
     assert run.stderr.splitlines() == ["started beside []", "imported True 0"]
     assert run.stdout == ""
+
+
+HEAPS = """
+import ctypes, sys, threading
+from lsp_server.cli.serve import use_one_heap
+if sys.argv[1] == "one":
+    assert use_one_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+together = threading.Barrier(4)
+
+def allocate():
+    together.wait(60)
+    libc.malloc(1000)
+    together.wait(60)
+
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_stats()
+"""
+"""Allocates in four threads at once and tells of the heaps of this process."""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library than glibc")
+def test_threads_share_one_heap() -> None:
+    def heaps(how: str) -> int:
+        command = [sys.executable, "-P", "-c", HEAPS, how]
+        run = subprocess.run(command, capture_output=True, check=True, text=True, timeout=300)
+        return run.stderr.count("Arena ")
+
+    assert heaps("one") == 1
+    assert heaps("many") > 1
 
 
 def counting_worker(folder: Path) -> tuple[list[str], Path]:
