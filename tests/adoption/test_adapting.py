@@ -140,7 +140,7 @@ def test_what_was_committed_since_is_looked_at_the_next_time(repository: Path) -
 def test_files_that_the_model_knows_least_come_first(repository: Path) -> None:
     bench = Bench()
     odd = Made(languages={"typescript": -6.0})
-    adapt(order(repository, bench, odd, rules=AdaptRules(looked_at=120, files=8, old=0.0)))
+    adapt(order(repository, bench, odd, rules=AdaptRules(looked_at=120, files=6, old=0.0)))
     assert all(name.endswith(".ts") for name in bench.trained[0])
 
 

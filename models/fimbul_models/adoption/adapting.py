@@ -47,6 +47,9 @@ from lsp_server.config.private import make_folder
 STATE, LIKELIHOODS = "state.json", "likelihoods.jsonl"
 _LOCK = "adapting.lock"
 
+PLACES = 3
+"""Lines of a file that are looked at."""
+
 
 class AdaptRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How much is looked at and trained on."""
@@ -194,9 +197,17 @@ class _Chooser:
         seed, rules = self._order.holding.seed, self._order.rules
         fresh = self._fresh(held, records)
         with self._order.open_model() as model:
-            looked = look_at(model, records, number=rules.looked_at, seed=seed, lines=fresh)
+            looked = look_at(
+                model,
+                records,
+                number=rules.looked_at,
+                per_file=PLACES,
+                seed=seed,
+                lines=fresh,
+            )
             write_likelihoods(self._likelihoods, looked)
-        active = ActiveRules(count=rules.files, per_repository=0)
+        # Several places may be of one file.
+        active = ActiveRules(count=PLACES * rules.files, per_repository=0)
         candidates = list(unsure_places(records, read_likelihoods(self._likelihoods), active))
         self._likelihoods.unlink()
         candidates += located(self._corrected, records)
