@@ -8,8 +8,9 @@ without one, since not every key has a suggestion anyway.
 
 It fails if a request was not answered or answered by an error, a document is not what was typed,
 suggestions were away for more than 3 s behind a kill, or, in runs of at least 10 minutes, the
-server or the worker holds more than 5 % more memory (PSS) at the end than behind the warm-up, which
-is the first quarter of the run and at most 15 minutes, or more descriptors, threads or processes.
+server or the worker holds more than 5 % more memory of its own at the end than behind the warm-up,
+which is the first quarter of the run and at most 15 minutes, or more descriptors, threads or
+processes.
 
 Prints a line a minute, a table and, last, one line of JSON; SIGTERM and Ctrl-C end it early, with
 what there is.

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -40,8 +41,7 @@ class Sample:
     server_mb: float
     worker_mb: float
     others_mb: float
-    """PSS in MB (10^6 bytes): pages shared with others count in proportion. Zero if only root may
-    see it."""
+    """Memory of their own in MB (10^6 bytes), see `own_memory`."""
     descriptors: int
     """Of the server."""
     threads: int
@@ -70,18 +70,29 @@ def take_sample(pid: int, begun: float) -> Sample:
     others = [one for one in server.children(recursive=True) if one.pid not in known]
     return Sample(
         seconds=round(time.monotonic() - begun, 1),
-        server_mb=_pss(server),
-        worker_mb=_pss(worker) if worker else 0.0,
-        others_mb=sum(map(_pss, others)),
+        server_mb=own_memory(server),
+        worker_mb=own_memory(worker) if worker else 0.0,
+        others_mb=sum(map(own_memory, others)),
         descriptors=server.num_fds(),
         threads=server.num_threads(),
         processes=1 + bool(worker) + len(others),
     )
 
 
-def _pss(process: psutil.Process) -> float:
+def own_memory(process: psutil.Process) -> float:
+    """Return the MB that a process holds in memory and no file stands behind; 0 if it has ended.
+
+    What it has of libraries and of the model's file is left out: how that is counted changes with
+    what other processes share of it, which come and go. Elsewhere than on Linux it is included.
+    """
     try:
-        return round(float(process.memory_full_info().pss) / _MB, 2)
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+        held = next(line for line in status.splitlines() if line.startswith("RssAnon:"))
+        return round(int(held.split()[1]) * 1024 / _MB, 2)
+    except (OSError, StopIteration):
+        pass
+    try:
+        return round(float(process.memory_full_info().uss) / _MB, 2)
     except psutil.Error:
         # It has just ended, or only root may look.
         return 0.0

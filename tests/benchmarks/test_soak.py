@@ -2,17 +2,19 @@
 
 import asyncio
 import json
+import mmap
 import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.fuzz_oracle import Held, Oracle
 from benchmarks.soak import Course, Plan, failures, figures, soak, waits
 from benchmarks.soak_typing import Asked, change_between
-from benchmarks.soak_watch import Sample, leaks
+from benchmarks.soak_watch import Sample, leaks, own_memory
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +57,23 @@ async def test_it_ends_at_a_signal_with_what_there_is() -> None:
             process.kill()
             await process.wait()
     assert json.loads(said[-1])["unanswered"] == 0
+
+
+def test_memory_of_its_own_is_what_a_process_has_written(tmp_path: Path) -> None:
+    process, size = psutil.Process(), 60_000_000
+    before = own_memory(process)
+    held = b"x" * size
+    assert own_memory(process) - before > 0.9 * size / 1e6
+    del held
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * size)
+    before = own_memory(process)
+    with file.open("rb") as opened:
+        mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        assert sum(mapped[::4096]) > 0
+        # A library, or a model, of which other processes have the same pages.
+        assert own_memory(process) - before < 0.5 * size / 1e6
+        mapped.close()
 
 
 @pytest.mark.parametrize(
