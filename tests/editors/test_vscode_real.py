@@ -44,6 +44,8 @@ SETTLED = 700
 """Milliseconds after which something would be there, as a rule, that must not be there."""
 STATUS_ITEM = ".statusbar-item[id*='fimbul']"
 EMPTY = "The model had nothing to add here."
+STEP_SECONDS = 3.0
+"""Time in which another candidate is drawn, as a rule."""
 
 RULES = (
     {"after": "x = ", "answer": LINE, "others": OTHERS},
@@ -256,20 +258,27 @@ def test_accepting_by_the_line(window: Window) -> None:
     window.has(f"def total(items) -> float:\n    {BODY[0]}\n    {BODY[1]}\n")
 
 
+def turn_to(window: Window, key: str, ghost: str) -> None:
+    """Press a key that goes to another candidate until that one is shown."""
+
+    def is_there() -> bool:
+        before = window.ghost
+        window.press(key)
+        # A step that is not drawn yet would be taken for none, and the next one go too far. What
+        # there is to choose from comes a moment after the key, and until then none does anything.
+        with contextlib.suppress(AssertionError):
+            until(lambda: window.ghost != before, lambda: before, STEP_SECONDS)
+        return window.ghost == ghost
+
+    until(is_there, lambda: (window.ghost, window.text, window.status))
+
+
 def test_the_next_and_the_previous_candidate(window: Window) -> None:
     typed = speaks(window)
     window.press("Alt+Backslash")
-
-    def is_first() -> bool:
-        # What there is to choose from comes a moment after the key.
-        window.press("Alt+BracketRight")
-        return window.ghost == OTHERS[0]
-
-    until(is_first, lambda: window.ghost)
-    window.press("Alt+BracketRight")
-    window.sees(OTHERS[1])
-    window.press("Alt+BracketLeft")
-    window.sees(OTHERS[0])
+    turn_to(window, "Alt+BracketRight", OTHERS[0])
+    turn_to(window, "Alt+BracketRight", OTHERS[1])
+    turn_to(window, "Alt+BracketLeft", OTHERS[0])
     window.press("Tab")
     window.has(typed + OTHERS[0])
 
