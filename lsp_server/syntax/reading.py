@@ -22,6 +22,10 @@ _LETTER = b"_"
 """Stands for each byte beyond ASCII. Shells take such characters for parts of words, too."""
 _AS_LETTERS = bytes(range(0x80)) + _LETTER * 0x80
 
+_SHORT = {text: text for text in (b"", *(bytes((byte,)) for byte in range(0x100)))}
+"""The texts of at most one byte. Copies of those are counted in no reliable way, and the end of a
+text is asked for at every parse, so what the parser keeps are always the same objects."""
+
 _LEAKS = version("tree-sitter").startswith("0.26.")
 
 _drop_reference = ctypes.pythonapi.Py_DecRef
@@ -46,6 +50,8 @@ class Pieces:
         text = self._read(offset, point)
         if self._ascii_only:
             text = text.translate(_AS_LETTERS)
+        if len(text) <= 1:
+            return _SHORT[text]
         # A copy: what the source keeps has references of its own, which must not be counted.
         piece = bytes(memoryview(text))
         self._returned.append(piece)
@@ -63,8 +69,7 @@ class Pieces:
         dropped = 0
         while self._returned:
             piece = self._returned.pop()
-            # Very short texts are shared by the interpreter and live for ever anyway.
-            surplus = _references(piece) - expected if len(piece) > 1 else 0
+            surplus = _references(piece) - expected
             for _ in range(surplus):
                 _drop_reference(piece)
             dropped += max(0, surplus)

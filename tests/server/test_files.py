@@ -58,6 +58,10 @@ async def until(happened: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(PAUSE)
 
 
+WHOLE = {"context": {"cold_tokens": 0}}
+"""Has the first prompt be a whole one, too, so that what is missing in it is nowhere."""
+
+
 async def indexed(session: Editor, state: str = "ready") -> dict[str, Any]:
     async def is_there() -> bool:
         return bool((await index_of(session))["state"] == state)
@@ -97,7 +101,7 @@ def index_processes() -> list[psutil.Process]:
 
 async def test_definitions_of_other_files_reach_the_prompt(shop: Path, tmp_path: Path) -> None:
     script = write_script(tmp_path, sees("def fetch_it(self, name: str) -> int"), NOTHING)
-    options = {"context": {"hint_tokens": 40}}
+    options = {"context": {"hint_tokens": 40, "cold_tokens": 0}}
     async with editor(script=script, folders=[shop], options=options) as session:
         await indexed(session)
         file = shop / "cart.py"
@@ -115,7 +119,7 @@ async def test_the_file_under_completion_does_not_leak_from_disk(
     answer = "store.fetch_it(the_right_answer)\n"
     write(shop, {"cart.py": CART.replace("store.█\n", answer), "store.py": STORE})
     script = write_script(tmp_path, sees("the_right_answer", "leak"), sees("fetch_it"), NOTHING)
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         for typed in ("store.█", "store.fetch_it(█", "the_right█", "█"):
             text = CART.replace("store.█", typed)
@@ -148,7 +152,7 @@ async def test_what_may_not_be_read_never_reaches_the_prompt(tmp_path: Path) -> 
         sees("class Store"),
         NOTHING,
     )
-    async with editor(script=script, folders=[folder]) as session:
+    async with editor(script=script, folders=[folder], options=WHOLE) as session:
         await indexed(session)
         for cursor in ("private.█", "ignored.█", "Private(█", "HIDDEN_ENV█", "█"):
             assert await look(session, folder / "cart.py", text.replace("private.█", cursor)) == (
@@ -160,7 +164,7 @@ async def test_unsaved_text_of_another_tab_wins(shop: Path, tmp_path: Path) -> N
     script = write_script(
         tmp_path, sees("fetch_it", "disk"), sees("unsaved_name", "tab"), sees("typed_name", "typed")
     )
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         assert await look(session, shop / "cart.py") == "disk"
         tab = (shop / "store.py").as_uri()
@@ -178,7 +182,7 @@ async def test_unsaved_text_of_another_tab_wins(shop: Path, tmp_path: Path) -> N
 
 async def test_a_saved_file_is_read_again(shop: Path, tmp_path: Path) -> None:
     script = write_script(tmp_path, sees("saved_name", "after"), sees("fetch_it", "before"))
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         assert await look(session, shop / "cart.py") == "before"
         write(shop, {"store.py": STORE.replace("fetch_it", "saved_name")})
@@ -192,7 +196,7 @@ async def test_files_that_other_programs_make_and_delete_are_noticed(
 ) -> None:
     script = write_script(tmp_path, sees("class Made"), NOTHING)
     text = CART.replace("store", "made").replace("Store", "Made")
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         assert await look(session, shop / "cart.py", text) == "nothing"
         made = shop / "made.py"
@@ -218,7 +222,7 @@ async def test_folders_do_not_see_each_other(names: tuple[str, str], tmp_path: P
     # The first rule that fits decides, so either order hides what came of the other folder once.
     script = write_script(tmp_path, *(sees(f"of_{name}", name) for name in names))
     folders = [tmp_path / name for name in names]
-    async with editor(script=script, folders=folders) as session:
+    async with editor(script=script, folders=folders, options=WHOLE) as session:
         assert (await indexed(session))["files"] == 2
         for folder in folders:
             assert await look(session, folder / "cart.py") == folder.name
@@ -227,7 +231,7 @@ async def test_folders_do_not_see_each_other(names: tuple[str, str], tmp_path: P
 async def test_a_folder_comes_and_goes_while_the_server_runs(shop: Path, tmp_path: Path) -> None:
     late = write(tmp_path / "late", {"store.py": STORE.replace("fetch_it", "of_late")})
     script = write_script(tmp_path, sees("of_late"), NOTHING)
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         assert await look(session, late / "cart.py") == "nothing"
         folder = lsp.WorkspaceFolder(late.as_uri(), late.name)
@@ -245,7 +249,7 @@ async def test_a_folder_comes_and_goes_while_the_server_runs(shop: Path, tmp_pat
 
 async def test_without_an_index_the_lines_are_all_there_is(shop: Path, tmp_path: Path) -> None:
     script = write_script(tmp_path, sees("class Store"), NOTHING)
-    off = {"context": {"index": False}}
+    off = {"context": {"index": False, "cold_tokens": 0}}
     async with editor(script=script, folders=[shop], options=off) as session:
         assert await look(session, shop / "cart.py") == "nothing"
         assert (await index_of(session))["state"] == "off"
@@ -255,7 +259,7 @@ async def test_without_an_index_the_lines_are_all_there_is(shop: Path, tmp_path:
 async def test_a_workspace_may_leave_out_sources(shop: Path, tmp_path: Path) -> None:
     write(shop, {".fimbul.toml": "[context]\nsources = ['edits']\n"})
     script = write_script(tmp_path, sees("class Store"), NOTHING)
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         assert await look(session, shop / "cart.py") == "nothing"
 
@@ -289,7 +293,7 @@ async def test_the_index_process_ends_with_the_server(shop: Path) -> None:
 
 async def test_an_index_process_that_is_killed_is_started_again(shop: Path, tmp_path: Path) -> None:
     script = write_script(tmp_path, sees("saved_name", "after"), sees("fetch_it", "before"))
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         await indexed(session)
         (process,) = index_processes()
         process.kill()
@@ -312,7 +316,7 @@ async def test_a_cache_that_cannot_be_written_is_said_once(
     paths.cache.parent.mkdir(parents=True, exist_ok=True)
     paths.cache.write_text("a file where a folder should be")
     script = write_script(tmp_path, NOTHING)
-    async with editor(script=script, folders=[shop]) as session:
+    async with editor(script=script, folders=[shop], options=WHOLE) as session:
         failed = await indexed(session, "failed")
         assert failed["message"]
         assert await look(session, shop / "cart.py") == "nothing"

@@ -45,6 +45,7 @@ async def test_a_suggestion_has_an_empty_range_at_the_cursor_and_reports_accepta
         assert statistics.pop("privacy")["mode"] == "offline"
         assert statistics.pop("surfaces") == {"line": 1}
         assert statistics.pop("references") == {"enabled": True, "indexes": [], "problems": []}
+        assert (statistics.pop("adapter"), statistics.pop("adapters")) == ("", [])
         assert statistics.pop("limits") == statistics.pop("secrets") == {}
         assert statistics == {"shown": 1, "kept": 0, "parts": 0, "accepted": 0, "rejections": {}}
         assert index["state"] == "off"

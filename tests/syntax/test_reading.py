@@ -33,6 +33,20 @@ def test_a_parse_leaves_no_text_behind() -> None:
     assert after - before < 90_000
 
 
+def test_a_parse_leaves_no_object_behind() -> None:
+    def parse_some(times: int) -> None:
+        for _ in range(times):
+            # The parser asks for the end of a text, too, of which nothing is left.
+            assert parse(LANGUAGES["python"], ["x = 1\n", "y = 2\n"]) is not None
+
+    parse_some(50)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    parse_some(500)
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 250
+
+
 def test_pieces_that_nobody_kept_are_left_alone() -> None:
     text = b"some text"
     pieces = Pieces(lambda offset, _point: text[offset:])
